@@ -1,0 +1,102 @@
+/**
+ * The interfaces between the rooms of the house. Receivers know only an {@link Appender}; workers and exporters know
+ * only a {@link BufferConsumer}; the API knows only the store's reader interfaces.
+ */
+
+/** Created without I/O, opened by `start`, closed by `shutdown`, which is safe when never started, and safe twice. */
+export interface Component {
+  readonly name: string;
+  start(): Promise<void>;
+  /** Stops accepting, flushes, closes; gives up waiting (never losing acknowledged data) after `deadlineMs`. */
+  shutdown(options: { deadlineMs: number }): Promise<void>;
+}
+
+export type Signal = 'traces' | 'logs' | 'metrics';
+export const SIGNALS: readonly Signal[] = ['traces', 'logs', 'metrics'];
+
+/** The encoding of a frame's payload: the OTLP `Export*ServiceRequest` as protobuf bytes, or as OTLP/JSON in UTF-8. */
+export type Encoding = 'protobuf' | 'json';
+
+export interface FrameInput {
+  signal: Signal;
+  encoding: Encoding;
+  workspace: string;
+  /** Spans, log records or data points that the payload holds. */
+  items: number;
+  /** One request's bytes: whole, or in pieces that are written one after another. */
+  payload: Uint8Array | readonly Uint8Array[];
+}
+
+export interface Appended {
+  /** The frame's place in the order of the buffer: 1, 2, 3, … never reused within one buffer id. */
+  sequence: number;
+}
+
+export interface Appender {
+  /**
+   * Resolves when the frame is as durable as the configured policy promises.
+   * Rejects with a GatewayError: BUFFER_FULL, DISK_FULL, DISK_FAILED, SHUTTING_DOWN (all retryable) or
+   * PAYLOAD_TOO_LARGE (larger than one segment holds).
+   */
+  append(frame: FrameInput): Promise<Appended>;
+}
+
+/** A frame as it stands in the buffer. `payload` is a view into the range that was read: copy what outlives it. */
+export interface Frame {
+  sequence: number;
+  signal: Signal;
+  encoding: Encoding;
+  workspace: string;
+  items: number;
+  receivedTimeUnixMs: number;
+  payload: Buffer;
+}
+
+/** A run of whole frames inside one segment file: plain data, so that it can be handed to a worker thread. */
+export interface FrameRange {
+  /** Absolute path of the segment file. */
+  path: string;
+  offset: number;
+  length: number;
+  firstSequence: number;
+  lastSequence: number;
+  frames: number;
+  items: number;
+  /** When the oldest frame of the range was received, in milliseconds since the epoch. */
+  oldestReceivedTimeUnixMs: number;
+}
+
+export interface ConsumerLag {
+  bytes: number;
+  frames: number;
+  items: number;
+  /** Age of the oldest frame that is not released, 0 when there is none. */
+  oldestAgeMs: number;
+}
+
+/** One follower of the buffer with its own cursor. Ranges come in order; they may be released in any order. */
+export interface BufferConsumer {
+  readonly name: string;
+  /** The next range that was not handed out yet, at most about `maxBytes` / `maxItems` (at least one frame). */
+  next(limit: { maxBytes: number; maxItems: number }): FrameRange | undefined;
+  /** Bytes and items that are durable and not handed out yet. */
+  pending(): { bytes: number; items: number; oldestReceivedTimeUnixMs: number };
+  /** Resolves at once when something is pending, else as soon as something becomes durable, or `signal` aborts. */
+  readable(signal: AbortSignal): Promise<void>;
+  /** The range needs never be read again. The cursor moves over all that is released without a gap. */
+  release(range: FrameRange): void;
+  /** The sequence of the first frame that is not released, as it is on disk (a restart resumes from here). */
+  persistedCursor(): number;
+  lag(): ConsumerLag;
+}
+
+/** Sequences `first` to `last`, both included. */
+export interface SequenceRange {
+  first: number;
+  last: number;
+}
+
+/** Runs one named operation on a worker thread; arguments and results are structured-cloneable plain data. */
+export interface TaskPool {
+  run<Result>(operation: string, argument: unknown): Promise<Result>;
+}

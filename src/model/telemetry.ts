@@ -1,0 +1,121 @@
+/**
+ * What a decoded OTLP request becomes: one record per span, log record or data point, ready to be a row.
+ *
+ * Ids are raw bytes. Times are nanoseconds since the epoch. Attributes, events, links and bodies are JSON *text*,
+ * written once by the decoder and never parsed on the way to the store (src/model/json-value.ts says how each OTLP
+ * value is written without loss). Resources and scopes are shared objects: compare `key`, not identity.
+ */
+
+export interface Resource {
+  /** Equal for equal contents: what the store deduplicates by. */
+  key: string;
+  /** JSON object. */
+  attributes: string;
+  droppedAttributesCount: number;
+  schemaUrl: string;
+  /** JSON array of OTLP entity references, '[]' when there are none. */
+  entityRefs: string;
+  /** The value of `service.name` when it is a non-empty string, else ''. */
+  serviceName: string;
+}
+
+export interface Scope {
+  key: string;
+  name: string;
+  version: string;
+  /** JSON object. */
+  attributes: string;
+  droppedAttributesCount: number;
+  schemaUrl: string;
+}
+
+export interface Span {
+  traceId: Uint8Array;
+  spanId: Uint8Array;
+  /** undefined for a root: absent, empty or all-zero on the wire. */
+  parentSpanId: Uint8Array | undefined;
+  traceState: string;
+  flags: number;
+  name: string;
+  /** OTLP SpanKind: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  kind: number;
+  startTimeUnixNano: bigint;
+  endTimeUnixNano: bigint;
+  /** OTLP StatusCode: 0 unset, 1 ok, 2 error. */
+  statusCode: number;
+  statusMessage: string;
+  /** JSON object. */
+  attributes: string;
+  droppedAttributesCount: number;
+  /** JSON array of { timeUnixNano: string, name, attributes, droppedAttributesCount }. */
+  events: string;
+  droppedEventsCount: number;
+  /** JSON array of { traceId: hex, spanId: hex, traceState, attributes, droppedAttributesCount, flags }. */
+  links: string;
+  droppedLinksCount: number;
+  resource: Resource;
+  scope: Scope;
+}
+
+export interface LogRecord {
+  timeUnixNano: bigint;
+  observedTimeUnixNano: bigint;
+  severityNumber: number;
+  severityText: string;
+  eventName: string;
+  /** JSON value. */
+  body: string;
+  /** JSON object. */
+  attributes: string;
+  droppedAttributesCount: number;
+  flags: number;
+  /** undefined when absent or not 16 / 8 bytes. */
+  traceId: Uint8Array | undefined;
+  spanId: Uint8Array | undefined;
+  resource: Resource;
+  scope: Scope;
+}
+
+export type MetricType = 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary';
+
+/** What a data point shares with its neighbours. */
+export interface Metric {
+  key: string;
+  name: string;
+  description: string;
+  unit: string;
+  type: MetricType;
+  /** OTLP AggregationTemporality: 0 unspecified (gauge, summary), 1 delta, 2 cumulative. */
+  temporality: number;
+  monotonic: boolean;
+  /** JSON object: OTLP metric metadata. */
+  metadata: string;
+}
+
+export interface MetricPoint {
+  metric: Metric;
+  timeUnixNano: bigint;
+  startTimeUnixNano: bigint;
+  flags: number;
+  /** JSON object. */
+  attributes: string;
+  /** Gauge and sum only: the value as an integer, or as a double; both undefined when the point carries none. */
+  intValue: bigint | undefined;
+  doubleValue: number | undefined;
+  /** Histograms and summaries: JSON object of the OTLP fields (count, sum, min, max, bucketCounts, …), else undefined. */
+  distribution: string | undefined;
+  /** JSON array of OTLP exemplars, '[]' when there are none. */
+  exemplars: string;
+  resource: Resource;
+  scope: Scope;
+}
+
+/** All that one frame of the buffer decodes to; only the list of its signal is filled. */
+export interface DecodedFrame {
+  sequence: number;
+  workspace: string;
+  receivedTimeUnixMs: number;
+  spans: Span[];
+  logRecords: LogRecord[];
+  metricPoints: MetricPoint[];
+}

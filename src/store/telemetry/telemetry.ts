@@ -1,0 +1,136 @@
+/** The telemetry half of the store: one interface, an implementation per engine, one contract suite over both. */
+import type { Component, SequenceRange } from '../../component.js';
+import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../model/telemetry.js';
+
+/** Plain data that tells a worker thread how to open its writer. */
+export type WriterOptions =
+  | { engine: 'sqlite'; directory: string; writer: number; blockMaxSpans: number; blockMaxBytes: number }
+  | { engine: 'postgres'; connectionString: string; writer: number };
+
+export interface TelemetryBatch {
+  bufferId: string;
+  /** The frames of the buffer that this batch covers, those that failed to decode included. */
+  range: SequenceRange;
+  frames: DecodedFrame[];
+}
+
+export interface WriteResult {
+  spans: number;
+  /** Spans that were there already, by (workspace, trace id, span id). */
+  duplicateSpans: number;
+  logRecords: number;
+  metricPoints: number;
+}
+
+/** Lives in one worker thread. */
+export interface TelemetryWriter {
+  /**
+   * Writes the rows and the applied range in one transaction. A batch whose sequences were applied before (in whole or
+   * in part, by any writer) adds nothing for those frames. Throws STORE_UNAVAILABLE when trying again can help;
+   * any other error is of the batch itself, and nothing of it was written.
+   */
+  write(batch: TelemetryBatch): Promise<WriteResult>;
+  close(): Promise<void>;
+}
+
+/** A position in a list that is ordered newest first: what follows is older, or equal in time with a greater tie-break. */
+export interface Keyset {
+  timeUnixNano: bigint;
+  /** Breaks ties: the trace id in hex, or the store's own opaque row address. */
+  id: string;
+}
+
+export interface ListQuery {
+  workspace: string;
+  /** Inclusive lower, exclusive upper bound. */
+  fromUnixNano?: bigint;
+  toUnixNano?: bigint;
+  service?: string;
+  /** Every one of them must be equal: a string compares with the string value, and with the JSON text of other scalars. */
+  attributes?: { key: string; value: string }[];
+  limit: number;
+  after?: Keyset;
+  /** Skips that many rows (page/limit clients); the API bounds it. */
+  offset?: number;
+}
+
+export interface TraceQuery extends ListQuery {
+  /** The root's name, exactly. */
+  name?: string;
+  /** error: at least one span of the trace has status error; ok: none has. */
+  status?: 'ok' | 'error';
+  minDurationNano?: bigint;
+}
+
+export interface LogQuery extends ListQuery {
+  traceId?: Uint8Array;
+  spanId?: Uint8Array;
+  /** Records of this OTLP severity number or above. */
+  minSeverityNumber?: number;
+  eventName?: string;
+  /** A substring of the body's text, case-insensitive. */
+  bodyContains?: string;
+}
+
+export interface MetricQuery extends ListQuery {
+  name?: string;
+}
+
+export interface Page<Item> {
+  items: Item[];
+  /** How many rows match. Counted exactly up to a bound; `totalRelation` is 'gte' when there are more than counted. */
+  total: number;
+  totalRelation: 'eq' | 'gte';
+  /** Where the next page starts; undefined on the last. */
+  next?: Keyset;
+}
+
+export interface TraceSummary {
+  traceId: Uint8Array;
+  /** Name of the root span (of the earliest span without a known parent when no root has come yet). */
+  name: string;
+  startTimeUnixNano: bigint;
+  endTimeUnixNano: bigint;
+  spanCount: number;
+  errorCount: number;
+  /** Distinct, sorted. */
+  services: string[];
+  /** When its first span was received, milliseconds since the epoch. */
+  receivedTimeUnixMs: number;
+}
+
+export interface StoredSpan extends Span {
+  receivedTimeUnixMs: number;
+}
+export interface StoredLogRecord extends LogRecord {
+  receivedTimeUnixMs: number;
+}
+export interface StoredMetricPoint extends MetricPoint {
+  receivedTimeUnixMs: number;
+}
+
+export interface StoredTrace {
+  summary: TraceSummary;
+  /** By start time, then span id; each (trace id, span id) once. */
+  spans: StoredSpan[];
+}
+
+/** Reads run off the main thread (SQLite) or asynchronously (Postgres). Rejects with STORE_UNAVAILABLE or QUERY_TIMEOUT. */
+export interface TelemetryReader {
+  listTraces(query: TraceQuery): Promise<Page<TraceSummary>>;
+  getTrace(workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined>;
+  getSpan(workspace: string, traceId: Uint8Array, spanId: Uint8Array): Promise<StoredSpan | undefined>;
+  listLogs(query: LogQuery): Promise<Page<StoredLogRecord>>;
+  listMetricPoints(query: MetricQuery): Promise<Page<StoredMetricPoint>>;
+}
+
+export interface TelemetryStore extends Component, TelemetryReader {
+  /** Options for writer number `writer` (0, 1, …), to be opened with `openTelemetryWriter` in a worker thread. */
+  writerOptions(writer: number): WriterOptions;
+  /** Ranges of that buffer that are stored for good, from sequence `from` on: sorted, not overlapping. */
+  appliedRanges(bufferId: string, from: number): Promise<SequenceRange[]>;
+  /** The buffer will never replay what is before this sequence: ledger rows wholly before it may go. */
+  forgetApplied(bufferId: string, before: number): Promise<void>;
+  /** Rejects when the engine can't serve now. */
+  ping(): Promise<void>;
+}
