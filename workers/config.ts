@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { bytes, integer, milliseconds, type SettingMeta } from '../src/setting.js';
+
+export const workerSettings = z.object({
+  writers: integer(1, 64)
+    .prefault('1')
+    .meta({
+      env: 'WORKERS',
+      description: 'Store writers that run side by side, a thread each (SQLite: a block file each)',
+    } satisfies SettingMeta),
+  batchMaxItems: integer(1, 1_000_000)
+    .prefault('5000')
+    .meta({
+      env: 'BATCH_MAX_ITEMS',
+      description: 'Spans, log records or data points that one transaction of the store takes, about',
+    } satisfies SettingMeta),
+  batchMaxBytes: bytes()
+    .prefault('8MiB')
+    .meta({ env: 'BATCH_MAX_BYTES', description: 'Request bytes that one transaction takes, about' } satisfies SettingMeta),
+  batchLingerMs: milliseconds(0, 60_000)
+    .prefault('100')
+    .meta({
+      env: 'BATCH_LINGER_MS',
+      description: 'How long a batch that is not full waits for more before it is written',
+    } satisfies SettingMeta),
+  deadLetterMaxBytes: bytes()
+    .prefault('256MiB')
+    .meta({
+      env: 'DEAD_LETTER_MAX_BYTES',
+      description: 'Frames that could not be decoded or written, kept for inspection; the oldest go first',
+    } satisfies SettingMeta),
+});
+
+export type WorkerConfig = z.infer<typeof workerSettings>;

@@ -1,0 +1,145 @@
+/**
+ * Frames that could not be decoded or written, one pair of files each: `<buffer>-<sequence>.payload` with the bytes as
+ * they stood in the buffer, and `<buffer>-<sequence>.json` that says what they are and why they are here. The json file
+ * is written last, so a pair is whole or not listed; writing the same frame again replaces it.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Appender, Encoding, Signal } from '../src/component.js';
+import { GatewayError } from '../src/errors.js';
+
+export interface DeadLetter {
+  /** `<first 8 digits of the buffer's id>-<sequence>`. */
+  id: string;
+  sequence: number;
+  reason: string;
+  /** When it came here, milliseconds since the epoch. */
+  failedTimeUnixMs: number;
+  payloadBytes: number;
+  /** undefined for a frame that was damaged on disk: nothing in its header can be trusted. */
+  frame:
+    | { signal: Signal; encoding: Encoding; workspace: string; items: number; receivedTimeUnixMs: number }
+    | undefined;
+}
+
+export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame'> {
+  bufferId: string;
+  payload: Uint8Array;
+}
+
+const ID = /^[0-9a-f]{8}-\d{1,16}$/;
+
+export function deadLetterId(bufferId: string, sequence: number): string {
+  return `${bufferId.slice(0, 8)}-${sequence}`;
+}
+
+function writeDurably(file: string, content: Uint8Array | string): void {
+  const descriptor = openSync(file, 'w', 0o600);
+  try {
+    const data = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let written = 0; written < data.length; ) written += writeSync(descriptor, data, written);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Runs in a writer thread, synchronously: the frame is released only after this has returned. */
+export function writeDeadLetter(directory: string, input: DeadLetterInput): DeadLetter {
+  const id = deadLetterId(input.bufferId, input.sequence);
+  const { sequence, reason, frame } = input;
+  const letter: DeadLetter = {
+    id,
+    sequence,
+    reason,
+    failedTimeUnixMs: Date.now(),
+    payloadBytes: input.payload.length,
+    frame,
+  };
+  mkdirSync(directory, { recursive: true });
+  const base = path.join(directory, id);
+  writeDurably(`${base}.payload`, input.payload);
+  writeDurably(`${base}.json.partial`, `${JSON.stringify(letter, null, 2)}\n`);
+  renameSync(`${base}.json.partial`, `${base}.json`);
+  syncDirectory(directory);
+  return letter;
+}
+
+export interface DeadLetterBox {
+  /** Newest first. */
+  list(): Promise<DeadLetter[]>;
+  get(id: string): Promise<DeadLetter | undefined>;
+  /** Appends the frame to the buffer again, then drops it here. The new sequence; NOT_FOUND, CONFLICT for a damaged one. */
+  replay(id: string, next: Appender): Promise<number>;
+  /** False when there is none of that id. */
+  remove(id: string): Promise<boolean>;
+  /** Drops the oldest until what is left fits into `maxBytes`; how many went. */
+  trim(maxBytes: number): Promise<number>;
+}
+
+async function readLetter(directory: string, id: string): Promise<DeadLetter | undefined> {
+  if (!ID.test(id)) return undefined;
+  const text = await readFile(path.join(directory, `${id}.json`), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : (JSON.parse(text) as DeadLetter);
+}
+
+async function listLetters(directory: string): Promise<DeadLetter[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+  const letters = await Promise.all(ids.map((id) => readLetter(directory, id)));
+  return letters
+    .filter((letter) => letter !== undefined)
+    .sort((a, b) => b.failedTimeUnixMs - a.failedTimeUnixMs || b.sequence - a.sequence);
+}
+
+export function createDeadLetterBox(directory: string): DeadLetterBox {
+  const remove = async (id: string): Promise<boolean> => {
+    if (!(await readLetter(directory, id))) return false;
+    await rm(path.join(directory, `${id}.json`), { force: true });
+    await rm(path.join(directory, `${id}.payload`), { force: true });
+    return true;
+  };
+  const replay = async (id: string, next: Appender): Promise<number> => {
+    const letter = await readLetter(directory, id);
+    if (!letter) throw new GatewayError('NOT_FOUND', 'Dead letter not found');
+    if (!letter.frame) throw new GatewayError('CONFLICT', 'This frame was damaged on disk and cannot be replayed');
+    const payload = await readFile(path.join(directory, `${id}.payload`));
+    const { signal, encoding, workspace, items } = letter.frame;
+    const { sequence } = await next.append({ signal, encoding, workspace, items, payload });
+    await remove(id);
+    return sequence;
+  };
+  const trim = async (maxBytes: number): Promise<number> => {
+    const letters = await listLetters(directory);
+    let kept = 0;
+    let dropped = 0;
+    for (const letter of letters) {
+      kept += (await stat(path.join(directory, `${letter.id}.payload`)).catch(() => ({ size: 0 }))).size;
+      if (kept > maxBytes && (await remove(letter.id))) dropped++;
+    }
+    return dropped;
+  };
+  return {
+    list: () => listLetters(directory),
+    get: (id) => readLetter(directory, id),
+    replay,
+    remove,
+    trim,
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * A store writer: the piscina entry that turns a range of the buffer into rows. One thread is one writer; it reads the
+ * frames from the segment file itself, so no span crosses between threads.
+ */
+import { workerData } from 'node:worker_threads';
+import { readFrames } from '../src/buffer/reader.js';
+import type { Frame } from '../src/component.js';
+import { GatewayError } from '../src/errors.js';
+import type { DecodedFrame } from '../src/model/telemetry.js';
+import { decodeRequest } from '../src/otlp/decode.js';
+import type { TelemetryWriter, WriteResult } from '../src/store/telemetry/telemetry.js';
+import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
+import { writeDeadLetter } from './dead-letters.js';
+import type { Stored, StoreResult, StoreTask, WriterThreadOptions } from './messages.js';
+
+interface Batch {
+  first: number;
+  last: number;
+  /** Raw and decoded, side by side: a frame that can't be written goes to the dead letters as it came. */
+  frames: { raw: Frame; decoded: DecodedFrame }[];
+}
+
+const options = workerData as WriterThreadOptions;
+let opening: Promise<TelemetryWriter> | undefined;
+
+/** Opened by the first task, and again after a failed try: the database may come up later than this process. */
+function writer(): Promise<TelemetryWriter> {
+  opening ??= openTelemetryWriter(options.writer).catch((error: unknown) => {
+    opening = undefined;
+    throw error;
+  });
+  return opening;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+class StoreRun {
+  private readonly total: Stored = {
+    outcome: 'stored',
+    spans: 0,
+    duplicateSpans: 0,
+    logRecords: 0,
+    metricPoints: 0,
+    deadLetters: [],
+    decodeMs: 0,
+    writeMs: 0,
+  };
+
+  constructor(
+    private readonly task: StoreTask,
+    private readonly target: TelemetryWriter,
+  ) {}
+
+  async run(): Promise<Stored> {
+    const started = performance.now();
+    const batch = this.decode();
+    this.total.decodeMs = performance.now() - started;
+    await this.write(batch);
+    this.total.writeMs = performance.now() - started - this.total.decodeMs;
+    return this.total;
+  }
+
+  private decode(): Batch {
+    const { range } = this.task;
+    const frames: Batch['frames'] = [];
+    for (const raw of readFrames(range)) {
+      if ('damaged' in raw) {
+        this.bury(raw.firstSequence, `damaged on disk: ${raw.reason}`, undefined, raw.bytes);
+        continue;
+      }
+      try {
+        frames.push({ raw, decoded: decodeFrame(raw) });
+      } catch (error) {
+        this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);
+      }
+    }
+    return { first: range.firstSequence, last: range.lastSequence, frames };
+  }
+
+  private async write(batch: Batch): Promise<void> {
+    try {
+      const frames = batch.frames.map((frame) => frame.decoded);
+      const range = { first: batch.first, last: batch.last };
+      this.add(await this.target.write({ bufferId: this.task.bufferId, range, frames }));
+    } catch (error) {
+      if (isUnavailable(error) || batch.frames.length === 0) throw error;
+      await this.isolate(batch, error);
+    }
+  }
+
+  /** Halves a batch that the store refuses until the frame it can't take stands alone. */
+  private async isolate(batch: Batch, error: unknown): Promise<void> {
+    const { first, last, frames } = batch;
+    if (frames.length === 1) {
+      this.buryFrame(frames[0]!.raw, `cannot be written: ${messageOf(error)}`);
+      return this.write({ first, last, frames: [] });
+    }
+    const middle = frames.length >> 1;
+    const border = frames[middle]!.raw.sequence;
+    await this.write({ first, last: border - 1, frames: frames.slice(0, middle) });
+    await this.write({ first: border, last, frames: frames.slice(middle) });
+  }
+
+  private buryFrame(raw: Frame, reason: string): void {
+    const { signal, encoding, workspace, items, receivedTimeUnixMs } = raw;
+    this.bury(raw.sequence, reason, { signal, encoding, workspace, items, receivedTimeUnixMs }, raw.payload);
+  }
+
+  private bury(
+    sequence: number,
+    reason: string,
+    frame: Parameters<typeof writeDeadLetter>[1]['frame'],
+    payload: Uint8Array,
+  ): void {
+    writeDeadLetter(options.deadLetterDirectory, { bufferId: this.task.bufferId, sequence, reason, frame, payload });
+    this.total.deadLetters.push({ sequence, reason });
+  }
+
+  private add(result: WriteResult): void {
+    this.total.spans += result.spans;
+    this.total.duplicateSpans += result.duplicateSpans;
+    this.total.logRecords += result.logRecords;
+    this.total.metricPoints += result.metricPoints;
+  }
+}
+
+function decodeFrame(raw: Frame): DecodedFrame {
+  const { sequence, workspace, receivedTimeUnixMs } = raw;
+  return { sequence, workspace, receivedTimeUnixMs, ...decodeRequest(raw) };
+}
+
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof GatewayError) return error.retryable;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO' || code === 'EMFILE' || code === 'ENFILE';
+}
+
+async function store(task: StoreTask): Promise<StoreResult> {
+  try {
+    return await new StoreRun(task, await writer()).run();
+  } catch (error) {
+    return { outcome: 'unavailable', reason: messageOf(error) };
+  }
+}
+
+async function close(): Promise<void> {
+  const target = await opening?.catch(() => undefined);
+  opening = undefined;
+  await target?.close();
+}
+
+/** `store` takes a StoreTask and answers a StoreResult; `close` closes the writer. */
+export default function run({ operation, argument }: { operation: 'store' | 'close'; argument: unknown }) {
+  return operation === 'store' ? store(argument as StoreTask) : close();
+}
