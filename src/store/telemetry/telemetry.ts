@@ -33,7 +33,12 @@ export interface TelemetryWriter {
   close(): Promise<void>;
 }
 
-/** A position in a list that is ordered newest first: what follows is older, or equal in time with a greater tie-break. */
+/**
+ * A position in a list that is ordered newest first: what follows is older, or equal in time and further on in the
+ * engine's own, stable order of ties.
+ *
+ * Times are stored as signed 64-bit integers: one past 2^63 − 1 ns (the year 2262) comes back exact, but sorts before 1970.
+ */
 export interface Keyset {
   timeUnixNano: bigint;
   /** Breaks ties: the trace id in hex, or the store's own opaque row address. */
@@ -42,11 +47,17 @@ export interface Keyset {
 
 export interface ListQuery {
   workspace: string;
-  /** Inclusive lower, exclusive upper bound. */
+  /**
+   * Inclusive lower, exclusive upper bound of the item's time: a trace's is the start of its earliest span; a log
+   * record's is its time, or the observed time when it has none; a metric point's is its time.
+   */
   fromUnixNano?: bigint;
   toUnixNano?: bigint;
   service?: string;
-  /** Every one of them must be equal: a string compares with the string value, and with the JSON text of other scalars. */
+  /**
+   * Every one of them must be equal, on the record itself or on its resource; of a trace, on one and the same span:
+   * a string compares with the string value, and with the JSON text of other scalars.
+   */
   attributes?: { key: string; value: string }[];
   limit: number;
   after?: Keyset;
