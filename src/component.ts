@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
 /**
  * The interfaces between the rooms of the house. Receivers know only an {@link Appender}; workers and exporters know
  * only a {@link BufferConsumer}; the API knows only the store's reader interfaces.
@@ -99,4 +101,37 @@ export interface SequenceRange {
 /** Runs one named operation on a worker thread; arguments and results are structured-cloneable plain data. */
 export interface TaskPool {
   run<Result>(operation: string, argument: unknown): Promise<Result>;
+}
+
+/** What is known of a request before its body is read. */
+export interface Caller {
+  /** Header (or gRPC metadata) names in lower case. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The address of the other end, '' when it is unknown. */
+  peer: string;
+}
+
+/** Names the workspace that a caller writes to, or throws UNAUTHORIZED, FORBIDDEN or RATE_LIMIT_EXCEEDED. */
+export type Authenticate = (caller: Caller) => string | Promise<string>;
+
+/** OTLP/HTTP at a door that is not its own: the API's port hands raw requests over. Every method answers by itself. */
+export interface OtlpHandler {
+  /** For a protobuf request whose body nobody has touched: reads, checks, appends, answers. */
+  handle(signal: Signal, workspace: string, request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /**
+   * The body of a request, decompressed, within the size and in-flight limits; its bytes count as in flight until the
+   * response closes. Rejects with PAYLOAD_TOO_LARGE, OVERLOADED, UNSUPPORTED_ENCODING, INVALID_PAYLOAD, REQUEST_TIMEOUT.
+   */
+  readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer>;
+  /** Whether a JSON body is OTLP (resourceSpans, resourceLogs or resourceMetrics at its top) and not native. */
+  looksLikeOtlpJson(body: Buffer): boolean;
+  /** For a body that `readBody` returned. */
+  handleBody(
+    signal: Signal,
+    workspace: string,
+    encoding: Encoding,
+    body: Buffer,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void>;
 }
