@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { bytes, integer, list, milliseconds, port, type SettingMeta, text } from '../../src/setting.ts';
+import { bytes, integer, list, milliseconds, port, type SettingMeta, text } from '../../src/setting.js';
 
 const MAX_TIME_MS = 2 ** 31 - 1;
 
 /** What every door shares, the API's port included: the gateway hands the same values to each. */
-export const intakeConfig = z.object({
+export const intakeSettings = z.object({
   host: text()
     .prefault('127.0.0.1')
     .meta({
@@ -26,9 +26,11 @@ export const intakeConfig = z.object({
         'Bytes of requests held in memory at once over all ports; above it: 503 / UNAVAILABLE, to be retried',
     } satisfies SettingMeta),
 });
-export type IntakeConfig = z.infer<typeof intakeConfig>;
+export type IntakeConfig = z.infer<typeof intakeSettings>;
 
-export const otlpConfig = z.object({
+export const receiverSettings = z.object({
+  ...intakeSettings.shape,
+
   httpPort: port()
     .prefault('4318')
     .meta({ env: 'OTLP_HTTP_PORT', description: 'OTLP/HTTP; 0 picks a free port' } satisfies SettingMeta),
@@ -143,7 +145,5 @@ export const otlpConfig = z.object({
       description: 'Calls that one gRPC connection may have open at once',
     } satisfies SettingMeta),
 });
-export type OtlpConfig = z.infer<typeof otlpConfig>;
-
 /** All that a receiver is configured by. */
-export type ReceiverConfig = IntakeConfig & OtlpConfig;
+export type ReceiverConfig = z.infer<typeof receiverSettings>;

@@ -1,5 +1,5 @@
-import type { Signal } from '../../src/component.ts';
-import type { GatewayError } from '../../src/errors.ts';
+import type { Signal } from '../../src/component.js';
+import type { GatewayError } from '../../src/errors.js';
 
 /** The door a request came in by. `api` is OTLP/HTTP on the API's port. */
 export type Transport = 'http' | 'grpc' | 'api';
