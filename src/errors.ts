@@ -55,6 +55,7 @@ const VERDICTS = {
   ADDRESS_IN_USE: { http: 500, grpc: GRPC.FAILED_PRECONDITION, retryable: false },
   DATA_DIR_UNUSABLE: { http: 500, grpc: GRPC.FAILED_PRECONDITION, retryable: false },
   DATA_DIR_LOCKED: { http: 500, grpc: GRPC.FAILED_PRECONDITION, retryable: false },
+  SCHEMA_INCOMPATIBLE: { http: 500, grpc: GRPC.FAILED_PRECONDITION, retryable: false },
   // everything else
   INTERNAL_ERROR: { http: 500, grpc: GRPC.INTERNAL, retryable: false },
 } as const satisfies Record<string, Verdict>;
