@@ -63,7 +63,8 @@ function smallAttributes(random: () => number): Attribute[] {
 }
 
 function genaiAttributes(random: () => number): Attribute[] {
-  const messages = (role: string, length: number) => JSON.stringify([{ role, parts: [{ type: 'text', content: prose(random, length) }] }]);
+  const messages = (role: string, length: number) =>
+    JSON.stringify([{ role, parts: [{ type: 'text', content: prose(random, length) }] }]);
   return [
     { key: 'gen_ai.operation.name', value: { stringValue: 'chat' } },
     { key: 'gen_ai.provider.name', value: { stringValue: 'openai' } },
@@ -132,7 +133,11 @@ const RESOURCE: Attribute[] = [
 
 function encodeProtobuf(spans: ReturnType<typeof templateSpans>): Buffer {
   const { ExportTraceServiceRequest } = opentelemetry.proto.collector.trace.v1;
-  const long = (value: bigint) => ({ low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)), unsigned: true });
+  const long = (value: bigint) => ({
+    low: Number(BigInt.asIntN(32, value)),
+    high: Number(BigInt.asIntN(32, value >> 32n)),
+    unsigned: true,
+  });
   const message = {
     resourceSpans: [
       {
@@ -140,13 +145,17 @@ function encodeProtobuf(spans: ReturnType<typeof templateSpans>): Buffer {
         scopeSpans: [
           {
             scope: { name: 'bench', version: '1.0.0' },
-            spans: spans.map(({ start, end, ...span }) => ({ ...span, startTimeUnixNano: long(start), endTimeUnixNano: long(end) })),
+            spans: spans.map(({ start, end, ...span }) => ({
+              ...span,
+              startTimeUnixNano: long(start),
+              endTimeUnixNano: long(end),
+            })),
           },
         ],
       },
     ],
   };
-  return Buffer.from(ExportTraceServiceRequest.encode(ExportTraceServiceRequest.create(message as never)).finish());
+  return Buffer.from(ExportTraceServiceRequest.encode(message as never).finish());
 }
 
 function encodeJson(spans: ReturnType<typeof templateSpans>): Buffer {
@@ -235,7 +244,14 @@ function writeHex(target: Buffer, offset: number, word: number): void {
 }
 
 /** Writes 32-bit words as bytes, or as hex digits. */
-function writeWords(target: Buffer, offset: number, words: Uint32Array, from: number, count: number, hex: boolean): void {
+function writeWords(
+  target: Buffer,
+  offset: number,
+  words: Uint32Array,
+  from: number,
+  count: number,
+  hex: boolean,
+): void {
   for (let index = 0; index < count; index++) {
     const word = words[from + index]!;
     if (hex) writeHex(target, offset + index * 8, word);

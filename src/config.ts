@@ -182,7 +182,10 @@ export function loadConfig({ env, directory }: ConfigInput): Config {
     return [name, Object.freeze(parsed.data)];
   });
   if (faults.length > 0) {
-    throw new GatewayError('CONFIG_INVALID', `The configuration has ${faults.length} fault(s):\n  ${faults.join('\n  ')}`);
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `The configuration has ${faults.length} fault(s):\n  ${faults.join('\n  ')}`,
+    );
   }
   return Object.freeze(Object.fromEntries(sections)) as Config;
 }

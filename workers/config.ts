@@ -16,7 +16,10 @@ export const workerSettings = z.object({
     } satisfies SettingMeta),
   batchMaxBytes: bytes()
     .prefault('8MiB')
-    .meta({ env: 'BATCH_MAX_BYTES', description: 'Request bytes that one transaction takes, about' } satisfies SettingMeta),
+    .meta({
+      env: 'BATCH_MAX_BYTES',
+      description: 'Request bytes that one transaction takes, about',
+    } satisfies SettingMeta),
   batchLingerMs: milliseconds(0, 60_000)
     .prefault('100')
     .meta({

@@ -125,9 +125,12 @@ export function createDrain(options: DrainOptions): Drain {
     events.stored({ range, result });
     if (result.deadLetters.length === 0) return;
     for (const letter of result.deadLetters) events.deadLettered(letter);
-    void options.deadLetters.trim(config.deadLetterMaxBytes).then((dropped) => {
-      if (dropped > 0) events.deadLettersDropped(dropped);
-    }, () => {});
+    void options.deadLetters.trim(config.deadLetterMaxBytes).then(
+      (dropped) => {
+        if (dropped > 0) events.deadLettersDropped(dropped);
+      },
+      () => {},
+    );
   };
 
   const runWriter = async (writer: TaskPool): Promise<void> => {

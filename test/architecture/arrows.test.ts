@@ -26,7 +26,16 @@ const ALLOWED: Record<string, string[]> = {
   workers: ['src', 'src/model', 'src/otlp', 'src/semconv', 'src/store', 'src/buffer', 'exporters'],
   exporters: ['src', 'src/model', 'src/otlp', 'src/buffer', 'proto'],
   'src/observability': ['src', 'src/buffer', 'receivers', 'workers', 'src/api', 'src/store'],
-  'src/config.ts': ['src', 'src/buffer', 'src/store', 'src/api', 'src/observability', 'receivers', 'exporters', 'workers'],
+  'src/config.ts': [
+    'src',
+    'src/buffer',
+    'src/store',
+    'src/api',
+    'src/observability',
+    'receivers',
+    'exporters',
+    'workers',
+  ],
   proto: [],
 };
 
@@ -45,7 +54,11 @@ async function sourceFiles(): Promise<string[]> {
 function importsOf(file: string): { target: string; typeOnly: boolean; text: string }[] {
   const source = readFileSync(path.join(root, file), 'utf8');
   const found = source.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm);
-  return [...found].map((match) => ({ typeOnly: Boolean(match[1]), text: match[2] ?? match[3]!, target: match[2] ?? match[3]! }));
+  return [...found].map((match) => ({
+    typeOnly: Boolean(match[1]),
+    text: match[2] ?? match[3]!,
+    target: match[2] ?? match[3]!,
+  }));
 }
 
 function resolve(file: string, specifier: string): string {

@@ -1,0 +1,276 @@
+/** The cases, named `<in>-to-<out>`. Each starts what it measures, and leaves nothing behind. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Driven, driveGrpc, driveHttp } from './drive.js';
+import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
+import type { LimitOptions, LimitResult } from './limit.js';
+import { createLoad, type Load, type LoadEncoding, type Shape } from './load.js';
+import { type Row, thousands } from './table.js';
+
+export interface CaseOptions {
+  /** How long each measured load lasts. */
+  seconds: number;
+  seed: number;
+}
+
+export interface Case {
+  name: string;
+  /** Takes minutes or a database server: runs only when it is named, or with --all. */
+  long?: boolean;
+  run(options: CaseOptions): Promise<Row[]>;
+}
+
+const SPANS: Record<Shape, { large: number; sdk: number }> = {
+  small: { large: 512, sdk: 50 },
+  genai: { large: 128, sdk: 32 },
+};
+const SHAPES: readonly Shape[] = ['small', 'genai'];
+/** Enough requests in flight that a group commit is always full. */
+const CONNECTIONS = 32;
+const MEBIBYTE = 2 ** 20;
+
+async function withGateway<Result>(
+  env: Record<string, string>,
+  use: (gateway: GatewayProcess) => Promise<Result>,
+): Promise<Result> {
+  const dataDirectory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-bench-'));
+  const gateway = await startGatewayProcess({
+    dataDirectory,
+    env: { BUFFER_MAX_BYTES: '8GiB', ...env },
+  });
+  try {
+    return await use(gateway);
+  } finally {
+    await gateway.kill();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
+}
+
+function describeLoad(load: Load, shape: Shape): string {
+  return `${shape}, ${load.spans} spans, ${Math.round(load.bytes / load.spans)} B each`;
+}
+
+function assertClean(driven: Driven): void {
+  if (driven.failures > 0) throw new Error(`${driven.failures} requests failed: the measurement is void`);
+}
+
+type Send = (gateway: GatewayProcess, load: Load, seconds: number) => Promise<Driven>;
+
+const sendHttp: Send = (gateway, load, seconds) =>
+  driveHttp(gateway.otlpHttp, { load, connections: CONNECTIONS, until: { seconds } });
+const sendGrpc: Send = (gateway, load, seconds) =>
+  driveGrpc(gateway.otlpGrpc, { load, connections: CONNECTIONS, until: { seconds } });
+
+async function toBuffer(name: string, send: Send, load: Load, shape: Shape, seconds: number): Promise<Row> {
+  return withGateway({}, async (gateway) => {
+    assertClean(await send(gateway, load, 1));
+    const cpuBefore = gateway.cpuSeconds();
+    const driven = await send(gateway, load, seconds);
+    const cpu = gateway.cpuSeconds() - cpuBefore;
+    assertClean(driven);
+    const peak = Math.round(gateway.memory().peak / MEBIBYTE);
+    return {
+      case: name,
+      load: describeLoad(load, shape),
+      figure: `${thousands(driven.spans / driven.seconds)} spans/s`,
+      notes: `${((cpu / driven.spans) * 1e6).toFixed(2)} µs CPU/span, p99 ${driven.latencyMs.p99.toFixed(0)} ms, peak ${peak} MiB`,
+    };
+  });
+}
+
+function toBufferCase(name: string, send: Send, encoding: LoadEncoding, size: 'large' | 'sdk'): Case {
+  return {
+    name,
+    async run({ seconds, seed }) {
+      const rows: Row[] = [];
+      for (const shape of SHAPES) {
+        const load = createLoad({ shape, spans: SPANS[shape][size], encoding, seed });
+        rows.push(await toBuffer(name, send, load, shape, seconds));
+      }
+      return rows;
+    },
+  };
+}
+
+const execute = promisify(execFile);
+
+async function runLimit(options: LimitOptions): Promise<LimitResult> {
+  const file = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limit.js');
+  const { stdout } = await execute(process.execPath, [file, JSON.stringify(options)]);
+  return JSON.parse(stdout) as LimitResult;
+}
+
+const limitCase: Case = {
+  name: 'limit',
+  async run({ seed }) {
+    const rows: Row[] = [];
+    for (const shape of SHAPES) {
+      const load = { shape, spans: SPANS[shape].large, encoding: 'protobuf', seed } as const;
+      const result = await runLimit({ load, spans: shape === 'small' ? 1_000_000 : 250_000, batchMaxItems: 5000 });
+      rows.push({
+        case: 'limit',
+        load: describeLoad(createLoad(load), shape),
+        figure: `${thousands(result.spansPerSecond)} spans/s`,
+        notes: 'one thread: decode and insert, no network',
+      });
+    }
+    return rows;
+  },
+};
+
+/** Spans stored so far, as the gateway counts them. */
+async function storedSpans(gateway: GatewayProcess): Promise<number> {
+  const text = await (await fetch(`${gateway.api}/metrics`)).text();
+  const lines = text.matchAll(
+    /^promptmetrics_store_items_total\{[^}]*signal="traces"[^}]*\} (\d+(?:\.\d+)?(?:e\+\d+)?)$/gm,
+  );
+  return [...lines].reduce((sum, match) => sum + Number(match[1]), 0);
+}
+
+async function untilStored(gateway: GatewayProcess, spans: number): Promise<void> {
+  while ((await storedSpans(gateway)) < spans) await sleep(20);
+}
+
+/** From the first request until the last span is stored, over `requests` requests. */
+async function storeAll(
+  gateway: GatewayProcess,
+  load: Load,
+  requests: number,
+): Promise<{ seconds: number; driven: Driven }> {
+  const started = performance.now();
+  const driven = await driveHttp(gateway.otlpHttp, { load, connections: 8, until: { requests } });
+  assertClean(driven);
+  await untilStored(gateway, driven.spans);
+  return { seconds: (performance.now() - started) / 1000, driven };
+}
+
+function toStoreRow(
+  name: string,
+  shape: Shape,
+  load: Load,
+  stored: { seconds: number; driven: Driven },
+  peak: number,
+): Row {
+  return {
+    case: name,
+    load: describeLoad(load, shape),
+    figure: `${thousands(stored.driven.spans / stored.seconds)} spans/s`,
+    notes: `${thousands(stored.driven.spans)} spans in ${stored.seconds.toFixed(1)} s, peak ${Math.round(peak / MEBIBYTE)} MiB`,
+  };
+}
+
+const toSqliteCase: Case = {
+  name: 'otlp-http-to-sqlite',
+  async run({ seed }) {
+    const rows: Row[] = [];
+    for (const shape of SHAPES) {
+      const load = createLoad({ shape, spans: SPANS[shape].large, encoding: 'protobuf', seed });
+      const spans = shape === 'small' ? 1_000_000 : 250_000;
+      rows.push(
+        await withGateway({}, async (gateway) => {
+          const stored = await storeAll(gateway, load, Math.ceil(spans / load.spans));
+          return toStoreRow('otlp-http-to-sqlite', shape, load, stored, gateway.memory().peak);
+        }),
+      );
+    }
+    return rows;
+  },
+};
+
+const steadyCase: Case = {
+  name: 'steady-10k',
+  async run({ seconds, seed }) {
+    const load = createLoad({ shape: 'small', spans: 50, encoding: 'protobuf', seed });
+    return withGateway({}, async (gateway) => {
+      const drive = { load, connections: 10, requestsPerSecond: 10_000 / load.spans } as const;
+      assertClean(await driveHttp(gateway.otlpHttp, { ...drive, until: { seconds: 2 } }));
+      const cpuBefore = gateway.cpuSeconds();
+      const driven = await driveHttp(gateway.otlpHttp, { ...drive, until: { seconds } });
+      const cores = (gateway.cpuSeconds() - cpuBefore) / driven.seconds;
+      assertClean(driven);
+      return [
+        {
+          case: 'steady-10k',
+          load: describeLoad(load, 'small'),
+          figure: `p99 ${driven.latencyMs.p99.toFixed(1)} ms`,
+          notes: `${thousands(driven.spans / driven.seconds)} spans/s, ${cores.toFixed(2)} cores, p50 ${driven.latencyMs.p50.toFixed(1)} ms`,
+        },
+      ];
+    });
+  },
+};
+
+function p99(values: number[]): number {
+  values.sort((a, b) => a - b);
+  return values[Math.min(values.length - 1, Math.floor(values.length * 0.99))] ?? Number.NaN;
+}
+
+const readCase: Case = {
+  name: 'read-trace-while-ingesting',
+  async run({ seconds, seed }) {
+    const load = createLoad({ shape: 'small', spans: 512, encoding: 'protobuf', seed });
+    return withGateway({}, async (gateway) => {
+      const first = await driveHttp(gateway.otlpHttp, { load, connections: 1, until: { requests: 200 } });
+      assertClean(first);
+      await untilStored(gateway, first.spans);
+      const traceIds = load.latestTraceIds();
+      const driving = driveHttp(gateway.otlpHttp, { load, connections: CONNECTIONS, until: { seconds } });
+      const latencies: number[] = [];
+      const until = performance.now() + seconds * 1000 - 200;
+      for (let index = 0; performance.now() < until; index++) {
+        const begun = performance.now();
+        const response = await fetch(`${gateway.api}/v1/traces/${traceIds[index % traceIds.length]}`);
+        if (!response.ok) throw new Error(`GET trace answered ${response.status}`);
+        await response.arrayBuffer();
+        latencies.push(performance.now() - begun);
+        await sleep(5);
+      }
+      const driven = await driving;
+      return [
+        {
+          case: 'read-trace-while-ingesting',
+          load: describeLoad(load, 'small'),
+          figure: `p99 ${p99(latencies).toFixed(1)} ms`,
+          notes: `${latencies.length} reads beside ${thousands(driven.spans / driven.seconds)} spans/s`,
+        },
+      ];
+    });
+  },
+};
+
+const growthCase: Case = {
+  name: 'growth-20m',
+  long: true,
+  async run({ seed }) {
+    const load = { shape: 'small', spans: 512, encoding: 'protobuf', seed } as const;
+    const result = await runLimit({ load, spans: 20_000_000, batchMaxItems: 5000, windowSpans: 1_000_000 });
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const empty = result.windows[0]!;
+    const grown = mean(result.windows.slice(10, 20));
+    return [
+      {
+        case: 'growth-20m',
+        load: describeLoad(createLoad(load), 'small'),
+        figure: `${(grown / empty).toFixed(2)} of the empty rate`,
+        notes: `${thousands(empty)} spans/s in the first million, ${thousands(grown)} from 10 to 20 million`,
+      },
+    ];
+  },
+};
+
+export const CASES: readonly Case[] = [
+  toBufferCase('otlp-http-to-buffer', sendHttp, 'protobuf', 'large'),
+  toBufferCase('otlp-http-to-buffer (SDK-sized)', sendHttp, 'protobuf', 'sdk'),
+  toBufferCase('otlp-http-json-to-buffer', sendHttp, 'json', 'large'),
+  toBufferCase('otlp-grpc-to-buffer', sendGrpc, 'protobuf', 'large'),
+  limitCase,
+  toSqliteCase,
+  steadyCase,
+  readCase,
+  growthCase,
+];
