@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FrameInput } from '../../src/component.js';
+import { createDeadLetterBox, type DeadLetterInput, writeDeadLetter } from '../../workers/dead-letters.js';
+
+const BUFFER = '0a1b2c3d-0000-4000-8000-000000000000';
+let directory: string;
+beforeEach(() => {
+  directory = path.join(mkdtempSync(path.join(tmpdir(), 'dead-letters-')), 'dead-letter');
+});
+afterEach(() => rmSync(path.dirname(directory), { recursive: true, force: true }));
+
+function letter(sequence: number, over: Partial<DeadLetterInput> = {}): DeadLetterInput {
+  const frame = {
+    signal: 'traces',
+    encoding: 'protobuf',
+    workspace: 'default',
+    items: 3,
+    receivedTimeUnixMs: 1,
+  } as const;
+  return { bufferId: BUFFER, sequence, reason: 'cannot be decoded: x', frame, payload: Buffer.from('abc'), ...over };
+}
+
+describe('the dead letters', () => {
+  it('list nothing before there is any', async () => {
+    expect(await createDeadLetterBox(directory).list()).toEqual([]);
+  });
+
+  it('keep the frame, its reason and its bytes', async () => {
+    writeDeadLetter(directory, letter(7));
+    const [found] = await createDeadLetterBox(directory).list();
+    expect(found).toMatchObject({ id: '0a1b2c3d-7', sequence: 7, reason: 'cannot be decoded: x', payloadBytes: 3 });
+    expect(found?.frame).toEqual(letter(7).frame);
+  });
+
+  it('hold a frame once, however often a replay buries it again', async () => {
+    writeDeadLetter(directory, letter(7));
+    writeDeadLetter(directory, letter(7));
+    expect(await createDeadLetterBox(directory).list()).toHaveLength(1);
+  });
+
+  it('go back into the buffer on replay, as they came, and leave the box', async () => {
+    writeDeadLetter(directory, letter(7));
+    const appended: FrameInput[] = [];
+    const box = createDeadLetterBox(directory);
+    const next = {
+      append: async (frame: FrameInput) => {
+        appended.push(frame);
+        return { sequence: 99 };
+      },
+    };
+    expect(await box.replay('0a1b2c3d-7', next)).toBe(99);
+    expect(appended).toEqual([
+      { signal: 'traces', encoding: 'protobuf', workspace: 'default', items: 3, payload: Buffer.from('abc') },
+    ]);
+    expect(await box.list()).toEqual([]);
+  });
+
+  it('stay when the buffer refuses the replay', async () => {
+    writeDeadLetter(directory, letter(7));
+    const box = createDeadLetterBox(directory);
+    const next = {
+      append: async () => {
+        throw new Error('full');
+      },
+    };
+    await expect(box.replay('0a1b2c3d-7', next)).rejects.toThrow('full');
+    expect(await box.list()).toHaveLength(1);
+  });
+
+  it('of frames damaged on disk cannot be replayed', async () => {
+    writeDeadLetter(directory, letter(7, { frame: undefined }));
+    const next = { append: async () => ({ sequence: 1 }) };
+    await expect(createDeadLetterBox(directory).replay('0a1b2c3d-7', next)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('answer NOT_FOUND for an id that names no letter, a path among them', async () => {
+    writeDeadLetter(directory, letter(7));
+    writeFileSync(path.join(path.dirname(directory), 'secret.json'), '{}');
+    const box = createDeadLetterBox(directory);
+    const next = { append: async () => ({ sequence: 1 }) };
+    for (const id of ['0a1b2c3d-8', '../secret', '']) {
+      await expect(box.replay(id, next)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      expect(await box.remove(id)).toBe(false);
+    }
+  });
+
+  it('drop the oldest first when they outgrow their bound', async () => {
+    for (let sequence = 1; sequence <= 5; sequence++) {
+      writeDeadLetter(directory, letter(sequence, { payload: Buffer.alloc(100) }));
+    }
+    const box = createDeadLetterBox(directory);
+    expect(await box.trim(250)).toBe(3);
+    expect((await box.list()).map(({ sequence }) => sequence)).toEqual([5, 4]);
+  });
+});
