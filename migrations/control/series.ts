@@ -1,0 +1,5 @@
+/** Listed by hand: what is in a folder at run time (`.ts`, `.js`, a stray file) never decides what a database becomes. */
+import type { MigrationSeries } from '../../src/store/migrator.js';
+import * as foundation from './0001-foundation.js';
+
+export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation] };

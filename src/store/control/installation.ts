@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { ControlSchema } from './schema.js';
+
+/** Facts about this installation, by key. */
+export interface Installation {
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string): Promise<void>;
+  /** Made by the first call, of whichever gateway; the same ever after. */
+  id(): Promise<string>;
+}
+
+const INSTANCE_ID = 'instance_id';
+
+export function createInstallation(db: Kysely<ControlSchema>): Installation {
+  const get = async (key: string) => {
+    const row = await db.selectFrom('installation').select('value').where('key', '=', key).executeTakeFirst();
+    return row?.value;
+  };
+  return {
+    get,
+    async set(key, value) {
+      const insert = db.insertInto('installation').values({ key, value });
+      await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
+    },
+    async id() {
+      const known = await get(INSTANCE_ID);
+      if (known !== undefined) return known;
+      const insert = db.insertInto('installation').values({ key: INSTANCE_ID, value: randomUUID() });
+      await insert.onConflict((conflict) => conflict.column('key').doNothing()).execute();
+      return (await get(INSTANCE_ID))!;
+    },
+  };
+}

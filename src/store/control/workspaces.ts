@@ -1,0 +1,60 @@
+import type { Kysely, Selectable } from 'kysely';
+import { GatewayError } from '../../errors.js';
+import type { ControlSchema, WorkspaceTable } from './schema.js';
+
+export interface Workspace {
+  id: string;
+  createdTimeUnixMs: number;
+}
+
+export interface Workspaces {
+  get(id: string): Promise<Workspace | undefined>;
+  /** By id. */
+  list(): Promise<Workspace[]>;
+  /** Throws CONFLICT when it is there already, BAD_REQUEST when the id is none. */
+  create(id: string): Promise<Workspace>;
+  /** Creates it unless it is there. */
+  ensure(id: string): Promise<void>;
+}
+
+/** The workspace of those who name none. */
+export const DEFAULT_WORKSPACE = 'default';
+
+const WORKSPACE_ID = /^[a-zA-Z0-9_-]{1,128}$/;
+
+export function isWorkspaceId(text: string): boolean {
+  return WORKSPACE_ID.test(text);
+}
+
+export function createWorkspaces(db: Kysely<ControlSchema>): Workspaces {
+  return {
+    async get(id) {
+      const row = await db.selectFrom('workspaces').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async list() {
+      const rows = await db.selectFrom('workspaces').selectAll().orderBy('id').execute();
+      return rows.map(fromRow);
+    },
+    async create(id) {
+      const row = newRow(id);
+      await db.insertInto('workspaces').values(row).execute();
+      return fromRow(row);
+    },
+    async ensure(id) {
+      const insert = db.insertInto('workspaces').values(newRow(id));
+      await insert.onConflict((conflict) => conflict.column('id').doNothing()).execute();
+    },
+  };
+}
+
+function newRow(id: string): Selectable<WorkspaceTable> {
+  if (!isWorkspaceId(id)) {
+    throw new GatewayError('BAD_REQUEST', 'A workspace id is 1 to 128 letters, digits, underscores and hyphens');
+  }
+  return { id, created_time_unix_ms: Date.now() };
+}
+
+function fromRow(row: Selectable<WorkspaceTable>): Workspace {
+  return { id: row.id, createdTimeUnixMs: row.created_time_unix_ms };
+}

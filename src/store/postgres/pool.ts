@@ -1,0 +1,50 @@
+import pg from 'pg';
+
+export interface PostgresOptions {
+  connectionString: string;
+  poolSize: number;
+  /** The server cancels what takes longer. */
+  queryTimeoutMs: number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 60_000;
+/** How much longer than the server this side waits for a server that is gone without a word. */
+const ANSWER_GRACE_MS = 5_000;
+const INT8 = 20;
+
+/** int8 as a number, which every count and millisecond fits; beyond 2^53 − 1 it fails rather than round. */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${text} is not a safe integer: select it as text or ask for bigint`);
+  return value;
+}
+
+const NUMBER_TYPES = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === INT8 ? parseInt8 : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+const BIGINT_TYPES = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === INT8 ? BigInt : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/** Makes no connection yet. */
+export function createPool(options: PostgresOptions & { int8: 'number' | 'bigint' }): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.poolSize,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
+    statement_timeout: options.queryTimeoutMs,
+    query_timeout: options.queryTimeoutMs + ANSWER_GRACE_MS,
+    keepAlive: true,
+    application_name: 'promptmetrics',
+    types: options.int8 === 'bigint' ? BIGINT_TYPES : NUMBER_TYPES,
+  });
+  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}

