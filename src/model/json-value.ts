@@ -16,3 +16,9 @@
  * | no value                        | null                                                             |
  */
 export const TAGS = ['$int', '$double', '$bytes', '$map'] as const;
+
+/**
+ * How deep values nest: a value in an array or kvlist is one deeper than it. Deeper payloads are refused. (protobuf
+ * decoders stop at 100 messages, which is 31 kvlists.)
+ */
+export const MAX_VALUE_DEPTH = 64;
