@@ -30,6 +30,8 @@ export interface GatewayProcessOptions {
   env?: Record<string, string>;
   /** Where `.env` would be read; a folder without one by default. */
   workingDirectory?: string;
+  /** Runs as that user; only root may. */
+  uid?: number;
 }
 
 /** dist/src/main.js, from bench/ in the source as well as from dist/bench. */
@@ -84,6 +86,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
   });
   const output: string[] = [];
   const exited = once(child, 'exit') as Promise<[number | null]>;
