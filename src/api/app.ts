@@ -1,0 +1,111 @@
+/** The API as a fastify instance that doesn't listen yet: the hooks above all groups, then the groups. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import cors from '@fastify/cors';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import type { OtlpHandler } from '../component.js';
+import type { TelemetryReader } from '../store/telemetry/telemetry.js';
+import { type Identify, identifyAnyone, registerAuthentication } from './authentication.js';
+import type { ApiConfig } from './config.js';
+import { apiError, registerErrors, sendError } from './errors.js';
+import { registerEtag } from './etag.js';
+import type { ApiEvents } from './events.js';
+import { type HealthOptions, healthPlugin } from './health/plugin.js';
+import { collectMethods } from './methods.js';
+import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
+import { otelLogsPlugin } from './otel-logs/plugin.js';
+import { otelMetricsPlugin } from './otel-metrics/plugin.js';
+import { otlpPlugin } from './otlp/plugin.js';
+import { parseQueryString } from './query-string.js';
+import { tracesPlugin } from './traces/plugin.js';
+import { validatorCompiler } from './validation.js';
+import { registerWorkspace } from './workspace.js';
+
+export interface ApiOptions extends HealthOptions {
+  config: ApiConfig;
+  telemetry: TelemetryReader;
+  /** Without it, this port takes no OTLP. */
+  otlp?: OtlpHandler;
+  /** Without it, anyone may do anything. */
+  authenticate?: Identify;
+  events: ApiEvents;
+}
+
+/** Longer than SDKs keep an idle connection between two exports (60 s for metrics). */
+const KEEP_ALIVE_TIMEOUT_MS = 90_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+
+function requestId(request: IncomingMessage): string {
+  const header = request.headers['x-request-id'];
+  return typeof header === 'string' && header !== '' ? header : randomUUID();
+}
+
+function createInstance(): FastifyInstance {
+  return fastify({
+    logger: false,
+    genReqId: requestId as never,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // What comes in on an open connection while we close is answered; `Connection: close` ends it.
+    return503OnClosing: false,
+    routerOptions: {
+      caseSensitive: false,
+      ignoreTrailingSlash: true,
+      maxParamLength: 1024,
+      querystringParser: parseQueryString,
+    },
+    // A path that can't be decoded has no route, so no hook runs: the answer is the same nevertheless.
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      sendError(reply as unknown as FastifyReply, apiError(error));
+    },
+  });
+}
+
+function registerHeaders(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+}
+
+function registerMeasurement(app: FastifyInstance, events: ApiEvents): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    events.answered({ method: request.method, route, status: reply.statusCode, durationMs: reply.elapsedTime });
+  });
+}
+
+async function registerCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+  if (origins.length === 0) return;
+  await app.register(cors, {
+    origin: origins.includes('*') ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'etag', 'retry-after'],
+  });
+}
+
+export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
+  const { config, events, version, telemetry, health, metrics, otlp } = options;
+  const app = createInstance();
+  app.setValidatorCompiler(validatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
+  // Answers are documented by their schemas and checked against them by tests, not again for each request.
+  app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
+  registerErrors(app, events);
+  registerMeasurement(app, events);
+  registerHeaders(app);
+  await registerCors(app, config.corsOrigins);
+  registerWorkspace(app);
+  registerAuthentication(app, options.authenticate ?? identifyAnyone);
+  registerEtag(app);
+  await registerOpenApi(app, { version });
+  const refuseOtherMethods = collectMethods(app);
+  await app.register(openApiPlugin);
+  await app.register(healthPlugin, { health, version, metrics });
+  await app.register(tracesPlugin, { telemetry });
+  await app.register(otelLogsPlugin, { telemetry });
+  await app.register(otelMetricsPlugin, { telemetry });
+  if (otlp) await app.register(otlpPlugin, { otlp });
+  refuseOtherMethods();
+  return app;
+}

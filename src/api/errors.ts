@@ -1,0 +1,63 @@
+/** Every error answer of the API port: one shape, whoever found the fault (a route, zod, fastify, or Node's parser). */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type ErrorCode, GatewayError, toGatewayError } from '../errors.js';
+import type { ApiEvents } from './events.js';
+
+export const errorSchema = z
+  .object({
+    error: z.string().describe('What is wrong, for people'),
+    code: z.string().describe('What is wrong, for programs'),
+    details: z.unknown().optional(),
+    detailsType: z.enum(['fields', 'context']),
+    requestId: z.string(),
+  })
+  .meta({ id: 'Error' });
+
+const CODE_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: 'BAD_REQUEST',
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  408: 'REQUEST_TIMEOUT',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  503: 'OVERLOADED',
+};
+
+/** Fastify's own 4xx keep their message, which is about the request; anything else tells nothing. */
+export function apiError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const status = (error as FastifyError | undefined)?.statusCode ?? 500;
+  if (status < 400 || status >= 500) return toGatewayError(error);
+  return new GatewayError(CODE_BY_STATUS[status] ?? 'BAD_REQUEST', (error as FastifyError).message, { cause: error });
+}
+
+export function errorBody(error: GatewayError, requestId: string): string {
+  const { code, message, details } = error;
+  const detailsType = code === 'VALIDATION_FAILED' ? 'fields' : 'context';
+  return JSON.stringify({ error: message, code, details, detailsType, requestId });
+}
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+export function sendError(reply: FastifyReply, error: GatewayError): FastifyReply {
+  if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+  return reply.code(error.httpStatus).type(JSON_TYPE).send(errorBody(error, reply.request.id));
+}
+
+export function registerErrors(app: FastifyInstance, events: ApiEvents): void {
+  app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const error = apiError(thrown);
+    if (error.httpStatus >= 500) {
+      const { method, id: requestId } = request;
+      events.failed({ method, route: request.routeOptions.url ?? 'unknown', requestId, error });
+    }
+    return sendError(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!;
+    return sendError(reply, new GatewayError('NOT_FOUND', `No such endpoint: ${request.method} ${path}`));
+  });
+}

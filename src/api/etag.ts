@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** Above this, hashing costs the event loop more than the repeated download costs the client. */
+const MAX_HASHED_CHARACTERS = 1 << 20;
+
+/** Weak: the same content may come gzipped by a proxy. */
+export function etagOf(body: string): string {
+  return `W/"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64url')}"`;
+}
+
+/** RFC 9110 §13.1.2: a list of tags or `*`, compared weakly. */
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '');
+  return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((tag) => opaque(tag) === opaque(etag));
+}
+
+function taggable(request: FastifyRequest, reply: FastifyReply, payload: unknown): payload is string {
+  return (
+    reply.statusCode === 200 &&
+    (request.method === 'GET' || request.method === 'HEAD') &&
+    typeof payload === 'string' &&
+    payload.length <= MAX_HASHED_CHARACTERS &&
+    String(reply.getHeader('content-type')).startsWith('application/json')
+  );
+}
+
+/** Runs on the finished text, before Fastify takes the body away from a HEAD. Streams carry no tag. */
+export function registerEtag(app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (!taggable(request, reply, payload)) return payload;
+    const etag = etagOf(payload);
+    reply.header('etag', etag);
+    if (!matches(request.headers['if-none-match'], etag)) return payload;
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+    return null;
+  });
+}

@@ -1,0 +1,70 @@
+/** Query parameters that every telemetry list takes, and how they become a ListQuery. */
+import { z } from 'zod';
+import type { ListQuery } from '../store/telemetry/telemetry.js';
+import { type CursorKind, pagingParameters, readPaging } from './paging.js';
+import { timeParameter, unixNanoParameter } from './time.js';
+import { validationError } from './validation.js';
+
+const PAIR = 'must be written key=value';
+
+type AttributeFilter = { key: string; value: string };
+
+/** `attribute=key=value`: the same filter for shells and tools that choke on brackets; the key ends at the first `=`. */
+const attributePairs = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given, context): AttributeFilter[] =>
+    [given].flat().map((pair) => {
+      const end = pair.indexOf('=');
+      if (end <= 0) context.addIssue({ code: 'custom', message: PAIR });
+      return { key: pair.slice(0, end), value: pair.slice(end + 1) };
+    }),
+  )
+  .meta({ description: 'key=value; may be repeated, then all must hold' });
+
+const attributeMap = z
+  .record(z.string(), z.union([z.string(), z.array(z.string())]))
+  .transform((map): AttributeFilter[] =>
+    Object.entries(map).flatMap(([key, values]) => [values].flat().map((value) => ({ key, value }))),
+  )
+  .meta({
+    description: 'attributes[key]=value; may be repeated, then all must hold',
+    style: 'deepObject',
+    explode: true,
+  });
+
+export const listParameters = {
+  ...pagingParameters,
+  from: timeParameter('Not before').optional(),
+  to: timeParameter('Before').optional(),
+  from_unix_nano: unixNanoParameter('Not before').optional(),
+  to_unix_nano: unixNanoParameter('Before').optional(),
+  service: z.string().min(1).optional().meta({ description: 'service.name' }),
+  attributes: attributeMap.optional(),
+  attribute: attributePairs.optional(),
+};
+
+const listQuery = z.object(listParameters);
+type ListParameters = z.infer<typeof listQuery>;
+
+function bound(query: ListParameters, name: 'from' | 'to', faults: string[]): bigint | undefined {
+  const nanos = query[`${name}_unix_nano`];
+  if (query[name] !== undefined && nanos !== undefined) faults.push(`"${name}" conflicts with "${name}_unix_nano"`);
+  return query[name] ?? nanos;
+}
+
+/** Throws VALIDATION_FAILED for what only shows between parameters. */
+export function readListQuery(kind: CursorKind, workspace: string, query: ListParameters): ListQuery {
+  const faults: string[] = [];
+  const fromUnixNano = bound(query, 'from', faults);
+  const toUnixNano = bound(query, 'to', faults);
+  if (faults.length > 0) throw validationError(faults);
+  const attributes = [...(query.attributes ?? []), ...(query.attribute ?? [])];
+  return {
+    workspace,
+    ...readPaging(kind, query),
+    ...(fromUnixNano !== undefined && { fromUnixNano }),
+    ...(toUnixNano !== undefined && { toUnixNano }),
+    ...(query.service !== undefined && { service: query.service }),
+    ...(attributes.length > 0 && { attributes }),
+  };
+}

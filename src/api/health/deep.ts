@@ -1,0 +1,64 @@
+import type { ConsumerLag } from '../../component.js';
+import type { DeepHealth } from './schema.js';
+import type { HealthSource } from './source.js';
+
+/** Many probes, one ping: the store is asked once in this time. */
+const CACHE_MS = 2000;
+const PING_TIMEOUT_MS = 5000;
+
+async function answers(ping: () => Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, PING_TIMEOUT_MS, false);
+  });
+  const pong = ping().then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([pong, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function consumerHealth({ bytes, items, frames, oldestAgeMs }: ConsumerLag) {
+  return { bytes, items, frames, oldest_age_ms: oldestAgeMs };
+}
+
+async function check({ store, buffer }: HealthSource): Promise<DeepHealth> {
+  const dbConnected = await answers(() => store.ping());
+  const { accepting, bytes, maxBytes, consumers } = buffer();
+  const verdict = (good: boolean) => (good ? 'ok' : 'error');
+  const healthy = dbConnected && accepting && store.writing();
+  return {
+    status: healthy ? 'ok' : 'degraded',
+    checks: { [store.type]: verdict(dbConnected), writer: verdict(store.writing()), buffer: verdict(accepting) },
+    dbType: store.type,
+    dbConnected,
+    buffer: {
+      bytes,
+      max_bytes: maxBytes,
+      consumers: Object.fromEntries(Object.entries(consumers).map(([name, lag]) => [name, consumerHealth(lag)])),
+    },
+  };
+}
+
+/** Answers from the last check while that is fresh; requests that come during a check share it. */
+export function createDeepCheck(source: HealthSource): () => Promise<DeepHealth> {
+  let current: Promise<DeepHealth> | undefined;
+  let expiresAtMs = 0;
+  return () => {
+    if (current && performance.now() < expiresAtMs) return current;
+    const checking = check(source);
+    current = checking;
+    expiresAtMs = Number.POSITIVE_INFINITY;
+    const settle = () => {
+      expiresAtMs = performance.now() + CACHE_MS;
+    };
+    checking.then(settle, () => {
+      current = undefined;
+    });
+    return checking;
+  };
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+const portSchema = z.int().nullable();
+
+export const healthSchema = z.object({
+  status: z.literal('ok'),
+  version: z.string(),
+  ports: z.object({ api: portSchema, otlp_http: portSchema, otlp_grpc: portSchema }),
+});
+
+export const readySchema = z.object({ status: z.enum(['ready', 'starting', 'draining']) });
+
+const checkSchema = z.enum(['ok', 'error']);
+
+const consumerSchema = z.object({
+  bytes: z.int(),
+  items: z.int(),
+  frames: z.int(),
+  oldest_age_ms: z.number().describe('Of the oldest request that this consumer has not released'),
+});
+
+export const deepHealthSchema = z.object({
+  status: z.enum(['ok', 'degraded']),
+  checks: z
+    .object({
+      sqlite: checkSchema.optional(),
+      postgresql: checkSchema.optional(),
+      writer: checkSchema,
+      buffer: checkSchema,
+    })
+    .describe('sqlite or postgresql: reads work; writer: batches are stored; buffer: requests are taken'),
+  dbType: z.enum(['sqlite', 'postgresql']),
+  dbConnected: z.boolean(),
+  buffer: z.object({
+    bytes: z.int(),
+    max_bytes: z.int(),
+    consumers: z.record(z.string(), consumerSchema),
+  }),
+});
+
+export type DeepHealth = z.infer<typeof deepHealthSchema>;

@@ -1,0 +1,31 @@
+import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
+import { errorSchema, JSON_TYPE } from '../errors.js';
+import { readListQuery } from '../filters.js';
+import { createSharedText } from '../json-text.js';
+import { renderPage } from '../paging.js';
+import type { ApiPlugin } from '../plugin.js';
+import { renderMetricPoint } from './render.js';
+import { listMetricPointsQuery, metricPageSchema } from './schema.js';
+
+export const otelMetricsPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (app, { telemetry }) => {
+  app.route({
+    method: 'GET',
+    url: '/v1/otel/metrics',
+    schema: {
+      tags: ['metrics'],
+      summary: 'List OTLP metric points, newest first',
+      querystring: listMetricPointsQuery,
+      response: { 200: metricPageSchema, '4xx': errorSchema, '5xx': errorSchema },
+    },
+    handler: async (request, reply) => {
+      const { query, workspace } = request;
+      const page = await telemetry.listMetricPoints({
+        ...readListQuery('metric', workspace, query),
+        ...(query.name !== undefined && { name: query.name }),
+      });
+      const shared = createSharedText();
+      const text = renderPage('metric', query, page, (point) => renderMetricPoint(point, shared));
+      return reply.type(JSON_TYPE).send(text);
+    },
+  });
+};

@@ -1,0 +1,26 @@
+/** The process's own log: one JSON object a line, or readable lines on a terminal. */
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import pretty from 'pino-pretty';
+import type { LoggingConfig } from './config.js';
+
+export type { Logger } from 'pino';
+
+/** Synchronous: lines are few (one per state change), and the last one before a crash is the one that matters. */
+function standardOutput(format: LoggingConfig['format']): DestinationStream {
+  const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY);
+  if (!readable) return destination({ dest: 1, sync: true });
+  return pretty({ colorize: process.stdout.isTTY, translateTime: 'SYS:HH:MM:ss.l', sync: true });
+}
+
+export function createLogger(config: LoggingConfig, stream?: DestinationStream): Logger {
+  return pino(
+    {
+      level: config.level,
+      // Neither pid nor host name: whoever collects the lines knows the container they came from.
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream ?? standardOutput(config.format),
+  );
+}

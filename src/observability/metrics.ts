@@ -1,0 +1,302 @@
+/**
+ * Every metric of the process, in one Prometheus registry of its own. What the OpenTelemetry Collector measures as well
+ * carries the Collector's name (docs: opentelemetry.io/docs/collector/internal-telemetry), so that its dashboards and
+ * alerts work here; the rest starts with `promptmetrics_`.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ConsumerLag, Signal } from '../component.js';
+
+/** How the Collector names the items of a signal. */
+export const ITEMS: Readonly<Record<Signal, string>> = {
+  traces: 'spans',
+  logs: 'log_records',
+  metrics: 'metric_points',
+};
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const BATCH_ITEMS = [1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000];
+const BATCH_BYTES = Array.from({ length: 9 }, (_, power) => 1024 * 4 ** power);
+
+type PerSignal<Labels extends string> = Readonly<Record<Signal, Counter<Labels>>>;
+type ReceiverLabels = 'receiver' | 'transport';
+
+export interface BufferState {
+  bytes: number;
+  maxBytes: number;
+  consumers: Readonly<Record<string, ConsumerLag>>;
+}
+
+function perSignal<const Labels extends string>(
+  registry: Registry,
+  name: (items: string) => string,
+  help: (items: string) => string,
+  labelNames: readonly Labels[],
+): PerSignal<Labels> {
+  const counter = (items: string) =>
+    new Counter({ name: name(items), help: help(items.replace('_', ' ')), labelNames, registers: [registry] });
+  return { traces: counter(ITEMS.traces), logs: counter(ITEMS.logs), metrics: counter(ITEMS.metrics) };
+}
+
+function receiverMetrics(registry: Registry) {
+  const registers = [registry];
+  const labelNames: ReceiverLabels[] = ['receiver', 'transport'];
+  const items = (verb: string, meaning: string) =>
+    perSignal(
+      registry,
+      (name) => `otelcol_receiver_${verb}_${name}_total`,
+      (name) => `${name} ${meaning}`,
+      labelNames,
+    );
+  return {
+    accepted: items('accepted', 'that are in the buffer'),
+    refused: items('refused', 'that were sent back to be tried again: buffer full, disk full, overload, shutdown'),
+    failed: items('failed', 'lost to a fault of the receiver itself'),
+    rejected: new Counter({
+      name: 'promptmetrics_receiver_rejected_items_total',
+      help: 'Items left out of a request that was otherwise accepted (partial success), by reason',
+      labelNames: [...labelNames, 'signal', 'reason'],
+      registers,
+    }),
+    requests: new Counter({
+      name: 'otelcol_receiver_requests_total',
+      help: 'Requests by outcome: success, refused (try again) or failure (the request is at fault, or the receiver)',
+      labelNames: [...labelNames, 'signal', 'outcome', 'code'],
+      registers,
+    }),
+    receivedBytes: new Counter({
+      name: 'promptmetrics_receiver_payload_bytes_total',
+      help: 'Bytes of accepted requests, decompressed',
+      labelNames: [...labelNames, 'signal'],
+      registers,
+    }),
+    inFlightBytes: new Gauge({
+      name: 'promptmetrics_receiver_in_flight_bytes',
+      help: 'Bytes of requests that are read and not answered yet',
+      registers,
+    }),
+  };
+}
+
+/** Read when Prometheus asks, from whatever `source` the gateway has given. */
+function bufferGauges(registry: Registry, source: () => BufferState | undefined) {
+  const registers = [registry];
+  const consumers = (set: (name: string, lag: ConsumerLag, maxBytes: number) => void) => {
+    const state = source();
+    for (const [name, lag] of Object.entries(state?.consumers ?? {})) set(name, lag, state!.maxBytes);
+  };
+  const lagGauge = (name: string, help: string, label: string, read: (lag: ConsumerLag, maxBytes: number) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        consumers((consumer, lag, maxBytes) => this.set({ [label]: consumer }, read(lag, maxBytes)));
+      },
+    });
+  const stateGauge = (name: string, help: string, read: (state: BufferState) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const state = source();
+        if (state) this.set(read(state));
+      },
+    });
+  const lagName = (unit: string) => `promptmetrics_buffer_consumer_lag_${unit}`;
+  stateGauge('promptmetrics_buffer_bytes', 'Bytes of the durable buffer in use', (state) => state.bytes);
+  stateGauge('promptmetrics_buffer_limit_bytes', 'Bytes the durable buffer may use', (state) => state.maxBytes);
+  lagGauge(lagName('bytes'), 'Bytes this consumer has not released yet', 'consumer', (lag) => lag.bytes);
+  lagGauge(lagName('items'), 'Items this consumer has not released yet', 'consumer', (lag) => lag.items);
+  lagGauge(lagName('frames'), 'Requests this consumer has not released yet', 'consumer', (lag) => lag.frames);
+  lagGauge(lagName('seconds'), 'Age of the oldest', 'consumer', (lag) => lag.oldestAgeMs / 1000);
+  // The Collector's pair for "scale out at 60 to 70 %"; both in bytes here, as its queue's `sizer: bytes` has them.
+  lagGauge('otelcol_exporter_queue_size', 'Bytes that wait for this consumer', 'exporter', (lag) => lag.bytes);
+  lagGauge('otelcol_exporter_queue_capacity', 'Bytes that may wait', 'exporter', (_lag, maxBytes) => maxBytes);
+}
+
+function bufferMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    commitDuration: new Histogram({
+      name: 'promptmetrics_buffer_commit_duration_seconds',
+      help: 'Time of one group commit: write and sync',
+      buckets: SECONDS,
+      registers,
+    }),
+    commitFrames: new Histogram({
+      name: 'promptmetrics_buffer_commit_frames',
+      help: 'Requests that shared one group commit',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'promptmetrics_buffer_refused_appends_total',
+      help: 'Requests the buffer did not take, by error code',
+      labelNames: ['code'],
+      registers,
+    }),
+    damagedFrames: new Counter({
+      name: 'promptmetrics_buffer_damaged_frames_total',
+      help: 'Frames on disk whose checksum does not match',
+      registers,
+    }),
+    skippedItems: new Counter({
+      name: 'promptmetrics_buffer_skipped_items_total',
+      help: 'Items a consumer never got, because its cursor was moved on past the high-water mark',
+      labelNames: ['consumer'],
+      registers,
+    }),
+    lostBytes: new Counter({
+      name: 'promptmetrics_buffer_truncated_bytes_total',
+      help: 'Bytes of a torn, never acknowledged tail that recovery cut off',
+      registers,
+    }),
+  };
+}
+
+function exporterMetrics(registry: Registry) {
+  const registers = [registry];
+  const labelNames = ['exporter'] as const;
+  const items = (verb: string, meaning: string) =>
+    perSignal(
+      registry,
+      (name) => `otelcol_exporter_${verb}_${name}_total`,
+      (name) => `${name} ${meaning}`,
+      labelNames,
+    );
+  return {
+    sent: items('sent', 'delivered; the store counts as exporter "store"'),
+    batchItems: new Histogram({
+      name: 'otelcol_exporter_queue_batch_send_size',
+      help: 'Items in a batch',
+      labelNames,
+      buckets: BATCH_ITEMS,
+      registers,
+    }),
+    batchBytes: new Histogram({
+      name: 'otelcol_exporter_queue_batch_send_size_bytes',
+      help: 'Bytes in a batch',
+      labelNames,
+      buckets: BATCH_BYTES,
+      registers,
+    }),
+  };
+}
+
+function storeMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    decodeDuration: new Histogram({
+      name: 'promptmetrics_store_decode_duration_seconds',
+      help: 'Time to decode one batch',
+      buckets: SECONDS,
+      registers,
+    }),
+    writeDuration: new Histogram({
+      name: 'promptmetrics_store_write_duration_seconds',
+      help: 'Time of the one transaction that stores a batch',
+      buckets: SECONDS,
+      registers,
+    }),
+    duplicateSpans: new Counter({
+      name: 'promptmetrics_store_duplicate_spans_total',
+      help: 'Spans that were stored already, by workspace, trace id and span id',
+      registers,
+    }),
+    up: new Gauge({
+      name: 'promptmetrics_store_up',
+      help: '1 while the store takes batches, 0 from the first that it could not take',
+      registers,
+    }),
+    outages: new Counter({
+      name: 'promptmetrics_store_outages_total',
+      help: 'Times the store stopped taking batches',
+      registers,
+    }),
+    errors: new Counter({
+      name: 'promptmetrics_store_errors_total',
+      help: 'Reads the store could not answer, by error code',
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+function deadLetterMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    written: new Counter({
+      name: 'promptmetrics_dead_letters_total',
+      help: 'Frames that could not be decoded or written and were set aside',
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'promptmetrics_dead_letters_dropped_total',
+      help: 'Dead letters that were deleted to keep within the limit',
+      registers,
+    }),
+  };
+}
+
+function apiMetrics(registry: Registry) {
+  return {
+    requestDuration: new Histogram({
+      name: 'http_server_request_duration_seconds',
+      help: 'Duration of requests to the API port, by route',
+      labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
+      buckets: SECONDS,
+      registers: [registry],
+    }),
+  };
+}
+
+/** Node's own metrics under prom-client's names, and the three of the Collector that its dashboards show first. */
+function processMetrics(registry: Registry, version: string): void {
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  const cpuSeconds = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  };
+  gauge('otelcol_process_uptime', 'Seconds since the start', () => process.uptime());
+  gauge('otelcol_process_cpu_seconds', 'CPU seconds, user and system', cpuSeconds);
+  gauge('otelcol_process_memory_rss', 'Resident memory in bytes', () => process.memoryUsage.rss());
+  const info = new Gauge({ name: 'promptmetrics_build_info', help: 'Version', labelNames: ['version'], registers });
+  info.set({ version }, 1);
+}
+
+export function createMetrics({ version }: { version: string }) {
+  const registry = new Registry();
+  let bufferSource: () => BufferState | undefined = () => undefined;
+  processMetrics(registry, version);
+  bufferGauges(registry, () => bufferSource());
+  return {
+    receiver: receiverMetrics(registry),
+    buffer: bufferMetrics(registry),
+    exporter: exporterMetrics(registry),
+    store: storeMetrics(registry),
+    deadLetters: deadLetterMetrics(registry),
+    api: apiMetrics(registry),
+    /** Where the buffer's gauges are read from; nothing is shown for them before. */
+    observeBuffer(source: () => BufferState): void {
+      bufferSource = source;
+    },
+    contentType: registry.contentType,
+    /** Prometheus text. */
+    render: (): Promise<string> => registry.metrics(),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
