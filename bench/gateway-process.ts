@@ -32,6 +32,8 @@ export interface GatewayProcessOptions {
   workingDirectory?: string;
   /** Runs as that user; only root may. */
   uid?: number;
+  /** Gives it a data folder on a disk of that size, in a mount namespace of its own (Linux). */
+  tmpfsMebibytes?: number;
 }
 
 /** dist/src/main.js, from bench/ in the source as well as from dist/bench. */
@@ -74,8 +76,19 @@ function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
+function commandOf(options: GatewayProcessOptions): { file: string; words: string[] } {
+  if (options.tmpfsMebibytes === undefined) return { file: process.execPath, words: [entryFile()] };
+  const mount = `mount -t tmpfs -o size=${options.tmpfsMebibytes}m tmpfs "$1" && cd "$1" && exec "$2" "$3"`;
+  // Each exec replaces the one before: the process that is signalled and measured is the gateway.
+  return {
+    file: 'unshare',
+    words: ['-Urm', 'sh', '-c', mount, 'sh', options.dataDirectory, process.execPath, entryFile()],
+  };
+}
+
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [entryFile()], {
+  const command = commandOf(options);
+  const child = spawn(command.file, command.words, {
     cwd: options.workingDirectory ?? options.dataDirectory,
     env: {
       PATH: process.env.PATH,
