@@ -36,6 +36,10 @@ const VERDICTS = {
   NOT_FOUND: { http: 404, grpc: GRPC.NOT_FOUND, retryable: false },
   METHOD_NOT_ALLOWED: { http: 405, grpc: GRPC.UNIMPLEMENTED, retryable: false },
   REQUEST_TIMEOUT: { http: 408, grpc: GRPC.CANCELLED, retryable: false },
+  // Collector's mapping: UNIMPLEMENTED over HTTP is 404. A method that is not served, or a stream where one message belongs.
+  UNIMPLEMENTED: { http: 404, grpc: GRPC.UNIMPLEMENTED, retryable: false },
+  // Nobody is told this one: the other end is gone.
+  CLIENT_CLOSED_REQUEST: { http: 499, grpc: GRPC.CANCELLED, retryable: false },
   CONFLICT: { http: 409, grpc: GRPC.ALREADY_EXISTS, retryable: false },
   PAYLOAD_TOO_LARGE: { http: 413, grpc: GRPC.RESOURCE_EXHAUSTED, retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { http: 415, grpc: GRPC.INVALID_ARGUMENT, retryable: false },
