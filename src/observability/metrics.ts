@@ -20,7 +20,8 @@ const BATCH_BYTES = Array.from({ length: 9 }, (_, power) => 1024 * 4 ** power);
 type PerSignal<Labels extends string> = Readonly<Record<Signal, Counter<Labels>>>;
 type ReceiverLabels = 'receiver' | 'transport';
 
-export interface BufferState {
+/** What the buffer's gauges show. */
+export interface BufferGauges {
   bytes: number;
   maxBytes: number;
   consumers: Readonly<Record<string, ConsumerLag>>;
@@ -53,32 +54,46 @@ function receiverMetrics(registry: Registry) {
     failed: items('failed', 'lost to a fault of the receiver itself'),
     rejected: new Counter({
       name: 'promptmetrics_receiver_rejected_items_total',
-      help: 'Items left out of a request that was otherwise accepted (partial success), by reason',
-      labelNames: [...labelNames, 'signal', 'reason'],
+      help: 'Invalid items, left out of requests that were accepted otherwise (partial success)',
+      labelNames: [...labelNames, 'signal'],
       registers,
     }),
     requests: new Counter({
       name: 'otelcol_receiver_requests_total',
-      help: 'Requests by outcome: success, refused (try again) or failure (the request is at fault, or the receiver)',
+      help: 'Requests by outcome: success, refused (try again) or failure; code tells whose fault',
       labelNames: [...labelNames, 'signal', 'outcome', 'code'],
       registers,
     }),
     receivedBytes: new Counter({
       name: 'promptmetrics_receiver_payload_bytes_total',
-      help: 'Bytes of accepted requests, decompressed',
+      help: 'Bytes of request bodies, as they were on the wire',
       labelNames: [...labelNames, 'signal'],
       registers,
     }),
-    inFlightBytes: new Gauge({
-      name: 'promptmetrics_receiver_in_flight_bytes',
-      help: 'Bytes of requests that are read and not answered yet',
+    requestDuration: new Histogram({
+      name: 'promptmetrics_receiver_request_duration_seconds',
+      help: 'From the first byte of a request to its answer, made durable in between',
+      labelNames: [...labelNames, 'signal'],
+      buckets: SECONDS,
+      registers,
+    }),
+    wrongProtocolPeers: new Counter({
+      name: 'promptmetrics_receiver_wrong_protocol_peers_total',
+      help: 'Peers that spoke another protocol than the port they called',
+      labelNames: ['transport', 'spoken'],
+      registers,
+    }),
+    tlsReloads: new Counter({
+      name: 'promptmetrics_receiver_tls_reloads_total',
+      help: 'Times that changed certificate files were read, by outcome',
+      labelNames: ['transport', 'outcome'],
       registers,
     }),
   };
 }
 
 /** Read when Prometheus asks, from whatever `source` the gateway has given. */
-function bufferGauges(registry: Registry, source: () => BufferState | undefined) {
+function bufferGauges(registry: Registry, source: () => BufferGauges | undefined) {
   const registers = [registry];
   const consumers = (set: (name: string, lag: ConsumerLag, maxBytes: number) => void) => {
     const state = source();
@@ -95,7 +110,7 @@ function bufferGauges(registry: Registry, source: () => BufferState | undefined)
         consumers((consumer, lag, maxBytes) => this.set({ [label]: consumer }, read(lag, maxBytes)));
       },
     });
-  const stateGauge = (name: string, help: string, read: (state: BufferState) => number) =>
+  const stateGauge = (name: string, help: string, read: (state: BufferGauges) => number) =>
     new Gauge({
       name,
       help,
@@ -132,26 +147,35 @@ function bufferMetrics(registry: Registry) {
       buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
       registers,
     }),
-    refusals: new Counter({
-      name: 'promptmetrics_buffer_refused_appends_total',
-      help: 'Requests the buffer did not take, by error code',
-      labelNames: ['code'],
+    commitBytes: new Counter({
+      name: 'promptmetrics_buffer_committed_bytes_total',
+      help: 'Bytes that were made durable',
+      registers,
+    }),
+    accepting: new Gauge({
+      name: 'promptmetrics_buffer_accepting',
+      help: '1 while the buffer takes requests, 0 while it is full or its disk is full or has failed',
+      registers,
+    }),
+    stateChanges: new Counter({
+      name: 'promptmetrics_buffer_state_changes_total',
+      help: 'Times the buffer came into a state: open, full, disk-full, failed',
+      labelNames: ['state'],
+      registers,
+    }),
+    cursorFailures: new Counter({
+      name: 'promptmetrics_buffer_cursor_failures_total',
+      help: 'Times the cursors of the consumers could not be kept on disk',
       registers,
     }),
     damagedFrames: new Counter({
       name: 'promptmetrics_buffer_damaged_frames_total',
-      help: 'Frames on disk whose checksum does not match',
+      help: 'Frames that were written and could not be read again, found at start',
       registers,
     }),
-    skippedItems: new Counter({
-      name: 'promptmetrics_buffer_skipped_items_total',
-      help: 'Items a consumer never got, because its cursor was moved on past the high-water mark',
-      labelNames: ['consumer'],
-      registers,
-    }),
-    lostBytes: new Counter({
+    truncatedBytes: new Counter({
       name: 'promptmetrics_buffer_truncated_bytes_total',
-      help: 'Bytes of a torn, never acknowledged tail that recovery cut off',
+      help: 'Bytes of a torn, never acknowledged tail that the start cut off',
       registers,
     }),
   };
@@ -216,12 +240,6 @@ function storeMetrics(registry: Registry) {
       help: 'Times the store stopped taking batches',
       registers,
     }),
-    errors: new Counter({
-      name: 'promptmetrics_store_errors_total',
-      help: 'Reads the store could not answer, by error code',
-      labelNames: ['code'],
-      registers,
-    }),
   };
 }
 
@@ -243,6 +261,12 @@ function deadLetterMetrics(registry: Registry) {
 
 function apiMetrics(registry: Registry) {
   return {
+    errors: new Counter({
+      name: 'promptmetrics_api_errors_total',
+      help: 'Requests to the API port answered with a 5xx, by error code (STORE_UNAVAILABLE, QUERY_TIMEOUT, …)',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
     requestDuration: new Histogram({
       name: 'http_server_request_duration_seconds',
       help: 'Duration of requests to the API port, by route',
@@ -279,7 +303,7 @@ function processMetrics(registry: Registry, version: string): void {
 
 export function createMetrics({ version }: { version: string }) {
   const registry = new Registry();
-  let bufferSource: () => BufferState | undefined = () => undefined;
+  let bufferSource: () => BufferGauges | undefined = () => undefined;
   processMetrics(registry, version);
   bufferGauges(registry, () => bufferSource());
   return {
@@ -290,7 +314,7 @@ export function createMetrics({ version }: { version: string }) {
     deadLetters: deadLetterMetrics(registry),
     api: apiMetrics(registry),
     /** Where the buffer's gauges are read from; nothing is shown for them before. */
-    observeBuffer(source: () => BufferState): void {
+    observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;
     },
     contentType: registry.contentType,

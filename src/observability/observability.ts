@@ -1,0 +1,38 @@
+/** The process's own logs and metrics, and for each component the events interface that it asks for. */
+import type { DestinationStream } from 'pino';
+import { createApiEvents } from './api-events.js';
+import { createBufferEvents } from './buffer-events.js';
+import type { LoggingConfig } from './config.js';
+import { createDrainEvents } from './drain-events.js';
+import { createLogger } from './logger.js';
+import { createMetrics } from './metrics.js';
+import { createReceiverEvents } from './receiver-events.js';
+import { createRepetition } from './repetition.js';
+
+export interface ObservabilityOptions {
+  config: LoggingConfig;
+  version: string;
+  /** Where the log goes instead of standard output. */
+  stream?: DestinationStream;
+}
+
+/** What a client can cause again and again is logged once in this time, of each kind. */
+const REPETITION_INTERVAL_MS = 60_000;
+
+export function createObservability({ config, version, stream }: ObservabilityOptions) {
+  const logger = createLogger(config, stream);
+  const metrics = createMetrics({ version });
+  const repetition = () => createRepetition(REPETITION_INTERVAL_MS);
+  return {
+    logger,
+    metrics,
+    events: {
+      receiver: createReceiverEvents(logger, metrics, repetition()),
+      buffer: createBufferEvents(logger, metrics),
+      drain: createDrainEvents(logger, metrics, repetition()),
+      api: createApiEvents(logger, metrics, repetition()),
+    },
+  };
+}
+
+export type Observability = ReturnType<typeof createObservability>;
