@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
 import type { ApiPlugin } from '../plugin.js';
 import { createDeepCheck } from './deep.js';
 import { deepHealthSchema, healthSchema, readySchema } from './schema.js';
@@ -64,7 +65,12 @@ export const healthPlugin: ApiPlugin<HealthOptions> = async (app, { health, vers
     method: 'GET',
     url: '/metrics',
     config,
-    schema: { tags: ['health'], summary: 'Prometheus metrics', produces: ['text/plain'] },
+    schema: {
+      tags: ['health'],
+      summary: 'Prometheus metrics',
+      produces: ['text/plain'],
+      response: { 200: z.string() },
+    },
     handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()),
   });
 };

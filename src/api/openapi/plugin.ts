@@ -1,9 +1,57 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas, and a page to try them. */
-import swagger from '@fastify/swagger';
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { ApiPlugin } from '../plugin.js';
+
+type Schemas = Record<string, unknown>;
+
+/** Names of the schemas that `part` refers to, and of those that these refer to. */
+function referenced(part: unknown, schemas: Schemas, found = new Set<string>()): Set<string> {
+  for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+    if (found.has(name!)) continue;
+    found.add(name!);
+    referenced(schemas[name!] ?? {}, schemas, found);
+  }
+  return found;
+}
+
+interface Parameter {
+  schema?: { style?: string; explode?: boolean };
+  style?: string;
+  explode?: boolean;
+}
+
+interface Document {
+  paths?: Record<string, Record<string, { parameters?: Parameter[] }>>;
+  components?: { schemas?: Schemas };
+}
+
+/** How an object is written in a query belongs to the parameter; the generator leaves it in the schema. */
+function liftStyle(parameter: Parameter): void {
+  const { style, explode } = parameter.schema ?? {};
+  if (style === undefined || explode === undefined) return;
+  Object.assign(parameter, { style, explode });
+  delete parameter.schema?.style;
+  delete parameter.schema?.explode;
+}
+
+/** The transform makes an input twin of each named schema; those that no path refers to only confuse. */
+function dropUnused({ paths, components }: Document): void {
+  const schemas = components?.schemas ?? {};
+  const used = referenced(paths ?? {}, schemas);
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
+}
+
+const transformObject: SwaggerTransformObject = (input) => {
+  const whole = jsonSchemaTransformObject(input);
+  const document = whole as Document;
+  const operations = Object.values(document.paths ?? {}).flatMap((path) => Object.values(path));
+  for (const { parameters } of operations) parameters?.forEach(liftStyle);
+  dropUnused(document);
+  return whole;
+};
 
 /** Before any route, so that it sees them all. */
 export async function registerOpenApi(app: FastifyInstance, { version }: { version: string }): Promise<void> {
@@ -14,12 +62,14 @@ export async function registerOpenApi(app: FastifyInstance, { version }: { versi
       tags: ['traces', 'logs', 'metrics', 'otlp', 'health'].map((name) => ({ name })),
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject,
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    // The page shows what other people's programs have sent: nothing on it runs but its own script.
-    staticCSP: true,
+    uiConfig: { layout: 'BaseLayout' },
+    // The page shows what other people's programs have sent: nothing on it runs but its own script. The plugin's own
+    // policy also has upgrade-insecure-requests, with which the page stays empty on a host without TLS.
+    staticCSP: { 'default-src': "'self'", 'img-src': ["'self'", 'data:'], 'object-src': "'none'" },
   });
 }
 

@@ -13,6 +13,9 @@ const RESOURCES: Readonly<Record<Signal, string>> = {
   metrics: 'resourceMetrics',
 };
 
+/** For the document only: no hook reads a body here. */
+const documentedBody = z.looseObject({}).optional();
+
 function mediaType(request: FastifyRequest): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
 }
@@ -50,6 +53,7 @@ export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }
         tags: ['otlp'],
         summary: `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`,
         consumes: ['application/x-protobuf', 'application/json'],
+        body: documentedBody,
         response: { 200: z.looseObject({}), '4xx': errorSchema, '5xx': errorSchema },
       },
       handler: async (request, reply) => {
