@@ -1,0 +1,44 @@
+/**
+ * The names of block files. A block is one SQLite file of one writer and one slice of time; its name sorts by creation:
+ * `<created, milliseconds since the epoch>-<writer>-<number of the writer's block>.db`.
+ */
+import { readdirSync } from 'node:fs';
+
+export interface BlockName {
+  file: string;
+  createdTimeUnixMs: number;
+  writer: number;
+  number: number;
+}
+
+const PATTERN = /^(\d{13})-(\d{2,})-(\d{6,})\.db$/;
+/** Of a block that is being created: renamed once its tables are there, so that no reader meets a half-made one. */
+export const PARTIAL_SUFFIX = '.partial';
+
+export function blockName(createdTimeUnixMs: number, writer: number, number: number): BlockName {
+  const [time, by, count] = [`${createdTimeUnixMs}`.padStart(13, '0'), `${writer}`.padStart(2, '0'), `${number}`];
+  return { file: `${time}-${by}-${count.padStart(6, '0')}.db`, createdTimeUnixMs, writer, number };
+}
+
+export function parseBlockName(file: string): BlockName | undefined {
+  const match = PATTERN.exec(file);
+  if (!match) return undefined;
+  return { file, createdTimeUnixMs: Number(match[1]), writer: Number(match[2]), number: Number(match[3]) };
+}
+
+/** Newest first; empty when there is no such directory. */
+export function listBlocks(directory: string): BlockName[] {
+  return readNames(directory)
+    .map(parseBlockName)
+    .filter((name) => name !== undefined)
+    .sort((a, b) => (a.file < b.file ? 1 : -1));
+}
+
+function readNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

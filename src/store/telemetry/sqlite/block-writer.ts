@@ -1,0 +1,469 @@
+/** The block that a writer fills: one connection, every statement prepared once, one transaction a batch. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import type { SequenceRange } from '../../../component.js';
+import type { DecodedFrame, LogRecord, Metric, MetricPoint, Resource, Scope, Span } from '../../../model/telemetry.js';
+import { covers, mergeRanges } from '../ranges.js';
+import { type BlockName, PARTIAL_SUFFIX } from './block-files.js';
+import { InternedRows } from './interned-rows.js';
+import { createSchema, SCHEMA_VERSION } from './schema.js';
+import { shareOf, signed, type TraceGroup } from './trace-groups.js';
+
+/** GenAI spans are some 2 KB: with pages of 16 KiB they need few overflow pages (1.5 times the rate of 4 KiB). */
+const PAGE_BYTES = 16_384;
+const CACHE_KIB = 64 * 1024;
+/** A checkpoint writes each page once however often it changed since the last: the more rarely, the fewer writes. */
+const CHECKPOINT_PAGES = (128 * 1024 * 1024) / PAGE_BYTES;
+const LOG_KEPT_BYTES = 128 * 1024 * 1024;
+
+export interface BlockBatch {
+  bufferId: string;
+  range: SequenceRange;
+  /** Without those that were applied before. */
+  frames: readonly DecodedFrame[];
+  /** Without duplicates; empty groups are left out. */
+  groups: readonly TraceGroup[];
+  /** How many of the groups are of a trace that no block knew. */
+  newTraces: number;
+}
+
+interface Extent {
+  count: number;
+  min: bigint | null;
+  max: bigint | null;
+}
+
+function extent(): Extent {
+  return { count: 0, min: null, max: null };
+}
+
+function extend(target: Extent, time: bigint): void {
+  if (target.min === null || time < target.min) target.min = time;
+  if (target.max === null || time > target.max) target.max = time;
+}
+
+/** Makes the file under another name first: it appears with all its tables, or not at all, and stays after a power cut. */
+export function createBlockFile(directory: string, name: BlockName): void {
+  const partial = path.join(directory, `${name.file}${PARTIAL_SUFFIX}`);
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${suffix}`, { force: true });
+  const db = new Database(partial);
+  try {
+    db.pragma(`page_size = ${PAGE_BYTES}`);
+    db.pragma('synchronous = FULL');
+    createSchema(db, name);
+    // Last, so that no log beside the file has to be renamed with it.
+    db.pragma('journal_mode = WAL');
+  } finally {
+    db.close();
+  }
+  renameSync(partial, path.join(directory, name.file));
+  syncDirectory(directory);
+}
+
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openForWriting(file: string): Database.Database {
+  const db = new Database(file, { fileMustExist: true, timeout: 5000 });
+  db.pragma('journal_mode = WAL');
+  // The buffer forgets a batch once it is committed, so a commit has to survive a power cut. It costs a tenth of the rate.
+  db.pragma('synchronous = FULL');
+  db.pragma(`cache_size = -${CACHE_KIB}`);
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
+  db.pragma('temp_store = MEMORY');
+  db.pragma('foreign_keys = OFF');
+  return db;
+}
+
+/** `columns` in their order; those with a literal take it instead of a parameter. */
+function insertSql(table: string, columns: readonly string[], literals: Record<string, string> = {}): string {
+  const values = columns.map((column) => literals[column] ?? '?');
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values.join(', ')})`;
+}
+
+const SPAN_COLUMNS = [
+  'workspace_id',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'start_time_unix_nano',
+  'end_time_unix_nano',
+  'name',
+  'kind',
+  'status_code',
+  'flags',
+  'resource_id',
+  'scope_id',
+  'received_time_unix_ms',
+  'attributes',
+  'status_message',
+  'trace_state',
+  'dropped_attributes_count',
+  'dropped_events_count',
+  'dropped_links_count',
+  'events',
+  'links',
+];
+/** What most spans leave empty: a statement with these as literals binds a third less. */
+const RARE_SPAN_COLUMNS = {
+  status_message: "''",
+  trace_state: "''",
+  dropped_attributes_count: '0',
+  dropped_events_count: '0',
+  dropped_links_count: '0',
+  events: "'[]'",
+  links: "'[]'",
+};
+
+function isPlain(span: Span): boolean {
+  return (
+    span.events === '[]' &&
+    span.links === '[]' &&
+    span.statusMessage === '' &&
+    span.traceState === '' &&
+    (span.droppedAttributesCount | span.droppedEventsCount | span.droppedLinksCount) === 0
+  );
+}
+
+const EXTENT_SQL = ['trace', 'log', 'point'].map(
+  (of) => `
+  min_${of}_time = coalesce(min(min_${of}_time, @${of}Min), min_${of}_time, @${of}Min),
+  max_${of}_time = coalesce(max(max_${of}_time, @${of}Max), max_${of}_time, @${of}Max)`,
+);
+const COUNT_SQL = `UPDATE block SET
+  spans = spans + @spans, traces = traces + @traces, log_records = log_records + @logRecords,
+  metric_points = metric_points + @metricPoints, ${EXTENT_SQL.join(', ')}`;
+
+function prepareStatements(db: Database.Database) {
+  const insert = (table: string, columns: string, literals?: Record<string, string>) =>
+    db.prepare(insertSql(table, columns.split(' '), literals));
+  return {
+    plainSpan: db.prepare(insertSql('spans', SPAN_COLUMNS, RARE_SPAN_COLUMNS)),
+    span: db.prepare(insertSql('spans', SPAN_COLUMNS)),
+    traceBatch: insert(
+      'trace_batches',
+      'workspace_id trace_id start_time_unix_nano end_time_unix_nano first_span span_count error_count ' +
+        'received_time_unix_ms root_name root_start_time_unix_nano services span_ids',
+    ),
+    logRecord: insert(
+      'log_records',
+      'workspace_id time_unix_nano observed_time_unix_nano severity_number severity_text event_name trace_id span_id ' +
+        'flags resource_id scope_id received_time_unix_ms dropped_attributes_count body attributes',
+    ),
+    metricPoint: insert(
+      'metric_points',
+      'workspace_id metric_id time_unix_nano start_time_unix_nano flags resource_id scope_id received_time_unix_ms ' +
+        'int_value double_value attributes distribution exemplars',
+    ),
+    findWorkspace: db.prepare('SELECT id FROM workspaces WHERE name = ?'),
+    insertWorkspace: db.prepare('INSERT INTO workspaces (name) VALUES (?)'),
+    countInWorkspace: db.prepare(
+      'UPDATE workspaces SET log_records = log_records + ?, metric_points = metric_points + ? WHERE id = ?',
+    ),
+    applied: db.prepare(
+      'INSERT INTO applied (buffer_id, first, last) VALUES (?, ?, ?) ' +
+        'ON CONFLICT (buffer_id, first) DO UPDATE SET last = max(last, excluded.last)',
+    ),
+    appliedRows: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? ORDER BY first'),
+    count: db.prepare(COUNT_SQL),
+    close: db.prepare('UPDATE block SET closed_time_unix_ms = ?'),
+  };
+}
+
+function resourceRows(db: Database.Database): InternedRows<Resource> {
+  const columns = ['digest', 'service_name', 'attributes', 'dropped_attributes_count', 'schema_url', 'entity_refs'];
+  return new InternedRows(
+    db.prepare('SELECT id FROM resources WHERE digest = ?'),
+    db.prepare(insertSql('resources', columns)),
+    (of) => [of.serviceName, of.attributes, of.droppedAttributesCount, of.schemaUrl, of.entityRefs],
+  );
+}
+
+function scopeRows(db: Database.Database): InternedRows<Scope> {
+  const columns = ['digest', 'name', 'version', 'attributes', 'dropped_attributes_count', 'schema_url'];
+  return new InternedRows(
+    db.prepare('SELECT id FROM scopes WHERE digest = ?'),
+    db.prepare(insertSql('scopes', columns)),
+    (of) => [of.name, of.version, of.attributes, of.droppedAttributesCount, of.schemaUrl],
+  );
+}
+
+function metricRows(db: Database.Database): InternedRows<Metric> {
+  const columns = ['digest', 'name', 'description', 'unit', 'type', 'temporality', 'monotonic', 'metadata'];
+  return new InternedRows(
+    db.prepare('SELECT id FROM metrics WHERE digest = ?'),
+    db.prepare(insertSql('metrics', columns)),
+    (of) => [of.name, of.description, of.unit, of.type, of.temporality, of.monotonic ? 1 : 0, of.metadata],
+  );
+}
+
+/** SQLite keeps NaN as NULL and −0 as 0, so these two are text. */
+function doubleColumn(value: number | undefined): number | string | null {
+  if (value === undefined) return null;
+  if (Number.isNaN(value)) return 'NaN';
+  return Object.is(value, -0) ? '-0.0' : value;
+}
+
+export class BlockWriter {
+  private readonly statements;
+  private readonly resources;
+  private readonly scopes;
+  private readonly metrics;
+  private readonly workspaces = new Map<string, number>();
+  private readonly pageCount;
+  private rows: number;
+
+  private constructor(
+    private readonly db: Database.Database,
+    readonly name: BlockName,
+  ) {
+    this.statements = prepareStatements(db);
+    this.resources = resourceRows(db);
+    this.scopes = scopeRows(db);
+    this.metrics = metricRows(db);
+    this.pageCount = db.prepare('PRAGMA page_count').pluck();
+    this.rows = db.prepare('SELECT spans + log_records + metric_points FROM block').pluck().get() as number;
+  }
+
+  /** undefined for a block that takes no more rows: it is closed, or of another version of the tables. */
+  static open(directory: string, name: BlockName): BlockWriter | undefined {
+    const db = openForWriting(path.join(directory, name.file));
+    try {
+      const block = db.prepare('SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block').get() as
+        | { version: number; closed: number | null }
+        | undefined;
+      if (block?.version === SCHEMA_VERSION && block.closed === null) return new BlockWriter(db, name);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    db.close();
+    return undefined;
+  }
+
+  /** Spans, log records and metric points together. */
+  rowCount(): number {
+    return this.rows;
+  }
+
+  byteCount(): number {
+    return (this.pageCount.get() as number) * PAGE_BYTES;
+  }
+
+  appliedRanges(bufferId: string): SequenceRange[] {
+    return mergeRanges(this.statements.appliedRows.all(bufferId) as SequenceRange[]);
+  }
+
+  /** The connection, for looking up what this block holds. */
+  get connection(): Database.Database {
+    return this.db;
+  }
+
+  /** All of the batch or nothing. */
+  write(batch: BlockBatch): void {
+    this.db.exec('BEGIN IMMEDIATE');
+    try {
+      const rows = this.insert(batch);
+      this.db.exec('COMMIT');
+      this.rows += rows;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
+  /** No more rows: readers may remember what they know of this block. */
+  finish(closedTimeUnixMs: number): void {
+    this.statements.close.run(closedTimeUnixMs);
+    this.db.pragma('wal_checkpoint(TRUNCATE)');
+    this.db.close();
+  }
+
+  /** The block goes on when it is opened again. */
+  close(): void {
+    this.db.close();
+  }
+
+  private rollback(): void {
+    // Some failures (a full disk, an I/O error) roll back by themselves.
+    if (this.db.inTransaction) this.db.exec('ROLLBACK');
+    this.workspaces.clear();
+    for (const interned of [this.resources, this.scopes, this.metrics]) interned.forget();
+  }
+
+  private insert(batch: BlockBatch): number {
+    const traces = extent();
+    for (const group of batch.groups) this.insertTrace(group, traces);
+    const logs = extent();
+    const points = extent();
+    for (const frame of batch.frames) this.insertRecords(frame, logs, points);
+    this.insertApplied(batch);
+    const spans = batch.groups.reduce((sum, group) => sum + group.spans.length, 0);
+    this.statements.count.run({
+      spans,
+      traces: batch.newTraces,
+      logRecords: logs.count,
+      metricPoints: points.count,
+      traceMin: traces.min,
+      traceMax: traces.max,
+      logMin: logs.min,
+      logMax: logs.max,
+      pointMin: points.min,
+      pointMax: points.max,
+    });
+    return spans + logs.count + points.count;
+  }
+
+  private insertTrace(group: TraceGroup, traces: Extent): void {
+    const workspaceId = this.workspaceId(group.workspace);
+    const firstSpan = this.insertSpans(group, workspaceId);
+    const share = shareOf(group);
+    extend(traces, share.startTimeUnixNano);
+    this.statements.traceBatch.run(
+      workspaceId,
+      group.traceId,
+      share.startTimeUnixNano,
+      share.endTimeUnixNano,
+      firstSpan,
+      group.spans.length,
+      share.errorCount,
+      share.receivedTimeUnixMs,
+      share.rootName,
+      share.rootStartTimeUnixNano,
+      share.services,
+      share.spanIds,
+    );
+  }
+
+  /** One after another, so that the first rowid and the count find them all. */
+  private insertSpans({ spans, receivedTimesUnixMs }: TraceGroup, workspaceId: number): number {
+    const firstSpan = this.insertSpan(spans[0]!, receivedTimesUnixMs[0]!, workspaceId);
+    for (let at = 1; at < spans.length; at++) this.insertSpan(spans[at]!, receivedTimesUnixMs[at]!, workspaceId);
+    return Number(firstSpan);
+  }
+
+  private insertSpan(span: Span, receivedTimeUnixMs: number, workspaceId: number): number | bigint {
+    const resourceId = this.resources.idOf(span.resource);
+    const scopeId = this.scopes.idOf(span.scope);
+    if (isPlain(span)) {
+      return this.statements.plainSpan.run(
+        workspaceId,
+        span.traceId,
+        span.spanId,
+        span.parentSpanId ?? null,
+        signed(span.startTimeUnixNano),
+        signed(span.endTimeUnixNano),
+        span.name,
+        span.kind,
+        span.statusCode,
+        span.flags,
+        resourceId,
+        scopeId,
+        receivedTimeUnixMs,
+        span.attributes,
+      ).lastInsertRowid;
+    }
+    return this.statements.span.run(
+      workspaceId,
+      span.traceId,
+      span.spanId,
+      span.parentSpanId ?? null,
+      signed(span.startTimeUnixNano),
+      signed(span.endTimeUnixNano),
+      span.name,
+      span.kind,
+      span.statusCode,
+      span.flags,
+      resourceId,
+      scopeId,
+      receivedTimeUnixMs,
+      span.attributes,
+      span.statusMessage,
+      span.traceState,
+      span.droppedAttributesCount,
+      span.droppedEventsCount,
+      span.droppedLinksCount,
+      span.events,
+      span.links,
+    ).lastInsertRowid;
+  }
+
+  private insertRecords(frame: DecodedFrame, logs: Extent, points: Extent): void {
+    const { logRecords, metricPoints } = frame;
+    if (logRecords.length + metricPoints.length === 0) return;
+    const workspaceId = this.workspaceId(frame.workspace);
+    for (const record of logRecords) this.insertLogRecord(record, frame, workspaceId, logs);
+    for (const point of metricPoints) this.insertMetricPoint(point, frame, workspaceId, points);
+    this.statements.countInWorkspace.run(logRecords.length, metricPoints.length, workspaceId);
+  }
+
+  private insertLogRecord(record: LogRecord, frame: DecodedFrame, workspaceId: number, logs: Extent): void {
+    const time = signed(record.timeUnixNano);
+    const observedTime = signed(record.observedTimeUnixNano);
+    logs.count++;
+    extend(logs, time === 0n ? observedTime : time);
+    this.statements.logRecord.run(
+      workspaceId,
+      time,
+      observedTime,
+      record.severityNumber,
+      record.severityText,
+      record.eventName,
+      record.traceId ?? null,
+      record.spanId ?? null,
+      record.flags,
+      this.resources.idOf(record.resource),
+      this.scopes.idOf(record.scope),
+      frame.receivedTimeUnixMs,
+      record.droppedAttributesCount,
+      record.body,
+      record.attributes,
+    );
+  }
+
+  private insertMetricPoint(point: MetricPoint, frame: DecodedFrame, workspaceId: number, points: Extent): void {
+    const time = signed(point.timeUnixNano);
+    points.count++;
+    extend(points, time);
+    this.statements.metricPoint.run(
+      workspaceId,
+      this.metrics.idOf(point.metric),
+      time,
+      signed(point.startTimeUnixNano),
+      point.flags,
+      this.resources.idOf(point.resource),
+      this.scopes.idOf(point.scope),
+      frame.receivedTimeUnixMs,
+      point.intValue ?? null,
+      doubleColumn(point.doubleValue),
+      point.attributes,
+      point.distribution ?? null,
+      point.exemplars,
+    );
+  }
+
+  /** Grows the range that this one follows, so that a writer that gets range after range keeps one row. */
+  private insertApplied({ bufferId, range }: BlockBatch): void {
+    const known = this.appliedRanges(bufferId);
+    if (covers(known, range)) return;
+    const followed = known.find(({ first, last }) => first <= range.first && last >= range.first - 1);
+    this.statements.applied.run(bufferId, followed?.first ?? range.first, range.last);
+  }
+
+  private workspaceId(name: string): number {
+    const known = this.workspaces.get(name);
+    if (known !== undefined) return known;
+    const row = this.statements.findWorkspace.get(name) as { id: number } | undefined;
+    const id = row?.id ?? Number(this.statements.insertWorkspace.run(name).lastInsertRowid);
+    this.workspaces.set(name, id);
+    return id;
+  }
+}

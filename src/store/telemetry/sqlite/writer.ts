@@ -1,0 +1,144 @@
+/**
+ * The SQLite writer: synchronous, so it lives in a worker thread. It fills one block after another; a block is closed
+ * when it has its rows, its bytes or its day.
+ */
+import type { DecodedFrame } from '../../../model/telemetry.js';
+import { covers, includes } from '../ranges.js';
+import type { TelemetryBatch, TelemetryWriter, WriteResult, WriterOptions } from '../telemetry.js';
+import { blockName, listBlocks } from './block-files.js';
+import { type BlockBatch, BlockWriter, createBlockFile } from './block-writer.js';
+import { isDamaged, isStorageFailure, toStoreError } from './failures.js';
+import { RecentBlocks } from './recent-blocks.js';
+import { dropDuplicates, groupByTrace, type TraceGroup } from './trace-groups.js';
+
+export type SqliteWriterOptions = Extract<WriterOptions, { engine: 'sqlite' }>;
+
+/** So that old data can be dropped by the file, however little comes in. */
+const BLOCK_MAX_AGE_MS = 24 * 60 * 60 * 1000;
+
+const NOTHING: WriteResult = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
+
+class SqliteWriter {
+  private readonly recent: RecentBlocks;
+  private block: BlockWriter | undefined;
+  /** Own blocks that failed to open: damaged. They are left as they are. */
+  private readonly abandoned = new Set<string>();
+
+  constructor(private readonly options: SqliteWriterOptions) {
+    this.recent = new RecentBlocks(options.directory);
+  }
+
+  write(batch: TelemetryBatch): WriteResult {
+    try {
+      return this.apply(batch);
+    } catch (error) {
+      if (isStorageFailure(error)) this.distrust(error);
+      throw toStoreError(error);
+    }
+  }
+
+  close(): void {
+    const { block } = this;
+    this.block = undefined;
+    this.recent.close();
+    block?.close();
+  }
+
+  /** A connection that met an I/O error opens its block again at the next batch; a damaged block gets no further rows. */
+  private distrust(error: unknown): void {
+    if (isDamaged(error) && this.block) this.abandoned.add(this.block.name.file);
+    this.close();
+  }
+
+  private apply(batch: TelemetryBatch): WriteResult {
+    const block = this.currentBlock();
+    this.recent.refresh(block);
+    const applied = this.recent.appliedRanges(batch.bufferId);
+    if (covers(applied, batch.range)) return NOTHING;
+    const frames = batch.frames.filter(({ sequence }) => !includes(applied, sequence));
+    const { groups, duplicateSpans, newTraces } = this.distinctSpans(frames);
+    block.write({ bufferId: batch.bufferId, range: batch.range, frames, groups, newTraces });
+    return { ...countRows(frames, groups), duplicateSpans };
+  }
+
+  private distinctSpans(frames: readonly DecodedFrame[]): Pick<BlockBatch, 'groups' | 'newTraces'> & {
+    duplicateSpans: number;
+  } {
+    const groups = groupByTrace(frames);
+    let duplicateSpans = 0;
+    let newTraces = 0;
+    for (const group of groups) {
+      const stored = this.recent.spanIds(group);
+      if (stored.length === 0) newTraces++;
+      duplicateSpans += dropDuplicates(group, stored);
+    }
+    return { groups: groups.filter(({ spans }) => spans.length > 0), duplicateSpans, newTraces };
+  }
+
+  private currentBlock(): BlockWriter {
+    this.block ??= this.reopenNewest();
+    if (this.block && this.isFull(this.block)) this.finish(this.block);
+    this.block ??= this.create();
+    return this.block;
+  }
+
+  private isFull(block: BlockWriter): boolean {
+    const { blockMaxSpans, blockMaxBytes } = this.options;
+    const rows = block.rowCount();
+    const aged = rows > 0 && Date.now() - block.name.createdTimeUnixMs >= BLOCK_MAX_AGE_MS;
+    return aged || rows >= blockMaxSpans || block.byteCount() >= blockMaxBytes;
+  }
+
+  private finish(block: BlockWriter): void {
+    this.recent.detach(block);
+    this.block = undefined;
+    block.finish(Date.now());
+  }
+
+  /** The block that the last run left, unless it is closed or can't be read. */
+  private reopenNewest(): BlockWriter | undefined {
+    const newest = this.ownNames()[0];
+    if (!newest || this.abandoned.has(newest.file)) return undefined;
+    try {
+      return BlockWriter.open(this.options.directory, newest);
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      this.abandoned.add(newest.file);
+      return undefined;
+    }
+  }
+
+  /** The name is later than the last one's even if the clock was set back, so that names sort by creation. */
+  private create(): BlockWriter {
+    const { directory, writer } = this.options;
+    const last = this.ownNames()[0];
+    const createdTimeUnixMs = Math.max(Date.now(), (last?.createdTimeUnixMs ?? 0) + 1);
+    const name = blockName(createdTimeUnixMs, writer, (last?.number ?? 0) + 1);
+    createBlockFile(directory, name);
+    return BlockWriter.open(directory, name)!;
+  }
+
+  private ownNames() {
+    return listBlocks(this.options.directory).filter(({ writer }) => writer === this.options.writer);
+  }
+}
+
+function countRows(
+  frames: readonly DecodedFrame[],
+  groups: readonly TraceGroup[],
+): Omit<WriteResult, 'duplicateSpans'> {
+  const sum = (count: (frame: DecodedFrame) => number) => frames.reduce((total, frame) => total + count(frame), 0);
+  return {
+    spans: groups.reduce((total, { spans }) => total + spans.length, 0),
+    logRecords: sum(({ logRecords }) => logRecords.length),
+    metricPoints: sum(({ metricPoints }) => metricPoints.length),
+  };
+}
+
+export async function openSqliteWriter(options: SqliteWriterOptions): Promise<TelemetryWriter> {
+  const writer = new SqliteWriter(options);
+  return {
+    write: async (batch) => writer.write(batch),
+    close: async () => writer.close(),
+  };
+}
