@@ -9,13 +9,23 @@ import type { Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { MAX_VALUE_DEPTH } from '../../src/model/json-value.js';
 import { type Field, type Message, messageNamed, messages, REQUESTS } from '../../src/otlp/schema.js';
+import {
+  bytes,
+  closeWire,
+  next,
+  openWire,
+  readStop,
+  readTag,
+  shortStop,
+  skip,
+  skipVarint,
+  WireError,
+} from '../../src/otlp/wire.js';
 import type { CheckResult } from './check.js';
 import { cutProtobuf } from './cut.js';
 import { locate } from './locate.js';
 import { guessSignal, misdirected } from './misdirected.js';
 import { type Reason, Rejections } from './rejections.js';
-
-export const MAX_GROUP_DEPTH = 64;
 
 /** Field numbers up to this are looked up; the highest that OTLP uses is 16. */
 const TABLE_FIELDS = 32;
@@ -42,108 +52,11 @@ const METRIC = messageNamed('Metric').id;
 const POINTS = new Uint8Array(messages.length + 1);
 for (const { name, id } of messages) if (name.endsWith('DataPoint')) POINTS[id] = 1;
 
-class WireError extends Error {
-  constructor(
-    readonly offset: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-// The request that is being checked. The check is synchronous, and variables of the module are cheaper to reach than
-// arguments or properties: this is the hot path of the main thread.
-const NOTHING = Buffer.alloc(0);
-let bytes: Uint8Array = NOTHING;
-/** Where the last multi-byte read ended. */
-let next = 0;
+// The request that is being checked: one at a time, as the wire.
 let accepted = 0;
 let rejections = new Rejections();
 /** Spans that carry neither id, and log records or metrics whose first field is of another signal's type. */
 let foreign = 0;
-
-function readTag(pos: number, end: number): number {
-  let value = 0;
-  for (let shift = 0; shift < 35; shift += 7) {
-    if (pos >= end) throw new WireError(pos, 'the message ends inside a tag');
-    const byte = bytes[pos++]!;
-    value = (value | ((byte & 0x7f) << shift)) >>> 0;
-    if (byte < 0x80) {
-      if (shift === 28 && byte > 0x0f) break;
-      next = pos;
-      return value;
-    }
-  }
-  throw new WireError(pos, 'invalid tag');
-}
-
-/** The end of the length-delimited field whose length stands at `pos`; `next` is where its content starts. */
-function readStop(pos: number, end: number): number {
-  let length = 0;
-  for (let shift = 0; shift < 35; shift += 7) {
-    if (pos >= end) throw new WireError(pos, 'the message ends inside a length');
-    const byte = bytes[pos++]!;
-    length = (length | ((byte & 0x7f) << shift)) >>> 0;
-    if (byte < 0x80) {
-      if (shift === 28 && byte > 0x07) break;
-      if (length > end - pos) throw new WireError(pos, `a length of ${length} bytes where ${end - pos} are left`);
-      next = pos;
-      return pos + length;
-    }
-  }
-  throw new WireError(pos, 'invalid length');
-}
-
-/** The same for a length of one byte that is sound, which nearly all are; 0 for what `readStop` must look at. */
-function shortStop(pos: number, end: number): number {
-  if (pos >= end) return 0;
-  const length = bytes[pos]!;
-  return length < 0x80 && length < end - pos ? pos + 1 + length : 0;
-}
-
-function skipVarint(pos: number, end: number): number {
-  const limit = pos + 10;
-  while (pos < end && pos < limit) if (bytes[pos++]! < 0x80) return pos;
-  throw new WireError(pos, pos < limit ? 'the message ends inside a varint' : 'a varint of more than 10 bytes');
-}
-
-function skipFixed(pos: number, size: number, end: number): number {
-  if (end - pos < size) throw new WireError(pos, `the message ends inside a fixed${size * 8}`);
-  return pos + size;
-}
-
-/** A field that is not length-delimited. */
-function skip(tag: number, pos: number, end: number): number {
-  switch (tag & 7) {
-    case 0:
-      return pos < end && bytes[pos]! < 0x80 ? pos + 1 : skipVarint(pos, end);
-    case 1:
-      return skipFixed(pos, 8, end);
-    case 3:
-      return skipGroup(tag >>> 3, pos, end);
-    case 5:
-      return skipFixed(pos, 4, end);
-    default:
-      throw new WireError(pos, `invalid wire type ${tag & 7}`);
-  }
-}
-
-function skipGroup(field: number, pos: number, end: number): number {
-  const open = [field];
-  while (open.length > 0) {
-    const tag = readTag(pos, end);
-    if (tag < 8) throw new WireError(pos, 'field number 0');
-    pos = next;
-    if ((tag & 7) === 4) {
-      if (open.pop() !== tag >>> 3) throw new WireError(pos, 'the end of a group that is not open');
-    } else if ((tag & 7) === 3) {
-      if (open.push(tag >>> 3) > MAX_GROUP_DEPTH)
-        throw new WireError(pos, `groups nest deeper than ${MAX_GROUP_DEPTH}`);
-    } else if ((tag & 7) === 2) pos = readStop(pos, end);
-    else pos = skip(tag, pos, end);
-  }
-  return pos;
-}
 
 function checkPackedVarints(pos: number, end: number): void {
   while (pos < end) pos = skipVarint(pos, end);
@@ -327,7 +240,7 @@ function refuseMisdirected(signal: Signal, body: Uint8Array): void {
 }
 
 export function checkProtobuf(signal: Signal, body: Uint8Array): CheckResult {
-  bytes = body;
+  openWire(body);
   accepted = 0;
   foreign = 0;
   rejections = new Rejections();
@@ -339,6 +252,6 @@ export function checkProtobuf(signal: Signal, body: Uint8Array): CheckResult {
   } catch (error) {
     throw error instanceof WireError ? invalid(signal, body, error) : error;
   } finally {
-    bytes = NOTHING;
+    closeWire();
   }
 }
