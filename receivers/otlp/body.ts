@@ -11,7 +11,6 @@ export interface BodyLimits extends InflateLimits {
   begin?: (() => void) | undefined;
 }
 
-const ALIASES: Record<string, Coding> = { 'x-gzip': 'gzip' };
 const MAX_CODINGS = 2;
 
 /** What Accept-Encoding says to a client whose encoding is refused (RFC 9110 §12.5.3). */
@@ -26,7 +25,8 @@ export function contentCodings(header: string | undefined): Coding[] {
 }
 
 function codingOf(name: string): Coding {
-  const coding = ALIASES[name] ?? CODINGS.find((known) => known === name);
+  // RFC 9110 §8.4.1.3: x-gzip is another name for gzip.
+  const coding = CODINGS.find((known) => known === name || (known === 'gzip' && name === 'x-gzip'));
   if (coding === undefined) throw unsupportedCoding(name);
   return coding;
 }

@@ -2,7 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Signal } from '../../src/component.js';
+import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import type { ReceiverConfig } from './config.js';
 import { type Cors, createCors } from './cors.js';
@@ -16,11 +16,7 @@ import { encodeStatus } from './status.js';
 import { loadTls, type Tls } from './tls.js';
 import { createWrongProtocol, protocolOf } from './wrong-protocol.js';
 
-const SIGNAL_BY_PATH: Readonly<Record<string, Signal>> = {
-  '/v1/traces': 'traces',
-  '/v1/logs': 'logs',
-  '/v1/metrics': 'metrics',
-};
+const SIGNAL_BY_PATH: ReadonlyMap<string, Signal> = new Map(SIGNALS.map((signal) => [`/v1/${signal}`, signal]));
 
 /** How often connections that became idle are closed while draining. */
 const DRAIN_INTERVAL_MS = 20;
@@ -28,10 +24,10 @@ const DRAIN_INTERVAL_MS = 20;
 const MAX_TIMEOUT_CHECK_INTERVAL_MS = 5000;
 
 function signalOf(url: string): Signal | undefined {
-  const known = SIGNAL_BY_PATH[url];
+  const known = SIGNAL_BY_PATH.get(url);
   if (known !== undefined) return known;
   const query = url.indexOf('?');
-  return query < 0 ? undefined : SIGNAL_BY_PATH[url.slice(0, query)];
+  return query < 0 ? undefined : SIGNAL_BY_PATH.get(url.slice(0, query));
 }
 
 function serverOptionsOf(config: ReceiverConfig): http.ServerOptions {
@@ -117,7 +113,7 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
 
   function refusalOf({ request, signal }: Exchange): Refusal | undefined {
     if (signal === undefined) {
-      const known = Object.keys(SIGNAL_BY_PATH).join(', ');
+      const known = [...SIGNAL_BY_PATH.keys()].join(', ');
       return { error: new GatewayError('NOT_FOUND', `There is nothing at this path; OTLP is at ${known}`) };
     }
     if (request.method !== 'POST') {
