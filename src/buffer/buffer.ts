@@ -1,0 +1,402 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Appended, Appender, BufferConsumer, Component, FrameInput } from '../component.js';
+import { GatewayError } from '../errors.js';
+import { GroupCommit, type GroupWriter, type PendingFrame } from './commit.js';
+import { type BufferConfig, type RingLayout, ringLayout } from './config.js';
+import { CursorFile, type KeptCursors } from './cursors.js';
+import { type Disk, nodeDisk, syncDirectory } from './disk.js';
+import type { BufferEvents, BufferState } from './events.js';
+import { Follower, type FollowerHost } from './follower.js';
+import { encodeHeader } from './frame.js';
+import { identify } from './identity.js';
+import { type DirectoryLock, lockDirectory } from './lock.js';
+import { Marks, type Totals } from './marks.js';
+import { idOfSegments, listSegments, type Recovered, recover } from './recovery.js';
+import { Ring } from './ring.js';
+import { SEGMENT_HEADER_BYTES } from './segment.js';
+
+/** Cursors are kept this long after they moved. */
+const CURSOR_DELAY_MS = 200;
+/**
+ * After an end that wasn't orderly the sequences go on so far behind the highest that was found. With BUFFER_SYNC=interval
+ * or off a power cut may take frames that the store has already; were their sequences given again, its ledger would take
+ * the new frames for stored.
+ */
+const SEQUENCE_GAP = 2 ** 24;
+
+export interface BufferOptions {
+  config: BufferConfig;
+  /** Made when it isn't there. One process at a time has it. */
+  directory: string;
+  /** The largest payload to take. */
+  maxFrameBytes: number;
+  events: BufferEvents;
+  disk?: Disk;
+}
+
+export interface BufferStats {
+  state: BufferState;
+  /** What the slowest consumer has not released. */
+  bytes: number;
+  frames: number;
+  items: number;
+  maxBytes: number;
+  segments: number;
+  /** The highest sequence that was acknowledged; 0 when there is none. */
+  durableSequence: number;
+  /** Appends that wait for the disk. */
+  pendingAppends: number;
+  pendingBytes: number;
+}
+
+export interface DurableBuffer extends Component, Appender {
+  /** A UUID, made with the directory. Known once it is started. */
+  readonly id: string;
+  /**
+   * The follower of that name, always the same object. Register it before `start` to go on exactly where it was: segments
+   * that no registered consumer needs are written over. A new one starts at the oldest frame that others still need, or
+   * at the oldest there is. While none is registered, nothing is released.
+   */
+  consumer(name: string): BufferConsumer;
+  stats(): BufferStats;
+}
+
+/** Throws CONFIG_INVALID when the settings leave too small a ring. `start` rejects with DATA_DIR_LOCKED or _UNUSABLE. */
+export function createBuffer(options: BufferOptions): DurableBuffer {
+  return new RingBuffer(options);
+}
+
+class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
+  readonly name = 'buffer';
+  readonly marks = new Marks();
+  readonly #config: BufferConfig;
+  readonly #directory: string;
+  readonly #events: BufferEvents;
+  readonly #layout: RingLayout;
+  readonly #ring: Ring;
+  readonly #commit: GroupCommit;
+  readonly #cursors: CursorFile;
+  readonly #followers = new Map<string, Follower>();
+  #phase: 'new' | 'open' | 'closed' = 'new';
+  #state: BufferState = 'open';
+  #starting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #lock: DirectoryLock | undefined;
+  #id: string | undefined;
+  #kept: KeptCursors = { version: 0, cursors: {} };
+  #nextSequence = 1;
+  /** Every registered consumer has released what is before. */
+  #heldFrom = 1;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #cursorTimer: NodeJS.Timeout | undefined;
+  #keeping: Promise<void> | undefined;
+  #cursorsFailed = false;
+
+  constructor({ config, directory, maxFrameBytes, events, disk = nodeDisk }: BufferOptions) {
+    this.#config = config;
+    this.#directory = path.resolve(directory);
+    this.#events = events;
+    this.#layout = ringLayout(config.maxBytes, maxFrameBytes);
+    this.#ring = new Ring({ disk, directory: this.#directory, layout: this.#layout, sync: config.sync });
+    this.#cursors = new CursorFile(disk, this.#directory);
+    this.#commit = new GroupCommit({
+      writer: this,
+      maxPendingBytes: config.maxPendingBytes,
+      maxFrameBytes: this.#layout.segmentBytes - SEGMENT_HEADER_BYTES,
+    });
+  }
+
+  get id(): string {
+    if (this.#id === undefined) throw new Error('The buffer has its id once it is started');
+    return this.#id;
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    this.#closing ??= this.#shutdown(deadlineMs);
+    return this.#closing;
+  }
+
+  append(frame: FrameInput): Promise<Appended> {
+    if (this.#phase !== 'open') return Promise.reject(new GatewayError('SHUTTING_DOWN', 'The buffer is not open'));
+    if (this.#state === 'full') return Promise.reject(full());
+    return this.#commit.append(frame);
+  }
+
+  consumer(name: string): BufferConsumer {
+    const known = this.#followers.get(name);
+    if (known !== undefined) return known;
+    const follower = new Follower(name, this);
+    this.#followers.set(name, follower);
+    if (this.#phase === 'open') {
+      this.#place(follower);
+      this.#keepCursorsSoon();
+    }
+    return follower;
+  }
+
+  stats(): BufferStats {
+    return {
+      state: this.#state,
+      ...this.#held(),
+      maxBytes: this.#layout.maxBytes,
+      segments: this.#ring.segments,
+      durableSequence: this.#ring.lastSequence,
+      pendingAppends: this.#commit.pendingFrames,
+      pendingBytes: this.#commit.pendingBytes,
+    };
+  }
+
+  /** A consumer's cursor moved: what nobody needs any more makes room. */
+  moved(): void {
+    this.#heldFrom = Math.max(this.#heldFrom, this.#lowestCursor());
+    this.marks.dropBefore(this.#heldFrom);
+    this.#ring.free(this.#heldFrom);
+    if (this.#state === 'full' && this.#ring.canRoll(this.#heldFrom)) this.#enter('open');
+    this.#keepCursorsSoon();
+  }
+
+  async makeRoom(frameBytes: number): Promise<number> {
+    try {
+      if (this.#ring.failure !== undefined) throw this.#ring.failure;
+      if (this.#ring.room() < frameBytes) await this.#roll();
+      return this.#ring.room();
+    } catch (error) {
+      throw this.#refused(error as GatewayError);
+    }
+  }
+
+  async write(group: PendingFrame[]): Promise<void> {
+    const started = performance.now();
+    const offset = this.#ring.tail!.end || SEGMENT_HEADER_BYTES;
+    const { pieces, bytes } = this.#encode(group);
+    try {
+      await this.#ring.write(pieces, bytes);
+    } catch (error) {
+      throw this.#refused(error as GatewayError);
+    }
+    const items = this.#publish(group, offset);
+    this.#enter('open');
+    this.#events.committed({ frames: group.length, items, bytes, durationMs: performance.now() - started });
+  }
+
+  async #roll(): Promise<void> {
+    if (!this.#ring.canRoll(this.#heldFrom)) throw full();
+    await this.#ring.roll();
+    this.#ring.free(this.#heldFrom);
+  }
+
+  /** The pieces to write, the frames numbered in their order. The numbers of a write that fails are never given again. */
+  #encode(group: PendingFrame[]): { pieces: Uint8Array[]; bytes: number } {
+    const { marker } = this.#ring.tail!;
+    const pieces = this.#ring.header(this.id, this.#nextSequence);
+    let bytes = pieces[0]?.length ?? 0;
+    for (const pending of group) {
+      pending.sequence = this.#nextSequence++;
+      pieces.push(encodeHeader({ ...pending.frame, ...pending, marker }), ...pending.pieces);
+      bytes += pending.frameBytes;
+    }
+    return { pieces, bytes };
+  }
+
+  /** The group is as durable as promised: consumers may read it. */
+  #publish(group: PendingFrame[], offset: number): number {
+    const tail = this.#ring.tail!;
+    const before = this.marks.totals;
+    let end = offset;
+    for (const { frame, frameBytes, sequence, receivedTimeUnixMs } of group) {
+      const place = { path: tail.path, offset: end, end: end + frameBytes, firstSequence: sequence, sequence };
+      this.marks.add({ ...place, items: frame.items, receivedTimeUnixMs });
+      end = place.end;
+    }
+    tail.lastSequence = group.at(-1)!.sequence;
+    for (const follower of this.#followers.values()) follower.added(before, group[0]!.receivedTimeUnixMs);
+    return this.marks.totals.items - before.items;
+  }
+
+  #refused(error: GatewayError): GatewayError {
+    if (error.code === 'BUFFER_FULL') this.#enter('full', error);
+    else this.#enter(error.code === 'DISK_FULL' ? 'disk-full' : 'failed', error);
+    return error;
+  }
+
+  #enter(to: BufferState, error?: GatewayError): void {
+    const from = this.#state;
+    if (from === to) return;
+    this.#state = to;
+    this.#events.stateChanged({ from, to, error });
+  }
+
+  #held(): Totals {
+    let held: Totals = this.#followers.size === 0 ? this.marks.totals : { bytes: 0, frames: 0, items: 0 };
+    for (const follower of this.#followers.values()) {
+      const { bytes, frames, items } = follower.lag();
+      if (bytes > held.bytes) held = { bytes, frames, items };
+    }
+    return held;
+  }
+
+  #lowestCursor(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { cursor } of this.#followers.values()) lowest = Math.min(lowest, cursor);
+    return lowest;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#closing !== undefined) throw new GatewayError('SHUTTING_DOWN', 'The buffer was shut down');
+    try {
+      await makeDirectory(this.#directory);
+      this.#lock = await lockDirectory(this.#directory);
+      await this.#open();
+    } catch (error) {
+      await this.#close();
+      throw unusable(this.#directory, error);
+    }
+  }
+
+  async #open(): Promise<void> {
+    const directory = this.#directory;
+    const { segmentBytes, maxBytes } = this.#layout;
+    this.#kept = await this.#cursors.open();
+    const files = await listSegments(directory);
+    this.#id = await identify(directory, idOfSegments(files));
+    this.#events.opened({ directory, id: this.#id, segmentBytes, maxBytes });
+    const neededSequence = this.#neededSequence();
+    const cursors = new Set(Object.values(this.#kept.cursors));
+    const recovered = await recover({ files, bufferId: this.#id, neededSequence, cursors, marks: this.marks });
+    if (files.length > 0) this.#events.recovered(recovered.report);
+    await this.#resume(recovered, neededSequence);
+  }
+
+  async #resume(recovered: Recovered, neededSequence: number): Promise<void> {
+    await this.#ring.adopt(recovered.live, recovered.free, this.#kept.nextSequence === undefined);
+    await this.#ring.trim();
+    this.#nextSequence = this.#sequenceAfter(recovered.highestSequence);
+    this.#heldFrom = Math.max(neededSequence, recovered.live[0]?.firstSequence ?? this.#nextSequence);
+    this.#phase = 'open';
+    for (const follower of this.#followers.values()) this.#place(follower);
+    this.marks.dropBefore(this.#heldFrom);
+    this.#ring.free(this.#heldFrom);
+    // Takes the mark of the orderly end off, before anything is written behind it.
+    await this.#keepCursors();
+    this.#startSyncing();
+  }
+
+  /** Where the slowest of the registered consumers was; 1 when none of them was here before. */
+  #neededSequence(): number {
+    const known = [...this.#followers.keys()].flatMap((name) => this.#kept.cursors[name] ?? []);
+    return known.length === 0 ? 1 : Math.min(...known);
+  }
+
+  #sequenceAfter(highestInSegments: number): number {
+    const highest = Math.max(highestInSegments, ...Object.values(this.#kept.cursors).map((cursor) => cursor - 1));
+    const { nextSequence = 0, version } = this.#kept;
+    if (version === 0 && highest <= 0) return 1;
+    return nextSequence > highest ? nextSequence : highest + 1 + SEQUENCE_GAP;
+  }
+
+  #place(follower: Follower): void {
+    const kept = this.#kept.cursors[follower.name] ?? 0;
+    follower.place(Math.max(kept, this.#heldFrom));
+  }
+
+  #startSyncing(): void {
+    if (this.#config.sync !== 'interval') return;
+    const sync = () => void this.#ring.sync().catch((error: GatewayError) => this.#refused(error));
+    this.#syncTimer = setInterval(sync, this.#config.syncIntervalMs).unref();
+  }
+
+  #keepCursorsSoon(): void {
+    if (this.#phase !== 'open') return;
+    this.#cursorTimer ??= setTimeout(() => void this.#keepCursorsNow(), CURSOR_DELAY_MS).unref();
+  }
+
+  async #keepCursorsNow(): Promise<void> {
+    this.#keeping = this.#keepCursors().then(
+      () => this.#cursorsKept(),
+      (error) => this.#cursorsNotKept(error),
+    );
+    await this.#keeping;
+    this.#keeping = undefined;
+  }
+
+  #cursorsKept(): void {
+    this.#cursorsFailed = false;
+    this.#cursorTimer = undefined;
+    const isBehind = [...this.#followers.values()].some((one) => one.cursor !== one.persistedCursor());
+    if (isBehind) this.#keepCursorsSoon();
+  }
+
+  #cursorsNotKept(error: unknown): void {
+    if (!this.#cursorsFailed) this.#events.cursorsNotKept(error);
+    this.#cursorsFailed = true;
+    this.#cursorTimer = undefined;
+    this.#keepCursorsSoon();
+  }
+
+  async #keepCursors(nextSequence?: number): Promise<void> {
+    const followers = [...this.#followers.values()];
+    const cursors = Object.fromEntries(followers.map(({ name, cursor }) => [name, cursor]));
+    await this.#cursors.write(cursors, nextSequence);
+    for (const follower of followers) follower.persisted(cursors[follower.name]!);
+  }
+
+  async #shutdown(deadlineMs: number): Promise<void> {
+    await this.#starting?.catch(() => undefined);
+    if (this.#phase !== 'open') return;
+    this.#phase = 'closed';
+    clearInterval(this.#syncTimer);
+    clearTimeout(this.#cursorTimer);
+    await within(deadlineMs, this.#finish());
+  }
+
+  async #finish(): Promise<void> {
+    await this.#commit.idle();
+    await this.#keeping;
+    try {
+      await this.#ring.sync();
+      await this.#keepCursors(this.#ring.failure === undefined ? this.#nextSequence : undefined);
+    } catch (error) {
+      this.#events.cursorsNotKept(error);
+    }
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#ring.close();
+    await this.#cursors.close();
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+}
+
+function full(): GatewayError {
+  return new GatewayError('BUFFER_FULL', 'The buffer is full: its consumers are behind', { retryAfterMs: 1000 });
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
+    await syncDirectory(path.dirname(made));
+  }
+}
+
+function unusable(directory: string, error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const message = `The directory of the buffer can't be used: ${directory}: ${(error as Error).message}`;
+  return new GatewayError('DATA_DIR_UNUSABLE', message, { cause: error });
+}
+
+async function within(deadlineMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs);
+  });
+  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,184 @@
+import type { BufferConsumer, ConsumerLag, FrameRange } from '../component.js';
+import type { Mark, Marks, Totals } from './marks.js';
+
+interface HandedOut {
+  range: FrameRange;
+  released: boolean;
+  /** Counted up to the end of the range. */
+  until: Totals;
+}
+
+/** What the followers need of the buffer. */
+export interface FollowerHost {
+  readonly marks: Marks;
+  /** The follower's cursor moved. */
+  moved(): void;
+}
+
+const NOTHING: Totals = { bytes: 0, frames: 0, items: 0 };
+
+/** One follower of the marks. It is created before the buffer is open, and placed once that knows what it holds. */
+export class Follower implements BufferConsumer {
+  readonly name: string;
+  readonly #host: FollowerHost;
+  /** The mark that the next range starts in, and how far that was handed out already. */
+  #mark = 0;
+  #offset = 0;
+  #nextSequence = 1;
+  #taken: Totals = NOTHING;
+  #released: Totals = NOTHING;
+  /** When the first frame that wasn't handed out was received; means nothing when there is none. */
+  #receivedTimeUnixMs = 0;
+  #cursor = 1;
+  #persistedCursor = 0;
+  #handedOut: HandedOut[] = [];
+  #waiting = new Set<() => void>();
+
+  constructor(name: string, host: FollowerHost) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  /** Puts the follower in front of the first frame from `sequence` on. */
+  place(sequence: number): void {
+    const { marks } = this.#host;
+    const number = marks.find(sequence);
+    const mark = marks.at(number);
+    this.#cursor = sequence;
+    this.#taken = this.#released = marks.before(number);
+    this.#mark = mark === undefined ? number - 1 : number;
+    // Behind the last mark: that one counts as handed out, and may still grow.
+    this.#offset = mark?.offset ?? marks.at(number - 1)?.end ?? 0;
+    this.#nextSequence = mark?.firstSequence ?? sequence;
+    this.#receivedTimeUnixMs = mark?.oldestReceivedTimeUnixMs ?? 0;
+  }
+
+  /** The sequence of the first frame that is not released. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  next(limit: { maxBytes: number; maxItems: number }): FrameRange | undefined {
+    if (this.#taken.frames === this.#host.marks.totals.frames) return undefined;
+    const first = this.#current();
+    const last = this.#lastWithin(first, limit);
+    const range = this.#rangeTo(first, last);
+    this.#advance(last);
+    this.#handedOut.push({ range, released: false, until: last.until });
+    return range;
+  }
+
+  pending(): { bytes: number; items: number; oldestReceivedTimeUnixMs: number } {
+    const { bytes, frames, items } = difference(this.#host.marks.totals, this.#taken);
+    return { bytes, items, oldestReceivedTimeUnixMs: frames === 0 ? 0 : this.#receivedTimeUnixMs };
+  }
+
+  readable(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#taken.frames < this.#host.marks.totals.frames) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  /** A range is known by its first sequence: what comes back from a worker thread is a copy. */
+  release(range: FrameRange): void {
+    const handedOut = this.#handedOut.find((one) => one.range.firstSequence === range.firstSequence);
+    if (handedOut === undefined) return;
+    handedOut.released = true;
+    if (this.#handedOut[0]!.released) this.#moveCursor();
+  }
+
+  persistedCursor(): number {
+    return this.#persistedCursor;
+  }
+
+  persisted(cursor: number): void {
+    this.#persistedCursor = cursor;
+  }
+
+  lag(): ConsumerLag {
+    const held = difference(this.#host.marks.totals, this.#released);
+    const oldest = this.#handedOut[0]?.range.oldestReceivedTimeUnixMs ?? this.#receivedTimeUnixMs;
+    return { ...held, oldestAgeMs: held.frames === 0 ? 0 : Math.max(0, Date.now() - oldest) };
+  }
+
+  /** Frames were added to the marks, the first of them received at that time, when there were `before` of them. */
+  added(before: Totals, receivedTimeUnixMs: number): void {
+    if (this.#taken.frames === before.frames) this.#receivedTimeUnixMs = receivedTimeUnixMs;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** The mark of the next range: this one when it grew since, else the one behind it. */
+  #current(): Mark {
+    const { marks } = this.#host;
+    const mark = marks.at(this.#mark);
+    if (mark !== undefined && this.#offset < mark.end) return mark;
+    this.#mark = Math.max(this.#mark + 1, marks.first);
+    const next = marks.at(this.#mark)!;
+    this.#offset = next.offset;
+    this.#nextSequence = next.firstSequence;
+    return next;
+  }
+
+  #lastWithin(first: Mark, limit: { maxBytes: number; maxItems: number }): Mark {
+    let last = first;
+    let next = this.#host.marks.at(this.#mark + 1);
+    while (next !== undefined && follows(next, last) && within(difference(next.until, this.#taken), limit)) {
+      last = next;
+      this.#mark += 1;
+      next = this.#host.marks.at(this.#mark + 1);
+    }
+    return last;
+  }
+
+  #rangeTo(first: Mark, last: Mark): FrameRange {
+    const { frames, items } = difference(last.until, this.#taken);
+    return {
+      path: first.path,
+      offset: this.#offset,
+      length: last.end - this.#offset,
+      firstSequence: this.#nextSequence,
+      lastSequence: last.lastSequence,
+      frames,
+      items,
+      oldestReceivedTimeUnixMs: this.#receivedTimeUnixMs,
+    };
+  }
+
+  #advance(last: Mark): void {
+    this.#offset = last.end;
+    this.#nextSequence = last.lastSequence + 1;
+    this.#taken = last.until;
+    this.#receivedTimeUnixMs = this.#host.marks.at(this.#mark + 1)?.oldestReceivedTimeUnixMs ?? 0;
+  }
+
+  #moveCursor(): void {
+    const held = this.#handedOut.findIndex((one) => !one.released);
+    const passed = this.#handedOut.splice(0, held === -1 ? this.#handedOut.length : held).at(-1)!;
+    this.#released = passed.until;
+    this.#cursor = passed.range.lastSequence + 1;
+    this.#host.moved();
+  }
+}
+
+function follows(next: Mark, last: Mark): boolean {
+  return next.path === last.path && next.offset === last.end;
+}
+
+function within(size: Totals, limit: { maxBytes: number; maxItems: number }): boolean {
+  return size.bytes <= limit.maxBytes && size.items <= limit.maxItems;
+}
+
+function difference(later: Totals, earlier: Totals): Totals {
+  return {
+    bytes: later.bytes - earlier.bytes,
+    frames: later.frames - earlier.frames,
+    items: later.items - earlier.items,
+  };
+}
