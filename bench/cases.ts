@@ -126,9 +126,7 @@ const limitCase: Case = {
 /** Spans stored so far, as the gateway counts them. */
 async function storedSpans(gateway: GatewayProcess): Promise<number> {
   const text = await (await fetch(`${gateway.api}/metrics`)).text();
-  const lines = text.matchAll(
-    /^promptmetrics_store_items_total\{[^}]*signal="traces"[^}]*\} (\d+(?:\.\d+)?(?:e\+\d+)?)$/gm,
-  );
+  const lines = text.matchAll(/^otelcol_exporter_sent_spans_total\{[^}]*exporter="store"[^}]*\} (\S+)$/gm);
   return [...lines].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 

@@ -36,7 +36,7 @@ describe('the configuration', () => {
     expect(config.buffer).toMatchObject({ maxBytes: 2 ** 30, sync: 'always' });
     expect(config.api).toMatchObject({ port: 3000 });
     expect(config.workers).toMatchObject({ writers: 1 });
-    expect(config.store).toMatchObject({ dataDirectory: './data' });
+    expect(config.store).toMatchObject({ dataDir: './data' });
   });
 
   it('cannot be changed once it is read', () => {

@@ -11,7 +11,7 @@ export interface PoolOptions {
   entry: WorkerEntry;
   threads: number;
   /** Plain data that the entry file reads from `workerData`. */
-  workerData: unknown;
+  workerData?: unknown;
   /** Tasks that may wait; one more is refused with OVERLOADED. */
   maxQueue: number;
   /** An operation that each thread runs before it is ended. */

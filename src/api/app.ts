@@ -7,7 +7,10 @@ import type { z } from 'zod';
 import type { OtlpHandler } from '../component.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { type Identify, identifyAnyone, registerAuthentication } from './authentication.js';
+import { answerClientError } from './client-error.js';
 import type { ApiConfig } from './config.js';
+import { deadLettersPlugin } from './dead-letters/plugin.js';
+import type { DeadLetters } from './dead-letters/source.js';
 import { apiError, registerErrors, sendError } from './errors.js';
 import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
@@ -27,6 +30,8 @@ export interface ApiOptions extends HealthOptions {
   telemetry: TelemetryReader;
   /** Without it, this port takes no OTLP. */
   otlp?: OtlpHandler;
+  /** Without it, nothing is told of dead letters. */
+  deadLetters?: DeadLetters;
   /** Without it, anyone may do anything. */
   authenticate?: Identify;
   events: ApiEvents;
@@ -55,6 +60,7 @@ function createInstance(): FastifyInstance {
       maxParamLength: 1024,
       querystringParser: parseQueryString,
     },
+    clientErrorHandler: answerClientError,
     // A path that can't be decoded has no route, so no hook runs: the answer is the same nevertheless.
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id);
@@ -105,6 +111,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(tracesPlugin, { telemetry });
   await app.register(otelLogsPlugin, { telemetry });
   await app.register(otelMetricsPlugin, { telemetry });
+  if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters });
   if (otlp) await app.register(otlpPlugin, { otlp });
   refuseOtherMethods();
   return app;

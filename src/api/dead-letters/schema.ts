@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/** `<first 8 digits of the buffer's id>-<sequence>`. */
+export const deadLetterParameters = z.object({
+  id: z.string().regex(/^[0-9a-f]{8}-\d{1,16}$/, 'must be the id of a dead letter'),
+});
+
+export const listDeadLettersQuery = z.object({
+  page: z.coerce.number().int().min(1).default(1),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+});
+
+export const deadLetterSchema = z
+  .object({
+    id: z.string(),
+    reason: z.string().describe('Why the request could not be decoded or stored'),
+    signal: z.enum(['traces', 'logs', 'metrics']).nullable().describe('null: damaged on disk, its head is lost'),
+    encoding: z.enum(['protobuf', 'json']).nullable(),
+    items: z.int().nullable(),
+    payload_bytes: z.int(),
+    received_at: z.int().nullable().describe('Unix seconds'),
+    created_at: z.int().describe('Unix seconds: when it was set aside'),
+  })
+  .meta({ id: 'DeadLetter' });
+
+export const deadLetterPageSchema = z.object({
+  items: z.array(deadLetterSchema),
+  total: z.int(),
+  page: z.int(),
+  limit: z.int(),
+  totalPages: z.int(),
+});
+
+export const replayedSchema = z.object({
+  id: z.string(),
+  sequence: z.int().describe('Its new place in the buffer'),
+});

@@ -1,0 +1,160 @@
+/** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
+import path from 'node:path';
+import { createGrpcReceiver } from '../receivers/otlp/grpc.js';
+import { createOtlpHandler } from '../receivers/otlp/handler.js';
+import { createHttpReceiver } from '../receivers/otlp/http.js';
+import { InFlight } from '../receivers/otlp/in-flight.js';
+import { createDeadLetterBox } from '../workers/dead-letters.js';
+import { createDrain } from '../workers/drain.js';
+import type { WriterThreadOptions } from '../workers/messages.js';
+import { createPool } from '../workers/pool.js';
+import { createApi } from './api/server.js';
+import { createBuffer, type DurableBuffer } from './buffer/buffer.js';
+import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
+import type { Authenticate, BufferConsumer, Component } from './component.js';
+import type { Config } from './config.js';
+import { createDataDirectory } from './data-directory.js';
+import { shutdownAll, startAll } from './lifecycle.js';
+import { createObservability, type Observability } from './observability/observability.js';
+import { createControlStore } from './store/control/store.js';
+import { DEFAULT_WORKSPACE } from './store/control/workspaces.js';
+import { createTelemetryStore } from './store/telemetry/store.js';
+import { VERSION } from './version.js';
+
+export interface Gateway extends Component {
+  readonly logger: Observability['logger'];
+}
+
+/** SQLite reads beside one another; more would only take memory from the writers. */
+const READER_THREADS = 2;
+
+export function createGateway(config: Config): Gateway {
+  const dataDirectory = path.resolve(config.store.dataDir);
+  const folder = (name: string) => path.join(dataDirectory, name);
+  const { logger, metrics, events } = createObservability({ config: config.logging, version: VERSION });
+  let state: 'starting' | 'serving' | 'draining' = 'starting';
+
+  // The store: control data, and telemetry.
+  const controlThread = createPool({ entry: 'control-database', threads: 1, maxQueue: 1000 });
+  const control = createControlStore({ config: config.store, thread: controlThread });
+  const telemetryReaders = createPool({ entry: 'sqlite-reader', threads: READER_THREADS, maxQueue: 1000 });
+  const telemetry = createTelemetryStore({
+    config: config.store,
+    directory: folder('telemetry'),
+    pool: telemetryReaders,
+  });
+
+  // The durable ring buffer, and the workers that drain it into the store.
+  const maxFrameBytes = config.receivers.maxBodyBytes + MAX_FRAME_HEADER_BYTES;
+  const buffer = createBuffer({
+    config: config.buffer,
+    directory: folder('buffer'),
+    maxFrameBytes,
+    events: events.buffer,
+  });
+  const consumer = buffer.consumer('store');
+  const deadLetters = createDeadLetterBox(folder('dead-letter'));
+  const writers = Array.from({ length: config.workers.writers }, (_, writer) => {
+    const workerData: WriterThreadOptions = {
+      writer: telemetry.writerOptions(writer),
+      deadLetterDirectory: folder('dead-letter'),
+    };
+    return createPool({ entry: 'store-writer', threads: 1, maxQueue: 2, workerData, closeOperation: 'close' });
+  });
+  const drain = createDrain({
+    config: config.workers,
+    bufferId: () => buffer.id,
+    consumer,
+    writers,
+    telemetry,
+    deadLetters,
+    events: events.drain,
+  });
+
+  // The doors.
+  const authenticate: Authenticate = () => DEFAULT_WORKSPACE;
+  const inFlight = new InFlight(config.receivers.maxInFlightBytes);
+  const doors = { config: config.receivers, next: buffer, authenticate, inFlight, events: events.receiver };
+  const http = createHttpReceiver(doors);
+  const grpc = createGrpcReceiver(doors);
+  const api = createApi({
+    config: config.api,
+    telemetry,
+    otlp: createOtlpHandler({
+      transport: 'api',
+      next: buffer,
+      inFlight,
+      maxBodyBytes: config.receivers.maxBodyBytes,
+      events: events.receiver,
+      closing: () => state === 'draining',
+    }),
+    deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },
+    health: {
+      state: () => state,
+      ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
+      buffer: () => bufferHealth(buffer, consumer),
+      store: { type: telemetry.engine, ping: () => pingBoth(control, telemetry), writing: drain.healthy },
+    },
+    version: VERSION,
+    metrics,
+    events: events.api,
+  });
+  metrics.observeBuffer(() => bufferHealth(buffer, consumer));
+
+  // Started from the store outwards to the doors, stopped the other way.
+  const data = createDataDirectory(dataDirectory);
+  const storage =
+    telemetry.engine === 'sqlite' ? [controlThread, control, telemetryReaders, telemetry] : [control, telemetry];
+  const components = [data, ...storage, buffer, ...writers, drain, http, grpc, api];
+
+  const announce = () => {
+    const addresses = {
+      api: urlOf({ protocol: 'http', ...api.address()! }),
+      otlpHttp: urlOf(http.addresses()[0]!),
+      otlpGrpc: urlOf(grpc.addresses()[0]!),
+    };
+    const stored = telemetry.engine === 'sqlite' ? 'SQLite' : 'Postgres';
+    logger.info(`OTLP/HTTP on ${addresses.otlpHttp}, OTLP/gRPC on ${addresses.otlpGrpc}, API on ${addresses.api}`);
+    logger.info(`Data in ${dataDirectory}, telemetry in ${stored}`);
+    logger.info(
+      `Try: OTEL_EXPORTER_OTLP_ENDPOINT=${addresses.otlpHttp} <your program>, then curl ${addresses.api}/v1/traces`,
+    );
+    logger.info({ event: 'ready', version: VERSION, dataDirectory, ...addresses }, 'Ready');
+  };
+
+  return {
+    name: 'gateway',
+    logger,
+    async start() {
+      await startAll(components);
+      state = 'serving';
+      announce();
+    },
+    async shutdown({ deadlineMs }) {
+      state = 'draining';
+      await shutdownAll(components, deadlineMs);
+      logger.info({ event: 'stopped' }, 'Stopped');
+    },
+  };
+}
+
+function bufferHealth(buffer: DurableBuffer, store: BufferConsumer) {
+  const { state, bytes, maxBytes } = buffer.stats();
+  return { accepting: state === 'open', bytes, maxBytes, consumers: { store: store.lag() } };
+}
+
+async function pingBoth(...stores: { ping(): Promise<void> }[]): Promise<void> {
+  await Promise.all(stores.map((store) => store.ping()));
+}
+
+interface Address {
+  protocol: string;
+  host: string;
+  port: number | undefined;
+}
+
+function urlOf({ protocol, host, port }: Address): string {
+  if (port === undefined) return `unix:${host}`;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return protocol.startsWith('grpc') ? `${name}:${port}` : `${protocol}://${name}:${port}`;
+}
