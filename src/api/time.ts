@@ -29,7 +29,7 @@ export function parseTime(text: string): bigint | undefined {
 
 export function timeParameter(description: string) {
   return z
-    .string({ error: 'must be an ISO 8601 time or unix milliseconds' })
+    .string()
     .transform((text, context) => {
       const nanos = parseTime(text);
       if (nanos !== undefined) return nanos;

@@ -64,6 +64,13 @@ export async function registerOpenApi(app: FastifyInstance, { version }: { versi
     transform: jsonSchemaTransform,
     transformObject,
   });
+  await app.register(docsPage);
+}
+
+const docsPage: ApiPlugin<Record<never, never>> = async (app) => {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, public: true };
+  });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { layout: 'BaseLayout' },
@@ -71,7 +78,7 @@ export async function registerOpenApi(app: FastifyInstance, { version }: { versi
     // policy also has upgrade-insecure-requests, with which the page stays empty on a host without TLS.
     staticCSP: { 'default-src': "'self'", 'img-src': ["'self'", 'data:'], 'object-src': "'none'" },
   });
-}
+};
 
 export const openApiPlugin: ApiPlugin<Record<never, never>> = async (app) => {
   app.route({

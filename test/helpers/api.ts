@@ -1,0 +1,47 @@
+/** The API over an in-memory store, in a healthy gateway whose state a test can change. */
+import { type ApiOptions, buildApp } from '../../src/api/app.js';
+import type { ApiEvents } from '../../src/api/events.js';
+import { nopApiEvents } from '../../src/api/events.js';
+import type { HealthSource } from '../../src/api/health/source.js';
+import { createTelemetryMemory } from './telemetry-memory.js';
+
+type Failure = Parameters<ApiEvents['failed']>[0];
+type Answer = Parameters<ApiEvents['answered']>[0];
+
+export const healthyGateway: HealthSource = {
+  state: () => 'serving',
+  ports: () => ({ otlpHttp: 4318, otlpGrpc: 4317 }),
+  buffer: () => ({
+    accepting: true,
+    bytes: 10,
+    maxBytes: 1000,
+    consumers: { store: { bytes: 10, frames: 1, items: 5, oldestAgeMs: 20 } },
+  }),
+  store: { type: 'sqlite', ping: async () => {}, writing: () => true },
+};
+
+export function apiOptions(overrides: Partial<ApiOptions> = {}) {
+  const telemetry = createTelemetryMemory();
+  const failures: Failure[] = [];
+  const answers: Answer[] = [];
+  const options: ApiOptions = {
+    config: { port: 0, host: '127.0.0.1', corsOrigins: [] },
+    version: '1.2.3',
+    telemetry,
+    health: healthyGateway,
+    metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => 'up 1\n' },
+    events: {
+      ...nopApiEvents,
+      failed: (failure) => void failures.push(failure),
+      answered: (answer) => void answers.push(answer),
+    },
+    ...overrides,
+  };
+  return { options, telemetry, failures, answers };
+}
+
+export async function testApp(overrides: Partial<ApiOptions> = {}) {
+  const { options, ...rest } = apiOptions(overrides);
+  const app = await buildApp(options);
+  return { app, ...rest };
+}
