@@ -42,7 +42,13 @@ export async function openPostgresDatabases(server: PostgresServer): Promise<Dat
   const connected: Kysely<unknown>[] = [];
   return {
     connect() {
-      const pool = createPostgresPool({ connectionString, poolSize: 2, queryTimeoutMs: 20_000, int8: 'number' });
+      const pool = createPostgresPool({
+        connectionString,
+        poolSize: 2,
+        queryTimeoutMs: 20_000,
+        int8: 'number',
+        json: 'value',
+      });
       const db = new Kysely<unknown>({ dialect: createPostgresDialect(pool) });
       connected.push(db);
       return db;

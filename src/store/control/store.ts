@@ -66,7 +66,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
 function openDatabase({ config, thread }: ControlStoreOptions): Database {
   const { databaseUrl: connectionString, databasePoolSize: poolSize, queryTimeoutMs } = config;
   if (connectionString !== undefined) {
-    const pool = createPool({ connectionString, poolSize, queryTimeoutMs, int8: 'number' });
+    const pool = createPool({ connectionString, poolSize, queryTimeoutMs, int8: 'number', json: 'value' });
     return { db: new Kysely({ dialect: createPostgresDialect(pool) }), facts: POSTGRES_FACTS };
   }
   if (!thread) throw new TypeError('SQLite needs the thread that has its file open');

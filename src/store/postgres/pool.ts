@@ -12,6 +12,7 @@ const IDLE_TIMEOUT_MS = 60_000;
 /** How much longer than the server this side waits for a server that is gone without a word. */
 const ANSWER_GRACE_MS = 5_000;
 const INT8 = 20;
+const JSON_TEXT = 114;
 
 /** int8 as a number, which every count and millisecond fits; beyond 2^53 − 1 it fails rather than round. */
 function parseInt8(text: string): number {
@@ -21,18 +22,21 @@ function parseInt8(text: string): number {
   return value;
 }
 
-const NUMBER_TYPES = {
-  getTypeParser: ((oid: number, format?: 'text') =>
-    oid === INT8 ? parseInt8 : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-};
+export interface PostgresTypes {
+  int8: 'number' | 'bigint';
+  /** `text` leaves JSON as it is stored, with every digit. */
+  json: 'value' | 'text';
+}
 
-const BIGINT_TYPES = {
-  getTypeParser: ((oid: number, format?: 'text') =>
-    oid === INT8 ? BigInt : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-};
+function typesOf({ int8, json }: PostgresTypes): pg.CustomTypesConfig {
+  const parsers = new Map<number, (text: string) => unknown>([[INT8, int8 === 'bigint' ? BigInt : parseInt8]]);
+  if (json === 'text') parsers.set(JSON_TEXT, (text) => text);
+  const getTypeParser = (oid: number, format?: 'text') => parsers.get(oid) ?? pg.types.getTypeParser(oid, format);
+  return { getTypeParser: getTypeParser as pg.CustomTypesConfig['getTypeParser'] };
+}
 
 /** Makes no connection yet. */
-export function createPool(options: PostgresOptions & { int8: 'number' | 'bigint' }): pg.Pool {
+export function createPool(options: PostgresOptions & PostgresTypes): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     max: options.poolSize,
@@ -42,7 +46,7 @@ export function createPool(options: PostgresOptions & { int8: 'number' | 'bigint
     query_timeout: options.queryTimeoutMs + ANSWER_GRACE_MS,
     keepAlive: true,
     application_name: 'promptmetrics',
-    types: options.int8 === 'bigint' ? BIGINT_TYPES : NUMBER_TYPES,
+    types: typesOf(options),
   });
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on('error', () => {});

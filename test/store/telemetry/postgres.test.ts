@@ -1,0 +1,43 @@
+import { afterAll, describe } from 'vitest';
+import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/store.js';
+import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
+import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
+import { type PostgresServer, startPostgres } from '../../helpers/postgres.js';
+import { type StoreUnderTest, telemetryContract } from './contract.js';
+
+const server = await startPostgres();
+afterAll(() => server?.remove());
+
+async function makeStore({ createDatabase }: PostgresServer): Promise<StoreUnderTest> {
+  const connectionString = await createDatabase();
+  const options = { connectionString, poolSize: 4, queryTimeoutMs: 30_000 };
+  const writers = new Map<number, Promise<TelemetryWriter>>();
+  const open = async () => {
+    const store = createPostgresTelemetry(options);
+    await store.start();
+    return store;
+  };
+  let store = await open();
+  const close = async () => {
+    for (const writer of writers.values()) await (await writer).close();
+    writers.clear();
+    await store.shutdown({ deadlineMs: 5_000 });
+  };
+  return {
+    get store() {
+      return store;
+    },
+    writer(number = 0) {
+      const writer = writers.get(number) ?? openTelemetryWriter(store.writerOptions(number));
+      writers.set(number, writer);
+      return writer;
+    },
+    async reopen() {
+      await close();
+      store = await open();
+    },
+    dispose: close,
+  };
+}
+
+describe.skipIf(!server)('on Postgres', () => telemetryContract('Postgres', () => makeStore(server!)));
