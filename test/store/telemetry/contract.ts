@@ -246,7 +246,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const [readLone] = await session.spansOf(lone.traceId);
         // An engine that can't hold the character puts the replacement character in its place.
         expect(['before\u0000after', 'before\ufffdafter']).toContain(readNul!.name);
-        expect(readLone!.name).toBe('before\ufffdafter');
+        expect(readLone!.name).toMatch(/^before\ufffd+after$/);
       });
 
       test('an attribute of a megabyte is cut or refused', async () => {

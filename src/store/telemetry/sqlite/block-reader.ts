@@ -1,0 +1,202 @@
+/** A read-only connection to one block: its statements, and the few rows that many others point at. */
+import type Database from 'better-sqlite3';
+import type { SequenceRange } from '../../../component.js';
+import type { Metric, Resource, Scope } from '../../../model/telemetry.js';
+import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
+import type { Budget } from './budget.js';
+import { bodyContains } from './conditions.js';
+import { openReadOnly } from './connection.js';
+import {
+  type LogRow,
+  type MetricRow,
+  type PointRow,
+  type ResourceRow,
+  type ScopeRow,
+  type SpanRow,
+  toLogRecord,
+  toMetric,
+  toMetricPoint,
+  toResource,
+  toScope,
+  toSpan,
+} from './rows.js';
+import { SCHEMA_VERSION } from './schema.js';
+
+/** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
+const CACHE_KIB = 512;
+const MAX_STATEMENTS = 32;
+const MAX_REMEMBERED_ROWS = 256;
+
+/** From the earliest to the latest; undefined when the block has none. */
+export interface Extent {
+  min: bigint;
+  max: bigint;
+}
+
+export interface BlockInfo {
+  closed: boolean;
+  traces: Extent | undefined;
+  logRecords: Extent | undefined;
+  metricPoints: Extent | undefined;
+}
+
+/** What one batch brought of one trace. */
+export interface ShareRow {
+  start_time_unix_nano: bigint;
+  end_time_unix_nano: bigint;
+  first_span: bigint;
+  span_count: bigint;
+  error_count: bigint;
+  received_time_unix_ms: bigint;
+  root_name: string | null;
+  root_start_time_unix_nano: bigint | null;
+  services: string;
+  span_ids: Buffer;
+}
+
+/** The narrow columns of a span: they lie before the wide ones. */
+export interface NarrowSpanRow {
+  span_id: Buffer;
+  parent_span_id: Buffer | null;
+  start_time_unix_nano: bigint;
+  name: string;
+  status_code: bigint;
+}
+
+/** A later version of the gateway made the block. */
+export class UnsupportedBlock extends Error {}
+
+function bounded<Key, Value>(map: Map<Key, Value>, key: Key, max: number, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const value = make();
+  if (map.size >= max) map.clear();
+  map.set(key, value);
+  return value;
+}
+
+export class BlockReader {
+  private readonly db: Database.Database;
+  private readonly statements = new Map<string, Database.Statement>();
+  private readonly workspaces = new Map<string, bigint>();
+  private readonly resources = new Map<bigint, Resource>();
+  private readonly scopes = new Map<bigint, Scope>();
+  private readonly metrics = new Map<bigint, Metric>();
+
+  constructor(
+    directory: string,
+    readonly file: string,
+    budget: Budget,
+  ) {
+    this.db = openReadOnly(directory, file, { cacheKib: CACHE_KIB });
+    this.db.defaultSafeIntegers(true);
+    this.db.function('within_budget', { deterministic: false }, () => {
+      budget.spend();
+      return 1;
+    });
+    this.db.function('body_contains', { deterministic: true }, (body: unknown, needle: unknown) =>
+      bodyContains(body as string, needle as string),
+    );
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  all<Row>(sql: string, parameters: unknown): Row[] {
+    return this.prepared(sql).all(parameters) as Row[];
+  }
+
+  get<Row>(sql: string, parameters: unknown): Row | undefined {
+    return this.prepared(sql).get(parameters) as Row | undefined;
+  }
+
+  iterate<Row>(sql: string, parameters: unknown): IterableIterator<Row> {
+    return this.prepared(sql).iterate(parameters) as IterableIterator<Row>;
+  }
+
+  /** Throws UnsupportedBlock. */
+  info(): BlockInfo {
+    const row = this.get<Record<string, bigint | null>>('SELECT * FROM block', [])!;
+    if (Number(row.schema_version) > SCHEMA_VERSION) {
+      throw new UnsupportedBlock(
+        `its tables are of version ${row.schema_version}; this gateway knows up to ${SCHEMA_VERSION}`,
+      );
+    }
+    const extent = (of: string): Extent | undefined => {
+      const [min, max] = [row[`min_${of}_time`], row[`max_${of}_time`]];
+      return typeof min === 'bigint' && typeof max === 'bigint' ? { min, max } : undefined;
+    };
+    return {
+      closed: row.closed_time_unix_ms !== null,
+      traces: extent('trace'),
+      logRecords: extent('log'),
+      metricPoints: extent('point'),
+    };
+  }
+
+  appliedRanges(bufferId: string, from: number): SequenceRange[] {
+    const sql = 'SELECT first, last FROM applied WHERE buffer_id = ? AND last >= ?';
+    const rows = this.all<{ first: bigint; last: bigint }>(sql, [bufferId, from]);
+    return rows.map(({ first, last }) => ({ first: Number(first), last: Number(last) }));
+  }
+
+  /** undefined when the block has nothing of this workspace. */
+  workspaceId(name: string): bigint | undefined {
+    const known = this.workspaces.get(name);
+    if (known !== undefined) return known;
+    const row = this.get<{ id: bigint }>('SELECT id FROM workspaces WHERE name = ?', [name]);
+    return row && bounded(this.workspaces, name, MAX_REMEMBERED_ROWS, () => row.id);
+  }
+
+  shares(workspaceId: bigint, traceId: Uint8Array): ShareRow[] {
+    return this.all('SELECT * FROM trace_batches WHERE trace_id = ? AND workspace_id = ?', [traceId, workspaceId]);
+  }
+
+  /** `count` spans from rowid `first` on. */
+  spans(first: bigint, count: bigint): StoredSpan[] {
+    const rows = this.all<SpanRow>('SELECT * FROM spans WHERE id >= ? AND id < ? AND within_budget()', [
+      first,
+      first + count,
+    ]);
+    return rows.map((row) => toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id)));
+  }
+
+  narrowSpans(first: bigint, count: bigint): NarrowSpanRow[] {
+    const sql = `SELECT span_id, parent_span_id, start_time_unix_nano, name, status_code FROM spans
+      WHERE id >= ? AND id < ? AND within_budget()`;
+    return this.all(sql, [first, first + count]);
+  }
+
+  logRecord(id: bigint): StoredLogRecord {
+    const row = this.get<LogRow>('SELECT * FROM log_records WHERE id = ?', [id])!;
+    return toLogRecord(row, this.resource(row.resource_id), this.scope(row.scope_id));
+  }
+
+  metricPoint(id: bigint): StoredMetricPoint {
+    const row = this.get<PointRow>('SELECT * FROM metric_points WHERE id = ?', [id])!;
+    return toMetricPoint(row, this.metric(row.metric_id), this.resource(row.resource_id), this.scope(row.scope_id));
+  }
+
+  private resource(id: bigint): Resource {
+    return this.remembered(this.resources, id, 'resources', (row: ResourceRow) => toResource(row));
+  }
+
+  private scope(id: bigint): Scope {
+    return this.remembered(this.scopes, id, 'scopes', (row: ScopeRow) => toScope(row));
+  }
+
+  private metric(id: bigint): Metric {
+    return this.remembered(this.metrics, id, 'metrics', (row: MetricRow) => toMetric(row));
+  }
+
+  private remembered<Row, Value>(map: Map<bigint, Value>, id: bigint, table: string, read: (row: Row) => Value): Value {
+    return bounded(map, id, MAX_REMEMBERED_ROWS, () =>
+      read(this.get<Row>(`SELECT * FROM ${table} WHERE id = ?`, [id])!),
+    );
+  }
+
+  private prepared(sql: string): Database.Statement {
+    return bounded(this.statements, sql, MAX_STATEMENTS, () => this.db.prepare(sql));
+  }
+}

@@ -1,0 +1,96 @@
+/** The blocks of a directory as a reader sees them: what each spans, and a bounded number of open connections. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { listBlocks } from './block-files.js';
+import { type BlockInfo, BlockReader, UnsupportedBlock } from './block-reader.js';
+import type { Budget } from './budget.js';
+import { isDamaged } from './failures.js';
+
+const MAX_CONNECTIONS = 24;
+
+export interface Block extends BlockInfo {
+  file: string;
+}
+
+export interface UnreadableBlock {
+  file: string;
+  reason: string;
+}
+
+export class Catalog {
+  /** Least recently used first. */
+  private readonly connections = new Map<string, BlockReader>();
+  /** Of closed blocks: they change no more. */
+  private readonly settled = new Map<string, Block>();
+  private readonly unreadable = new Map<string, string>();
+
+  constructor(
+    private readonly directory: string,
+    private readonly budget: Budget,
+  ) {}
+
+  /** Newest first, without those that can't be read. */
+  blocks(): Block[] {
+    const names = listBlocks(this.directory);
+    this.forgetMissing(new Set(names.map(({ file }) => file)));
+    return names.map(({ file }) => this.block(file)).filter((block) => block !== undefined);
+  }
+
+  unreadableBlocks(): UnreadableBlock[] {
+    return [...this.unreadable].map(([file, reason]) => ({ file, reason }));
+  }
+
+  /** Runs `read` over the block's connection; undefined when the block is damaged, or gone. */
+  read<Result>(file: string, read: (block: BlockReader) => Result): Result | undefined {
+    if (this.unreadable.has(file)) return undefined;
+    try {
+      return read(this.connection(file));
+    } catch (error) {
+      if (!this.leaveOut(file, error)) throw error;
+      return undefined;
+    }
+  }
+
+  close(): void {
+    for (const connection of this.connections.values()) connection.close();
+    this.connections.clear();
+  }
+
+  private block(file: string): Block | undefined {
+    const known = this.settled.get(file);
+    if (known) return known;
+    const info = this.read(file, (reader) => reader.info());
+    if (!info) return undefined;
+    const block = { file, ...info };
+    if (info.closed) this.settled.set(file, block);
+    return block;
+  }
+
+  private connection(file: string): BlockReader {
+    const open = this.connections.get(file) ?? new BlockReader(this.directory, file, this.budget);
+    this.connections.delete(file);
+    this.connections.set(file, open);
+    if (this.connections.size > MAX_CONNECTIONS) this.disconnect(this.connections.keys().next().value!);
+    return open;
+  }
+
+  private disconnect(file: string): void {
+    this.connections.get(file)?.close();
+    this.connections.delete(file);
+  }
+
+  /** Damaged blocks are reported and left out, so that one bad file does not fail every read; so are those just deleted. */
+  private leaveOut(file: string, error: unknown): boolean {
+    const gone = !existsSync(path.join(this.directory, file));
+    if (!gone && !isDamaged(error) && !(error instanceof UnsupportedBlock)) return false;
+    this.disconnect(file);
+    if (!gone) this.unreadable.set(file, (error as Error).message);
+    return true;
+  }
+
+  private forgetMissing(files: ReadonlySet<string>): void {
+    for (const file of [...this.connections.keys()]) if (!files.has(file)) this.disconnect(file);
+    for (const file of [...this.settled.keys()]) if (!files.has(file)) this.settled.delete(file);
+    for (const file of [...this.unreadable.keys()]) if (!files.has(file)) this.unreadable.delete(file);
+  }
+}

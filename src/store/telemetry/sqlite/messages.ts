@@ -1,0 +1,25 @@
+/** What crosses between the main thread and the reading threads: plain data, both ways. */
+import type { ErrorCode } from '../../../errors.js';
+import type { UnreadableBlock } from './catalog.js';
+
+export const READ_OPERATIONS = [
+  'listTraces',
+  'listLogs',
+  'listMetricPoints',
+  'getTrace',
+  'getSpan',
+  'appliedRanges',
+  'ping',
+] as const;
+export type ReadOperation = (typeof READ_OPERATIONS)[number];
+
+export interface ReadTask {
+  directory: string;
+  query: unknown;
+}
+
+/** An error loses its class on its way between threads, so it goes as a result. */
+export type ReadAnswer = { unreadable: UnreadableBlock[] } & (
+  | { value: unknown }
+  | { failure: { code: ErrorCode; message: string } }
+);

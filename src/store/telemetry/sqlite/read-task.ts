@@ -1,0 +1,34 @@
+/** The reading thread's side: runs the operations of the store over one reader for each directory. */
+import { GatewayError } from '../../../errors.js';
+import { toStoreError } from './failures.js';
+import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+import { SqliteReader } from './reader.js';
+
+const readers = new Map<string, SqliteReader>();
+
+function readerOf(directory: string): SqliteReader {
+  const reader = readers.get(directory) ?? new SqliteReader(directory);
+  readers.set(directory, reader);
+  return reader;
+}
+
+export function runReadTask(operation: ReadOperation, { directory, query }: ReadTask): ReadAnswer {
+  const reader = readerOf(directory);
+  try {
+    const value: unknown = reader[operation](query as never);
+    return { value, unreadable: reader.unreadableBlocks() };
+  } catch (error) {
+    return { failure: failureOf(error), unreadable: reader.unreadableBlocks() };
+  }
+}
+
+function failureOf(error: unknown): { code: GatewayError['code']; message: string } {
+  const known = toStoreError(error);
+  if (known instanceof GatewayError) return { code: known.code, message: known.message };
+  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) };
+}
+
+export function closeReaders(): void {
+  for (const reader of readers.values()) reader.close();
+  readers.clear();
+}

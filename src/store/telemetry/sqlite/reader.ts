@@ -1,0 +1,111 @@
+/** All reads of one directory of blocks: synchronous, for a worker thread. */
+import type { SequenceRange } from '../../../component.js';
+import { mergeRanges } from '../ranges.js';
+import type {
+  LogQuery,
+  MetricQuery,
+  Page,
+  StoredLogRecord,
+  StoredMetricPoint,
+  StoredSpan,
+  StoredTrace,
+  TraceQuery,
+  TraceSummary,
+} from '../telemetry.js';
+import { Budget } from './budget.js';
+import { Catalog, type UnreadableBlock } from './catalog.js';
+import { listLogs, listMetricPoints } from './record-list.js';
+import { spanIdKey, spanIdKeys } from './trace-groups.js';
+import { listTraces, readShares, summaryOf } from './trace-list.js';
+import type { Share } from './trace-summary.js';
+
+/** A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. */
+const QUERY_BUDGET_MS = 5000;
+
+export class SqliteReader {
+  private readonly budget = new Budget();
+  private readonly catalog: Catalog;
+
+  constructor(directory: string) {
+    this.catalog = new Catalog(directory, this.budget);
+  }
+
+  listTraces(query: TraceQuery): Page<TraceSummary> {
+    this.budget.start(QUERY_BUDGET_MS);
+    return listTraces(this.catalog, this.budget, query);
+  }
+
+  listLogs(query: LogQuery): Page<StoredLogRecord> {
+    this.budget.start(QUERY_BUDGET_MS);
+    return listLogs(this.catalog, this.budget, query);
+  }
+
+  listMetricPoints(query: MetricQuery): Page<StoredMetricPoint> {
+    this.budget.start(QUERY_BUDGET_MS);
+    return listMetricPoints(this.catalog, this.budget, query);
+  }
+
+  getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): StoredTrace | undefined {
+    const shares = this.sharesOf(workspace, traceId);
+    if (shares.length === 0) return undefined;
+    const spans = shares.flatMap((share) => this.spansOf(share));
+    return { summary: summaryOf(this.catalog, traceId, shares), spans: distinct(spans).sort(byStart) };
+  }
+
+  getSpan({
+    workspace,
+    traceId,
+    spanId,
+  }: {
+    workspace: string;
+    traceId: Uint8Array;
+    spanId: Uint8Array;
+  }): StoredSpan | undefined {
+    const key = spanIdKey(spanId);
+    for (const { file, first_span: first, span_ids: ids } of this.sharesOf(workspace, traceId)) {
+      // The ids stand in the order of the rows.
+      const at = spanIdKeys(ids).indexOf(key);
+      const found = at >= 0 && this.catalog.read(file, (block) => block.spans(first + BigInt(at), 1n));
+      if (found) return found[0];
+    }
+    return undefined;
+  }
+
+  appliedRanges({ bufferId, from }: { bufferId: string; from: number }): SequenceRange[] {
+    const blocks = this.catalog.blocks();
+    const ranges = blocks.map(({ file }) => this.catalog.read(file, (block) => block.appliedRanges(bufferId, from)));
+    return mergeRanges(ranges.flatMap((range) => range ?? []));
+  }
+
+  /** Reads what every block says about itself. */
+  ping(): void {
+    this.catalog.blocks();
+  }
+
+  unreadableBlocks(): UnreadableBlock[] {
+    return this.catalog.unreadableBlocks();
+  }
+
+  close(): void {
+    this.catalog.close();
+  }
+
+  private sharesOf(workspace: string, traceId: Uint8Array): Share[] {
+    this.budget.start(QUERY_BUDGET_MS);
+    return readShares(this.catalog, workspace, [traceId])[0]!;
+  }
+
+  private spansOf({ file, first_span: first, span_count: count }: Share): StoredSpan[] {
+    return this.catalog.read(file, (block) => block.spans(first, count)) ?? [];
+  }
+}
+
+/** Of a span that two blocks hold, the copy in the older block counts: the shares come newest block first. */
+function distinct(spans: readonly StoredSpan[]): StoredSpan[] {
+  return [...new Map(spans.map((span) => [spanIdKey(span.spanId), span])).values()];
+}
+
+function byStart(a: StoredSpan, b: StoredSpan): number {
+  if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano < b.startTimeUnixNano ? -1 : 1;
+  return Buffer.compare(a.spanId, b.spanId);
+}

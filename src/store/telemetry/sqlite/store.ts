@@ -1,0 +1,99 @@
+/** The telemetry half in SQLite, as the main thread sees it: every read runs in a worker thread. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { SequenceRange, TaskPool } from '../../../component.js';
+import { GatewayError } from '../../../errors.js';
+import type {
+  LogQuery,
+  MetricQuery,
+  Page,
+  StoredLogRecord,
+  StoredMetricPoint,
+  StoredSpan,
+  StoredTrace,
+  TelemetryStore,
+  TraceQuery,
+  TraceSummary,
+} from '../telemetry.js';
+import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+
+export interface SqliteTelemetryEvents {
+  /** A block file can't be read and is left out of every answer: told once for each file. */
+  blockUnreadable(block: { path: string; reason: string }): void;
+}
+
+export const nopSqliteTelemetryEvents: SqliteTelemetryEvents = { blockUnreadable() {} };
+
+export interface SqliteTelemetryOptions {
+  /** Holds the block files; created when it is missing. */
+  directory: string;
+  /** Threads of the entry `sqlite-reader`. Whoever made the pool starts and ends it. */
+  pool: TaskPool;
+  events?: SqliteTelemetryEvents;
+  /** Spans, log records and metric points together. */
+  blockMaxSpans?: number;
+  blockMaxBytes?: number;
+}
+
+/** Where the writer's rate is still that of an empty block, and a file is handy to drop or to copy. */
+const BLOCK_MAX_SPANS = 4_000_000;
+const BLOCK_MAX_BYTES = 2 * 2 ** 30;
+
+export function createSqliteTelemetry(options: SqliteTelemetryOptions): TelemetryStore {
+  const { pool, events = nopSqliteTelemetryEvents } = options;
+  const directory = path.resolve(options.directory);
+  const reported = new Set<string>();
+
+  const report = ({ unreadable }: ReadAnswer): void => {
+    for (const { file, reason } of unreadable) {
+      if (reported.has(file)) continue;
+      reported.add(file);
+      events.blockUnreadable({ path: path.join(directory, file), reason });
+    }
+  };
+  const read = async <Result>(operation: ReadOperation, query: unknown): Promise<Result> => {
+    const task: ReadTask = { directory, query };
+    const answer = await pool.run<ReadAnswer>(operation, task);
+    report(answer);
+    if ('failure' in answer) throw new GatewayError(answer.failure.code, answer.failure.message);
+    return answer.value as Result;
+  };
+
+  return {
+    name: 'store/telemetry/sqlite',
+    start: () => openDirectory(directory),
+    async shutdown() {},
+    writerOptions: (writer) => ({
+      engine: 'sqlite',
+      directory,
+      writer,
+      blockMaxSpans: options.blockMaxSpans ?? BLOCK_MAX_SPANS,
+      blockMaxBytes: options.blockMaxBytes ?? BLOCK_MAX_BYTES,
+    }),
+    listTraces: (query: TraceQuery) => read<Page<TraceSummary>>('listTraces', query),
+    listLogs: (query: LogQuery) => read<Page<StoredLogRecord>>('listLogs', query),
+    listMetricPoints: (query: MetricQuery) => read<Page<StoredMetricPoint>>('listMetricPoints', query),
+    getTrace: (workspace, traceId) => read<StoredTrace | undefined>('getTrace', { workspace, traceId }),
+    getSpan: (workspace, traceId, spanId) => read<StoredSpan | undefined>('getSpan', { workspace, traceId, spanId }),
+    appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
+    // Ranges that follow each other are one row, and go with their block.
+    async forgetApplied() {},
+    ping: () => read<void>('ping', undefined),
+  };
+}
+
+/** Writes a file to know that files can be written: permissions alone don't tell of a read-only or full disk. */
+async function openDirectory(directory: string): Promise<void> {
+  const probe = path.join(directory, `.writable-${randomUUID()}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFile(probe, '', { flag: 'wx' });
+    await rm(probe);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new GatewayError('DATA_DIR_UNUSABLE', `${directory} cannot hold the telemetry blocks: ${message}`, {
+      cause: error,
+    });
+  }
+}
