@@ -8,6 +8,7 @@ import type { OtlpHandler } from '../component.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { type Identify, identifyAnyone, registerAuthentication } from './authentication.js';
 import { answerClientError } from './client-error.js';
+import { registerClosing } from './closing.js';
 import type { ApiConfig } from './config.js';
 import { deadLettersPlugin } from './dead-letters/plugin.js';
 import type { DeadLetters } from './dead-letters/source.js';
@@ -99,6 +100,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
   registerErrors(app, events);
   registerMeasurement(app, events);
+  registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
   registerWorkspace(app);
