@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 const shared = {
-  pool: 'forks',
+  pool: 'forks' as const,
   // Worker threads inherit these flags, so piscina can load the TypeScript entry files that the tests exercise.
   execArgv: ['--import', 'tsx'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
-} as const;
+};
 
 export default defineConfig({
   test: {

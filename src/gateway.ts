@@ -42,6 +42,7 @@ export function createGateway(config: Config): Gateway {
     config: config.store,
     directory: folder('telemetry'),
     pool: telemetryReaders,
+    events: events.store,
   });
 
   // The durable ring buffer, and the workers that drain it into the store.

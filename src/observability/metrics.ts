@@ -240,6 +240,11 @@ function storeMetrics(registry: Registry) {
       help: 'Times the store stopped taking batches',
       registers,
     }),
+    unreadableBlocks: new Counter({
+      name: 'promptmetrics_store_unreadable_blocks_total',
+      help: 'Block files that were found unreadable and are left out of answers',
+      registers,
+    }),
   };
 }
 

@@ -8,6 +8,7 @@ import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { createReceiverEvents } from './receiver-events.js';
 import { createRepetition } from './repetition.js';
+import { createStoreEvents } from './store-events.js';
 
 export interface ObservabilityOptions {
   config: LoggingConfig;
@@ -29,6 +30,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
     events: {
       receiver: createReceiverEvents(logger, metrics, repetition()),
       buffer: createBufferEvents(logger, metrics),
+      store: createStoreEvents(logger, metrics),
       drain: createDrainEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),
     },
