@@ -64,16 +64,24 @@ function afterNested(text: string, start: number): number {
   return text.length;
 }
 
+const isBracket = (character: number) => character === 0x7b || character === 0x5b;
+
 /** Members whose keys are the sender's own, and stay as they are. */
 const SENDERS_OWN: ReadonlySet<string> = new Set(['attributes', 'filteredAttributes']);
+
+/** Index of the first character from `at` on that is no space: an engine may have laid out the text anew. */
+function skipSpace(text: string, at: number): number {
+  while (text.charCodeAt(at) <= 0x20) at++;
+  return at;
+}
 
 function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /**
- * OTLP's member names (droppedAttributesCount) in the case of this API (dropped_attributes_count), in compact JSON text
- * of events, links, entity references, exemplars and distributions. Values, and what lies within attributes, are copied.
+ * OTLP's member names (droppedAttributesCount) in the case of this API (dropped_attributes_count), in JSON text of
+ * events, links, entity references, exemplars and distributions. Values, and what lies within attributes, are copied.
  */
 export function snakeCaseMembers(text: string): string {
   if (text.length <= 2) return text;
@@ -81,13 +89,13 @@ export function snakeCaseMembers(text: string): string {
   let copied = 0;
   for (let quote = text.indexOf('"'); quote !== -1; ) {
     const end = closingQuote(text, quote);
-    let next = end + 1;
+    let next = skipSpace(text, end + 1);
     if (text.charCodeAt(next) === 0x3a) {
       const name = text.slice(quote + 1, end);
       renamed += text.slice(copied, quote + 1) + snakeCase(name);
       copied = end;
-      const value = text.charCodeAt(next + 1);
-      if (SENDERS_OWN.has(name) && (value === 0x7b || value === 0x5b)) next = afterNested(text, next + 1);
+      next = skipSpace(text, next + 1);
+      if (SENDERS_OWN.has(name) && isBracket(text.charCodeAt(next))) next = afterNested(text, next);
     }
     quote = text.indexOf('"', next);
   }

@@ -20,8 +20,9 @@ function logState(log: Logger, to: BufferState, error: GatewayError | undefined)
   else log.error(fields, MESSAGES[to]);
 }
 
-function countRecovery({ buffer }: Metrics, { damages, tornBytes }: RecoveryReport): void {
+function countRecovery({ buffer }: Metrics, { damages, damagedPlaces, tornBytes }: RecoveryReport): void {
   buffer.truncatedBytes.inc(tornBytes);
+  buffer.damagedPlaces.inc(damagedPlaces);
   for (const damage of damages) buffer.damagedFrames.inc(framesIn(damage));
 }
 
@@ -31,7 +32,7 @@ function framesIn({ firstSequence, lastSequence }: Damage): number {
 
 function logRecovery(log: Logger, { damages, ...report }: RecoveryReport): void {
   log.info(
-    { event: 'buffer.recovered', ...report, damages: damages.length },
+    { event: 'buffer.recovered', ...report },
     `Buffer recovered: ${report.frames} requests with ${report.items} items wait for their consumers`,
   );
   for (const damage of damages.slice(0, MAX_DAMAGES_LOGGED)) {

@@ -168,9 +168,14 @@ function bufferMetrics(registry: Registry) {
       help: 'Times the cursors of the consumers could not be kept on disk',
       registers,
     }),
+    damagedPlaces: new Counter({
+      name: 'promptmetrics_buffer_damaged_places_total',
+      help: 'Places in the buffer that held no whole frame, though one was written there, found at start',
+      registers,
+    }),
     damagedFrames: new Counter({
       name: 'promptmetrics_buffer_damaged_frames_total',
-      help: 'Frames that were written and could not be read again, found at start',
+      help: 'Frames that are missing there, as far as their neighbours tell (of the first thousand places)',
       registers,
     }),
     truncatedBytes: new Counter({

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { errorSchema } from '../errors.js';
 import { requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
@@ -88,7 +88,7 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
       tags: ['dead letters'],
       summary: 'Delete it for good',
       params: deadLetterParameters,
-      response: { '4xx': errorSchema, '5xx': errorSchema },
+      response: { 204: z.null().describe('Deleted'), ...errors },
     },
     handler: async ({ workspace, params }, reply) => {
       const { id } = await find(workspace, params.id);

@@ -59,7 +59,7 @@ export async function registerOpenApi(app: FastifyInstance, { version }: { versi
     openapi: {
       openapi: '3.1.0',
       info: { title: 'PromptMetrics', version, license: { name: 'MIT', identifier: 'MIT' } },
-      tags: ['traces', 'logs', 'metrics', 'otlp', 'health'].map((name) => ({ name })),
+      tags: ['traces', 'logs', 'metrics', 'otlp', 'dead letters', 'health'].map((name) => ({ name })),
     },
     transform: jsonSchemaTransform,
     transformObject,
