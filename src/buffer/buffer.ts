@@ -123,7 +123,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   }
 
   append(frame: FrameInput): Promise<Appended> {
-    if (this.#phase !== 'open') return Promise.reject(new GatewayError('SHUTTING_DOWN', 'The buffer is not open'));
+    if (this.#phase !== 'open' || this.#closing !== undefined) return Promise.reject(notOpen());
     if (this.#state === 'full') return Promise.reject(full());
     return this.#commit.append(frame);
   }
@@ -373,6 +373,10 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     await this.#lock?.release();
     this.#lock = undefined;
   }
+}
+
+function notOpen(): GatewayError {
+  return new GatewayError('SHUTTING_DOWN', 'The buffer is not open');
 }
 
 function full(): GatewayError {

@@ -169,7 +169,7 @@ describe('append', () => {
       const from = number - held.length;
       expect(held).toEqual(range(from, number - 1));
       for (let batch = 0; batch < 60; batch += 1) {
-        takeAll(buffer.consumer('store')).forEach((one) => buffer.consumer('store').release(one));
+        for (const one of takeAll(buffer.consumer('store'))) buffer.consumer('store').release(one);
         const next = range(number, number + 9);
         await Promise.all(next.map((one) => buffer.append(frameOf(numbered(one, random(6000))))));
         number += 10;

@@ -71,7 +71,8 @@ export function numbered(number: number, bytes = 200): Buffer {
 
 export function numberOf(payload: Buffer): number {
   const number = payload.readUInt32LE(0);
-  if (!payload.equals(numbered(number, payload.readUInt32LE(4)))) throw new Error(`the payload of ${number} is not whole`);
+  if (!payload.equals(numbered(number, payload.readUInt32LE(4))))
+    throw new Error(`the payload of ${number} is not whole`);
   return number;
 }
 
