@@ -34,6 +34,12 @@ export function listBlocks(directory: string): BlockName[] {
     .sort((a, b) => (a.file < b.file ? 1 : -1));
 }
 
+/** The remains of blocks that a writer was killed over: file names, logs and all. */
+export function listPartials(directory: string, writer: number): string[] {
+  const ofWriter = (file: string) => parseBlockName(file.slice(0, file.indexOf(PARTIAL_SUFFIX)))?.writer === writer;
+  return readNames(directory).filter((file) => file.includes(PARTIAL_SUFFIX) && ofWriter(file));
+}
+
 function readNames(directory: string): string[] {
   try {
     return readdirSync(directory);

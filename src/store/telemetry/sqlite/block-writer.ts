@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { DecodedFrame, LogRecord, Metric, MetricPoint, Resource, Scope, Span } from '../../../model/telemetry.js';
 import { covers, mergeRanges } from '../ranges.js';
-import { type BlockName, PARTIAL_SUFFIX } from './block-files.js';
+import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
 import { InternedRows } from './interned-rows.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
 import { shareOf, signed, type TraceGroup } from './trace-groups.js';
@@ -46,7 +46,7 @@ function extend(target: Extent, time: bigint): void {
 /** Makes the file under another name first: it appears with all its tables, or not at all, and stays after a power cut. */
 export function createBlockFile(directory: string, name: BlockName): void {
   const partial = path.join(directory, `${name.file}${PARTIAL_SUFFIX}`);
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${suffix}`, { force: true });
+  for (const file of listPartials(directory, name.writer)) rmSync(path.join(directory, file), { force: true });
   const db = new Database(partial);
   try {
     db.pragma(`page_size = ${PAGE_BYTES}`);

@@ -26,22 +26,25 @@ export class SqliteReader {
   private readonly budget = new Budget();
   private readonly catalog: Catalog;
 
-  constructor(directory: string) {
+  constructor(
+    directory: string,
+    private readonly options = { queryBudgetMs: QUERY_BUDGET_MS },
+  ) {
     this.catalog = new Catalog(directory, this.budget);
   }
 
   listTraces(query: TraceQuery): Page<TraceSummary> {
-    this.budget.start(QUERY_BUDGET_MS);
+    this.budget.start(this.options.queryBudgetMs);
     return listTraces(this.catalog, this.budget, query);
   }
 
   listLogs(query: LogQuery): Page<StoredLogRecord> {
-    this.budget.start(QUERY_BUDGET_MS);
+    this.budget.start(this.options.queryBudgetMs);
     return listLogs(this.catalog, this.budget, query);
   }
 
   listMetricPoints(query: MetricQuery): Page<StoredMetricPoint> {
-    this.budget.start(QUERY_BUDGET_MS);
+    this.budget.start(this.options.queryBudgetMs);
     return listMetricPoints(this.catalog, this.budget, query);
   }
 
@@ -91,7 +94,7 @@ export class SqliteReader {
   }
 
   private sharesOf(workspace: string, traceId: Uint8Array): Share[] {
-    this.budget.start(QUERY_BUDGET_MS);
+    this.budget.start(this.options.queryBudgetMs);
     return readShares(this.catalog, workspace, [traceId])[0]!;
   }
 

@@ -1,0 +1,394 @@
+/** What only the SQLite engine can get wrong: its files. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { TaskPool } from '../../../src/component.js';
+import type { Span } from '../../../src/model/telemetry.js';
+import { blockName, listBlocks, parseBlockName } from '../../../src/store/telemetry/sqlite/block-files.js';
+import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
+import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
+import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
+import { hashTraceId, TraceFilter } from '../../../src/store/telemetry/sqlite/trace-filter.js';
+import { decodedFrame, recordSource } from '../../helpers/records.js';
+import type { MakeStoreOptions } from './contract.js';
+import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
+
+/** Reads on this thread: what is tested here is not which thread it is. */
+const inline: TaskPool = {
+  run: async (operation, argument) => runReadTask(operation as 'ping', argument as never) as never,
+};
+const CHILD = fileURLToPath(new URL('./writer-child.ts', import.meta.url));
+const BUFFER = 'buffer';
+
+let opened: SqliteStoreUnderTest[] = [];
+let unreadable: { path: string; reason: string }[] = [];
+let sequence = 0;
+
+beforeEach(() => {
+  unreadable = [];
+  sequence = 0;
+});
+afterEach(async () => {
+  closeReaders();
+  for (const target of opened) await target.dispose();
+  opened = [];
+});
+
+async function open(options: MakeStoreOptions = {}): Promise<SqliteStoreUnderTest> {
+  const target = await makeSqliteStore(inline, {
+    ...options,
+    events: { blockUnreadable: (block) => unreadable.push(block) },
+  });
+  opened.push(target);
+  return target;
+}
+
+async function write(target: SqliteStoreUnderTest, spans: Span[], writer = 0) {
+  const frame = decodedFrame(++sequence, { spans });
+  const range = { first: sequence, last: sequence };
+  return (await target.writer(writer)).write({ bufferId: BUFFER, range, frames: [frame] });
+}
+
+async function total(target: SqliteStoreUnderTest): Promise<number> {
+  return (await target.store.listTraces({ workspace: 'default', limit: 1 })).total;
+}
+
+/** Overwrites the beginning of the file, where SQLite keeps what it is and its tables. */
+function damage(file: string): void {
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, Buffer.alloc(8192, 0xee));
+  closeSync(descriptor);
+}
+
+function query<Row>(file: string, sql: string): Row[] {
+  const db = new Database(file, { readonly: true });
+  try {
+    return db.prepare(sql).all() as Row[];
+  } finally {
+    db.close();
+  }
+}
+
+describe('block files', () => {
+  test('names sort in another order than creation, or are taken from other files', () => {
+    const names = [blockName(5, 0, 1), blockName(1_767_225_600_000, 0, 2), blockName(1_767_225_600_001, 12, 1)];
+    expect(names.map(({ file }) => file)).toEqual(names.map(({ file }) => file).sort());
+    expect(parseBlockName(names[2]!.file)).toEqual(names[2]);
+    for (const other of ['x.db', `${names[0]!.file}-wal`, `${names[0]!.file}.partial`]) {
+      expect(parseBlockName(other)).toBeUndefined();
+    }
+  });
+
+  test('a full block takes more rows, or is not closed', async () => {
+    const target = await open({ blockMaxSpans: 20 });
+    const source = recordSource(1);
+    for (let batch = 0; batch < 7; batch++) await write(target, source.trace(8));
+    const files = listBlocks(target.directory).map(({ file }) => path.join(target.directory, file));
+    const blocks = files.map(
+      (file) =>
+        query<{ spans: number; closed: number | null }>(
+          file,
+          'SELECT spans, traces, closed_time_unix_ms AS closed FROM block',
+        )[0]!,
+    );
+    expect(blocks.map(({ spans }) => spans)).toEqual([8, 24, 24]);
+    expect(blocks.map(({ closed }) => closed !== null)).toEqual([false, true, true]);
+    for (const file of files) expect(query(file, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+    expect(statSync(`${files[1]}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0);
+  });
+
+  test('a block says another extent or count than it has', async () => {
+    const target = await open();
+    const source = recordSource(2);
+    const spans = [...source.trace(3), ...source.trace(2)];
+    const logRecord = source.logRecord();
+    const points = [source.metricPoint('sum'), source.metricPoint('gauge')];
+    const frames = [decodedFrame(1, { spans, logRecords: [logRecord] }), decodedFrame(2, { metricPoints: points })];
+    await (await target.writer()).write({ bufferId: BUFFER, range: { first: 1, last: 2 }, frames });
+    const [block] = query<Record<string, unknown>>(
+      path.join(target.directory, listBlocks(target.directory)[0]!.file),
+      `SELECT spans, traces, log_records, metric_points,
+      min_trace_time = ${spans[0]!.startTimeUnixNano} AND max_trace_time = ${spans[3]!.startTimeUnixNano} AS traces_ok,
+      min_log_time = ${logRecord.timeUnixNano} AND max_log_time = min_log_time AS logs_ok,
+      min_point_time = ${points[0]!.timeUnixNano} AND max_point_time = ${points[1]!.timeUnixNano} AS points_ok FROM block`,
+    );
+    expect(block).toEqual({
+      spans: 5,
+      traces: 2,
+      log_records: 1,
+      metric_points: 2,
+      traces_ok: 1,
+      logs_ok: 1,
+      points_ok: 1,
+    });
+  });
+
+  test('ranges that follow one another are a row each', async () => {
+    const target = await open();
+    for (let batch = 0; batch < 20; batch++) await write(target, []);
+    const file = path.join(target.directory, listBlocks(target.directory)[0]!.file);
+    expect(query(file, 'SELECT buffer_id, first, last FROM applied')).toEqual([
+      { buffer_id: BUFFER, first: 1, last: 20 },
+    ]);
+  });
+
+  test('the views do not show ids in hex, times as text and names', async () => {
+    const target = await open();
+    const source = recordSource(3);
+    const [span] = source.trace(1);
+    const frame = decodedFrame(1, {
+      workspace: 'acme',
+      spans: [span!],
+      logRecords: [source.logRecord({ traceId: span!.traceId })],
+      metricPoints: [source.metricPoint('sum', { intValue: 7n })],
+    });
+    await (await target.writer()).write({ bufferId: BUFFER, range: { first: 1, last: 1 }, frames: [frame] });
+    const file = path.join(target.directory, listBlocks(target.directory)[0]!.file);
+    const traceId = Buffer.from(span!.traceId).toString('hex');
+    const columns = 'workspace, service, scope';
+    const common = { workspace: 'acme', service: 'checkout', scope: 'test-scope' };
+    expect(query(file, `SELECT ${columns}, trace_id, start_time FROM readable_spans`)).toEqual([
+      { ...common, trace_id: traceId, start_time: '2026-01-01T00:00:00.000000000Z' },
+    ]);
+    expect(query(file, `SELECT ${columns}, trace_id, severity FROM readable_log_records`)).toEqual([
+      { ...common, trace_id: traceId, severity: 'INFO' },
+    ]);
+    expect(query(file, `SELECT ${columns}, name, value FROM readable_metric_points`)).toEqual([
+      { ...common, name: 'test.sum', value: 7 },
+    ]);
+  });
+
+  test('a half-made block of a killed process stops the writer or the readers', async () => {
+    const target = await open();
+    writeFileSync(path.join(target.directory, `${blockName(1, 0, 1).file}.partial`), 'half');
+    const source = recordSource(4);
+    await write(target, source.trace(2));
+    expect(await total(target)).toBe(1);
+    expect(unreadable).toEqual([]);
+    expect(readdirSync(target.directory).filter((file) => file.includes('partial'))).toEqual([]);
+  });
+});
+
+describe('damage', () => {
+  test('one damaged block fails every read, or goes unreported', async () => {
+    const target = await open({ blockMaxSpans: 4 });
+    const source = recordSource(10);
+    for (let batch = 0; batch < 3; batch++) await write(target, source.trace(4));
+    await (await target.writer()).close();
+    const [, middle] = listBlocks(target.directory);
+    const file = path.join(target.directory, middle!.file);
+    for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+    damage(file);
+    expect(await total(target)).toBe(2);
+    expect(await total(target)).toBe(2);
+    expect(unreadable).toEqual([{ path: file, reason: expect.stringMatching(/not a database|malformed/) }]);
+  });
+
+  test('a writer whose newest block is damaged cannot go on', async () => {
+    const target = await open();
+    const source = recordSource(11);
+    await write(target, source.trace(4));
+    await target.reopen();
+    damage(path.join(target.directory, listBlocks(target.directory)[0]!.file));
+    await write(target, source.trace(4));
+    expect(listBlocks(target.directory)).toHaveLength(2);
+    expect(await total(target)).toBe(1);
+  });
+
+  test('a block of a later version is misread, or written to', async () => {
+    const target = await open();
+    const source = recordSource(12);
+    await write(target, source.trace(4));
+    await target.reopen();
+    const file = path.join(target.directory, listBlocks(target.directory)[0]!.file);
+    const db = new Database(file);
+    db.exec('UPDATE block SET schema_version = 99');
+    db.close();
+    await write(target, source.trace(4));
+    expect(await total(target)).toBe(1);
+    expect(unreadable).toEqual([{ path: file, reason: expect.stringContaining('99') }]);
+    expect(query(file, 'SELECT spans FROM block')).toEqual([{ spans: 4 }]);
+  });
+
+  test('a block that is deleted while it is open fails the reads after', async () => {
+    const target = await open({ blockMaxSpans: 4 });
+    const source = recordSource(13);
+    const traces = [source.trace(4), source.trace(4), source.trace(4)];
+    for (const spans of traces) await write(target, spans);
+    expect(await total(target)).toBe(3);
+    const oldest = path.join(target.directory, listBlocks(target.directory).at(-1)!.file);
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${oldest}${suffix}`, { force: true });
+    expect(await total(target)).toBe(2);
+    expect(await target.store.getTrace('default', traces[0]![0]!.traceId)).toBeUndefined();
+    await write(target, source.trace(4));
+    expect(unreadable).toEqual([]);
+  });
+});
+
+describe('duplicates over blocks', () => {
+  test('a resend passes for new while the first copy is in the block before', async () => {
+    const target = await open({ blockMaxSpans: 4 });
+    const source = recordSource(20);
+    const spans = source.trace(4);
+    await write(target, spans);
+    await write(target, source.trace(2));
+    expect(await write(target, spans)).toMatchObject({ spans: 0, duplicateSpans: 4 });
+    expect(await write(target, spans, 1)).toMatchObject({ spans: 0, duplicateSpans: 4 });
+  });
+
+  test('a span that two blocks hold is shown or counted twice', async () => {
+    const target = await open({ blockMaxSpans: 4 });
+    const source = recordSource(21);
+    const spans = source.trace(4, { statusCode: 2 });
+    await write(target, spans);
+    for (let batch = 0; batch < 3; batch++) await write(target, source.trace(4));
+    expect(await write(target, [...spans, source.span({ traceId: spans[0]!.traceId })])).toMatchObject({ spans: 5 });
+    const trace = await target.store.getTrace('default', spans[0]!.traceId);
+    expect(trace!.spans).toHaveLength(5);
+    expect(trace!.summary).toMatchObject({ spanCount: 5, errorCount: 4 });
+    const { items, total } = await target.store.listTraces({ workspace: 'default', limit: 10 });
+    expect(total).toBe(4);
+    expect(items.filter(({ spanCount, errorCount }) => spanCount === 5 && errorCount === 4)).toHaveLength(1);
+  });
+
+  test('the filter denies a trace that it was given', () => {
+    const source = recordSource(22);
+    const counted = Array.from({ length: 500 }, (_, at) => new Uint8Array(16).fill(at & 255, 15).fill(at >> 8, 14, 15));
+    const ids = [...Array.from({ length: 20_000 }, () => source.id(16)), ...counted];
+    const filter = new TraceFilter();
+    for (const id of ids) filter.add(hashTraceId(id));
+    expect(ids.every((id) => filter.mayHold(hashTraceId(id)))).toBe(true);
+    const strangers = Array.from({ length: 10_000 }, () => hashTraceId(source.id(16)));
+    expect(strangers.filter((hash) => filter.mayHold(hash)).length).toBeLessThan(50);
+  });
+});
+
+describe('crashes and full disks', () => {
+  let parent: string;
+  let child: ChildProcess;
+  beforeEach(async () => {
+    parent = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
+  });
+  afterEach(async () => {
+    child.kill('SIGKILL');
+    await rm(parent, { recursive: true });
+  });
+
+  /** The lines of a child that writes one trace a batch, until `enough` or its end. */
+  async function run(command: string, args: string[], enough: (lines: string[]) => boolean): Promise<string[]> {
+    child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    let text = '';
+    for await (const chunk of child.stdout!) {
+      text += chunk;
+      if (enough(text.trim().split('\n'))) child.kill('SIGKILL');
+    }
+    await exited;
+    return text.split('\n').slice(0, -1);
+  }
+
+  test('a killed writer loses what it committed, or writes it again after the restart', async () => {
+    const args = ['--import', 'tsx', CHILD, parent];
+    const lines = await run(process.execPath, args, ({ length }) => length >= 30);
+    const committed = Number(lines.at(-1)!.split(' ')[1]);
+    const store = createSqliteTelemetry({ directory: parent, pool: inline });
+    // The reader comes first: the log of the killed process has not been recovered yet.
+    const { total: stored } = await store.listTraces({ workspace: 'default', limit: 1 });
+    expect(stored).toBeGreaterThanOrEqual(committed);
+    expect(await store.appliedRanges('child', 0)).toEqual([{ first: 1, last: stored }]);
+    const source = recordSource(1);
+    const frames = Array.from({ length: stored + 5 }, (_, at) => decodedFrame(at + 1, { spans: source.trace(10) }));
+    const { openSqliteWriter } = await import('../../../src/store/telemetry/sqlite/writer.js');
+    const writer = await openSqliteWriter(store.writerOptions(0) as Parameters<typeof openSqliteWriter>[0]);
+    const range = { first: 1, last: frames.length };
+    expect(await writer.write({ bufferId: 'child', range, frames })).toMatchObject({ spans: 50, duplicateSpans: 0 });
+    await writer.close();
+    expect(await store.listTraces({ workspace: 'default', limit: 1 })).toMatchObject({ total: stored + 5 });
+  });
+
+  test('a full disk is taken for a bad batch, or leaves a part of the batch', async () => {
+    // A limit on the size of a file stands for the full disk: 4 MiB, in blocks of 512 bytes.
+    const args = ['-c', `ulimit -f 8192; exec "$0" "$@"`, process.execPath, '--import', 'tsx', CHILD, parent, '2000'];
+    const lines = await run('/bin/sh', args, () => false);
+    const refused = lines.at(-1)!.split(' ');
+    expect(refused).toEqual(['refused', String(lines.length), 'STORE_UNAVAILABLE']);
+    const store = createSqliteTelemetry({ directory: parent, pool: inline });
+    const committed = lines.length - 1;
+    expect(committed).toBeGreaterThan(0);
+    expect(await store.appliedRanges('child', 0)).toEqual([{ first: 1, last: committed }]);
+    expect(await store.listTraces({ workspace: 'default', limit: 1 })).toMatchObject({ total: committed });
+  });
+});
+
+describe('bounds and bad places', () => {
+  test('a query that takes too long holds its thread', async () => {
+    const target = await open();
+    const source = recordSource(30);
+    await write(
+      target,
+      Array.from({ length: 2000 }, () => source.span()),
+    );
+    const reader = new SqliteReader(target.directory, { queryBudgetMs: 0 });
+    const attributes = [{ key: 'not', value: 'there' }];
+    expect(() => reader.listTraces({ workspace: 'default', limit: 10, attributes })).toThrow(
+      expect.objectContaining({ code: 'QUERY_TIMEOUT' }),
+    );
+    reader.close();
+  });
+
+  test('a malformed position is an internal error', async () => {
+    const target = await open();
+    await write(target, recordSource(31).trace(2));
+    for (const id of ['', 'x', "'; DROP TABLE spans", '../../etc/passwd/1']) {
+      const query = { workspace: 'default', limit: 10, after: { timeUnixNano: 1n, id } };
+      for (const list of ['listTraces', 'listLogs', 'listMetricPoints'] as const) {
+        await expect(target.store[list](query)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+      }
+    }
+  });
+
+  test('a folder that cannot be used is not named', async () => {
+    const parent = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
+    const directory = path.join(parent, 'file', 'blocks');
+    writeFileSync(path.join(parent, 'file'), '');
+    const store = createSqliteTelemetry({ directory, pool: inline });
+    await expect(store.start()).rejects.toMatchObject({
+      code: 'DATA_DIR_UNUSABLE',
+      message: expect.stringContaining(directory),
+    });
+    await rm(parent, { recursive: true });
+  });
+
+  test('an empty store answers with an error', async () => {
+    const target = await open();
+    for (const list of ['listTraces', 'listLogs', 'listMetricPoints'] as const) {
+      expect(await target.store[list]({ workspace: 'default', limit: 10 })).toEqual({
+        items: [],
+        total: 0,
+        totalRelation: 'eq',
+      });
+    }
+    expect(await target.store.appliedRanges(BUFFER, 0)).toEqual([]);
+    await target.store.ping();
+    mkdirSync(path.join(target.directory, 'a folder.db'));
+    copyFileSync(CHILD, path.join(target.directory, 'notes.db'));
+    await target.store.ping();
+    expect(readdirSync(target.directory).sort()).toEqual(['a folder.db', 'notes.db']);
+  });
+});
