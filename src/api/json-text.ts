@@ -75,8 +75,16 @@ function skipSpace(text: string, at: number): number {
   return at;
 }
 
+/** OTLP has some thirty names; more than that only comes from a store that was written by other hands. */
+const MAX_NAMES_KEPT = 256;
+const snakeCaseByName = new Map<string, string>();
+
 function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const known = snakeCaseByName.get(name);
+  if (known !== undefined) return known;
+  const renamed = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (snakeCaseByName.size < MAX_NAMES_KEPT) snakeCaseByName.set(name, renamed);
+  return renamed;
 }
 
 /**
