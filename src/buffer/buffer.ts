@@ -4,6 +4,7 @@ import type { Appended, Appender, BufferConsumer, Component, FrameInput } from '
 import { GatewayError } from '../errors.js';
 import { GroupCommit, type GroupWriter, type PendingFrame } from './commit.js';
 import { type BufferConfig, type RingLayout, ringLayout } from './config.js';
+import { CursorKeeper } from './cursor-keeper.js';
 import { CursorFile, type KeptCursors } from './cursors.js';
 import { type Disk, nodeDisk, syncDirectory } from './disk.js';
 import type { BufferEvents, BufferState } from './events.js';
@@ -16,8 +17,6 @@ import { idOfSegments, listSegments, type Recovered, recover } from './recovery.
 import { Ring } from './ring.js';
 import { SEGMENT_HEADER_BYTES } from './segment.js';
 
-/** Cursors are kept this long after they moved. */
-const CURSOR_DELAY_MS = 200;
 /**
  * After an end that wasn't orderly the sequences go on so far behind the highest that was found. With BUFFER_SYNC=interval
  * or off a power cut may take frames that the store has already; were their sequences given again, its ledger would take
@@ -76,9 +75,10 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   readonly #layout: RingLayout;
   readonly #ring: Ring;
   readonly #commit: GroupCommit;
-  readonly #cursors: CursorFile;
+  readonly #cursors: CursorKeeper;
   readonly #followers = new Map<string, Follower>();
-  #phase: 'new' | 'open' | 'closed' = 'new';
+  /** placed: the consumers know where they are; open: appends are taken as well. */
+  #phase: 'new' | 'placed' | 'open' | 'closed' = 'new';
   #state: BufferState = 'open';
   #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -89,9 +89,6 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   /** Every registered consumer has released what is before. */
   #heldFrom = 1;
   #syncTimer: NodeJS.Timeout | undefined;
-  #cursorTimer: NodeJS.Timeout | undefined;
-  #keeping: Promise<void> | undefined;
-  #cursorsFailed = false;
 
   constructor({ config, directory, maxFrameBytes, events, disk = nodeDisk }: BufferOptions) {
     this.#config = config;
@@ -99,7 +96,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#events = events;
     this.#layout = ringLayout(config.maxBytes, maxFrameBytes);
     this.#ring = new Ring({ disk, directory: this.#directory, layout: this.#layout, sync: config.sync });
-    this.#cursors = new CursorFile(disk, this.#directory);
+    this.#cursors = new CursorKeeper(new CursorFile(disk, this.#directory), this.#followers, events);
     this.#commit = new GroupCommit({
       writer: this,
       maxPendingBytes: config.maxPendingBytes,
@@ -133,10 +130,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     if (known !== undefined) return known;
     const follower = new Follower(name, this);
     this.#followers.set(name, follower);
-    if (this.#phase === 'open') {
-      this.#place(follower);
-      this.#keepCursorsSoon();
-    }
+    if (this.#phase === 'placed' || this.#phase === 'open') this.#place(follower);
+    if (this.#phase === 'open') this.#cursors.soon();
     return follower;
   }
 
@@ -158,7 +153,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.marks.dropBefore(this.#heldFrom);
     this.#ring.free(this.#heldFrom);
     if (this.#state === 'full' && this.#ring.canRoll(this.#heldFrom)) this.#enter('open');
-    this.#keepCursorsSoon();
+    this.#cursors.soon();
   }
 
   async makeRoom(frameBytes: number): Promise<number> {
@@ -198,7 +193,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     let bytes = pieces[0]?.length ?? 0;
     for (const pending of group) {
       pending.sequence = this.#nextSequence++;
-      pieces.push(encodeHeader({ ...pending.frame, ...pending, marker }), ...pending.pieces);
+      pieces.push(encodeHeader(pending, marker), ...pending.pieces);
       bytes += pending.frameBytes;
     }
     return { pieces, bytes };
@@ -278,13 +273,14 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     await this.#ring.trim();
     this.#nextSequence = this.#sequenceAfter(recovered.highestSequence);
     this.#heldFrom = Math.max(neededSequence, recovered.live[0]?.firstSequence ?? this.#nextSequence);
-    this.#phase = 'open';
+    this.#phase = 'placed';
     for (const follower of this.#followers.values()) this.#place(follower);
     this.marks.dropBefore(this.#heldFrom);
     this.#ring.free(this.#heldFrom);
     // Takes the mark of the orderly end off, before anything is written behind it.
-    await this.#keepCursors();
+    await this.#cursors.now();
     this.#startSyncing();
+    this.#phase = 'open';
   }
 
   /** Where the slowest of the registered consumers was; 1 when none of them was here before. */
@@ -311,56 +307,20 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#syncTimer = setInterval(sync, this.#config.syncIntervalMs).unref();
   }
 
-  #keepCursorsSoon(): void {
-    if (this.#phase !== 'open') return;
-    this.#cursorTimer ??= setTimeout(() => void this.#keepCursorsNow(), CURSOR_DELAY_MS).unref();
-  }
-
-  async #keepCursorsNow(): Promise<void> {
-    this.#keeping = this.#keepCursors().then(
-      () => this.#cursorsKept(),
-      (error) => this.#cursorsNotKept(error),
-    );
-    await this.#keeping;
-    this.#keeping = undefined;
-  }
-
-  #cursorsKept(): void {
-    this.#cursorsFailed = false;
-    this.#cursorTimer = undefined;
-    const isBehind = [...this.#followers.values()].some((one) => one.cursor !== one.persistedCursor());
-    if (isBehind) this.#keepCursorsSoon();
-  }
-
-  #cursorsNotKept(error: unknown): void {
-    if (!this.#cursorsFailed) this.#events.cursorsNotKept(error);
-    this.#cursorsFailed = true;
-    this.#cursorTimer = undefined;
-    this.#keepCursorsSoon();
-  }
-
-  async #keepCursors(nextSequence?: number): Promise<void> {
-    const followers = [...this.#followers.values()];
-    const cursors = Object.fromEntries(followers.map(({ name, cursor }) => [name, cursor]));
-    await this.#cursors.write(cursors, nextSequence);
-    for (const follower of followers) follower.persisted(cursors[follower.name]!);
-  }
-
   async #shutdown(deadlineMs: number): Promise<void> {
     await this.#starting?.catch(() => undefined);
     if (this.#phase !== 'open') return;
     this.#phase = 'closed';
     clearInterval(this.#syncTimer);
-    clearTimeout(this.#cursorTimer);
     await within(deadlineMs, this.#finish());
   }
 
   async #finish(): Promise<void> {
     await this.#commit.idle();
-    await this.#keeping;
+    await this.#cursors.stop();
     try {
       await this.#ring.sync();
-      await this.#keepCursors(this.#ring.failure === undefined ? this.#nextSequence : undefined);
+      await this.#cursors.now(this.#ring.failure === undefined ? this.#nextSequence : undefined);
     } catch (error) {
       this.#events.cursorsNotKept(error);
     }
@@ -368,6 +328,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   }
 
   async #close(): Promise<void> {
+    this.#phase = 'closed';
     await this.#ring.close();
     await this.#cursors.close();
     await this.#lock?.release();

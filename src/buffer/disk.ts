@@ -27,6 +27,7 @@ export async function writeWhole(disk: Disk, fd: number, pieces: Uint8Array[], p
   let at = position;
   while (rest.length > 0) {
     const written = await disk.writev(fd, rest, at);
+    if (written === 0) throw new Error('the system wrote nothing');
     at += written;
     rest = withoutFirst(rest, written);
   }

@@ -63,8 +63,8 @@ export function headerBytesOf(workspaceBytes: number, payloadBytes: number): num
   return bare + ((ALIGNMENT - ((bare + payloadBytes) % ALIGNMENT)) % ALIGNMENT);
 }
 
-export interface HeaderInput extends Pick<FrameInput, 'signal' | 'encoding' | 'workspace' | 'items'> {
-  marker: Buffer;
+export interface HeaderInput {
+  frame: Pick<FrameInput, 'signal' | 'encoding' | 'workspace' | 'items'>;
   sequence: number;
   receivedTimeUnixMs: number;
   headerBytes: number;
@@ -72,17 +72,18 @@ export interface HeaderInput extends Pick<FrameInput, 'signal' | 'encoding' | 'w
   payloadCrc: number;
 }
 
-export function encodeHeader(input: HeaderInput): Buffer {
+export function encodeHeader(input: HeaderInput, marker: Buffer): Buffer {
+  const { frame } = input;
   const bytes = Buffer.allocUnsafe(input.headerBytes);
-  input.marker.copy(bytes);
+  marker.copy(bytes);
   bytes.writeUInt32LE(input.payloadCrc, 12);
   bytes.writeUInt32LE(input.payloadBytes, 16);
-  bytes.writeUInt32LE(input.items, 20);
+  bytes.writeUInt32LE(frame.items, 20);
   writeUInt64(bytes, input.sequence, 24);
   writeUInt64(bytes, input.receivedTimeUnixMs, 32);
-  bytes[40] = SIGNALS.indexOf(input.signal) + 1;
-  bytes[41] = ENCODINGS.indexOf(input.encoding) + 1;
-  const workspaceBytes = bytes.write(input.workspace, FIXED_BYTES);
+  bytes[40] = SIGNALS.indexOf(frame.signal) + 1;
+  bytes[41] = ENCODINGS.indexOf(frame.encoding) + 1;
+  const workspaceBytes = bytes.write(frame.workspace, FIXED_BYTES);
   bytes.writeUInt16LE(workspaceBytes, 42);
   bytes.fill(0, FIXED_BYTES + workspaceBytes);
   bytes.writeUInt32LE(crc32(bytes.subarray(CHECKED_FROM)), 8);

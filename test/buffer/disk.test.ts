@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { cp } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { type Disk, nodeDisk } from '../../src/buffer/disk.js';
@@ -7,6 +6,7 @@ import { nopBufferEvents } from '../../src/buffer/events.js';
 import {
   child,
   codeOf,
+  copyOf,
   drain,
   frameOf,
   numbered,
@@ -104,6 +104,21 @@ describe('disk', () => {
       expect(numbersOf(drain(again.consumer('store')))).toEqual(expect.arrayContaining([1, 4]));
     },
   );
+
+  it('takes nothing more when what it acknowledged with BUFFER_SYNC=interval can not be synced', async () => {
+    let fails = false;
+    const fdatasync: Disk['fdatasync'] = (fd) => (fails ? Promise.reject(failure('EIO')) : nodeDisk.fdatasync(fd));
+    const settings = { sync: 'interval', syncIntervalMs: '1' };
+    const disk = { ...nodeDisk, fdatasync };
+    const buffer = await startedBuffer({ directory: await temporaryDirectory(), disk, settings }, 'store');
+    await buffer.append(frameOf(numbered(1)));
+    fails = true;
+    await buffer.append(frameOf(numbered(2)));
+    while (buffer.stats().state !== 'failed') await new Promise(setImmediate);
+    expect(await codeOf(buffer.append(frameOf(numbered(3))))).toBe('DISK_FAILED');
+    fails = false;
+    expect(await codeOf(buffer.append(frameOf(numbered(4))))).toBe('DISK_FAILED');
+  });
 
   it('takes frames again when a new segment could not be opened at first', async () => {
     let fails = true;
@@ -210,9 +225,3 @@ describe.skipIf(!canMount)('on a small file system of its own (needs unshare and
     expect(await onTmpfs('ro', 'open')).toBe('DATA_DIR_UNUSABLE');
   });
 });
-
-async function copyOf(directory: string): Promise<string> {
-  const copy = await temporaryDirectory();
-  await cp(directory, copy, { recursive: true });
-  return copy;
-}

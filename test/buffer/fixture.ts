@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -18,6 +18,13 @@ export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'ring-buffer-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** What a crash of this moment would leave. */
+export async function copyOf(directory: string): Promise<string> {
+  const copy = await temporaryDirectory();
+  await cp(directory, copy, { recursive: true });
+  return copy;
 }
 
 export interface TestBuffer extends DurableBuffer {

@@ -30,6 +30,25 @@ async function appendForever(): Promise<void> {
   const opened = buffer('64MiB');
   opened.consumer('store');
   await opened.start();
+  await sendForever(opened);
+}
+
+/** The same in a ring that is written over all the time: a consumer is done with frames as soon as it has them. */
+async function appendAndDrainForever(): Promise<void> {
+  const opened = buffer('1MiB');
+  const store = opened.consumer('store');
+  await opened.start();
+  const drain = async () => {
+    for (;;) {
+      await store.readable(new AbortController().signal);
+      const range = store.next({ maxBytes: 1e6, maxItems: 1e6 })!;
+      store.release(range);
+    }
+  };
+  await Promise.all([drain(), sendForever(opened)]);
+}
+
+async function sendForever(opened: DurableBuffer): Promise<void> {
   let number = 0;
   const sender = async () => {
     for (;;) {
@@ -88,5 +107,5 @@ async function fillDisk(): Promise<void> {
   print({ refusals: [...refusals], resumed, acknowledged, found });
 }
 
-const TASKS: Record<string, () => Promise<void>> = { appendForever, hold, open, fillDisk };
+const TASKS: Record<string, () => Promise<void>> = { appendForever, appendAndDrainForever, hold, open, fillDisk };
 await TASKS[task!]!();

@@ -6,6 +6,7 @@ import { readFrames } from '../../src/buffer/reader.js';
 import { SEGMENT_HEADER_BYTES } from '../../src/buffer/segment.js';
 import {
   codeOf,
+  copyOf,
   drain,
   EVERYTHING,
   frameOf,
@@ -244,6 +245,24 @@ describe('recovery', () => {
     const taken = buffer.consumer('store').next(EVERYTHING)!;
     await flip(taken.path, taken.offset + 16);
     expect(numbersOf([...readFrames(taken)])).toEqual([77]);
+  });
+
+  it('finds nothing of earlier rounds in files that were written over', async () => {
+    const directory = await temporaryDirectory();
+    const buffer = await startedBuffer({ directory }, 'store');
+    const store = buffer.consumer('store');
+    const random = seeded(17);
+    for (let number = 0; number < 3000; number += 50) {
+      await append(buffer, range(number, number + 49));
+      if (random(5) > 0) drain(store);
+      const copy = await copyOf(directory);
+      const found = await startedBuffer({ directory: copy }, 'store');
+      const numbers = numbersOf(drain(found.consumer('store')));
+      expect(numbers).toEqual(range(number + 50 - numbers.length, number + 49));
+      expect(numbers.length).toBeGreaterThanOrEqual(store.lag().frames);
+      expect(found.recoveries[0]).toMatchObject({ tornBytes: 0, damages: [] });
+      await shutDown(found);
+    }
   });
 
   it('never throws and never invents a frame, wherever bytes are flipped', async () => {
