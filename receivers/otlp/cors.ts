@@ -25,7 +25,7 @@ export interface Cors {
 export function createCors({ corsOrigins, corsHeaders, corsMaxAgeSeconds }: CorsConfig): Cors {
   const patterns = corsOrigins.map(patternOf);
   const anyOrigin = corsOrigins.includes('*');
-  const allowed = (origin: string) => patterns.some((pattern) => pattern.test(origin));
+  const allowed = (origin: string) => anyOrigin || patterns.some((pattern) => pattern.test(origin));
 
   return {
     mark(request, response) {

@@ -28,7 +28,9 @@ export function unsupportedMediaType(contentType: string | undefined): GatewayEr
 /** 200 with the response message. */
 export function respond(response: ServerResponse, encoding: Encoding, body: Buffer): void {
   response.writeHead(200, { 'Content-Type': MEDIA_TYPES[encoding], 'Content-Length': body.length });
-  response.end(body);
+  // Without an empty buffer behind it the head goes out in a plain write, not in a vector of two.
+  if (body.length === 0) response.end();
+  else response.end(body);
 }
 
 /** What a status asks for beside itself. OTLP §Throttling: 429 and 503 carry Retry-After, here in whole seconds. */
