@@ -1,5 +1,5 @@
 /** The WHERE of a list, as it grows: conditions with their values as parameters. */
-import type { Keyset, ListQuery, Page } from '../telemetry.js';
+import type { ListQuery } from '../telemetry.js';
 import { signed } from './time.js';
 
 export class Conditions {
@@ -29,21 +29,6 @@ export function addRange(conditions: Conditions, column: string, query: ListQuer
   if (query.toUnixNano !== undefined) conditions.add(`${column} < ?`, signed(query.toUnixNano));
 }
 
-/** What follows a position, newest first and ties by the tie-break; written so that the index finds the place. */
-export function addAfter(
-  conditions: Conditions,
-  columns: { time: string; tie: string; type: string },
-  after: Keyset,
-): void {
-  const time = signed(after.timeUnixNano);
-  conditions.add(
-    `${columns.time} <= ? and (${columns.time} < ? or ${columns.tie} > ?::${columns.type})`,
-    time,
-    time,
-    after.id,
-  );
-}
-
 /** Attributes on the record itself or on its resource. `->>` gives a string's value, and the JSON text of what is none. */
 export function addAttributes(conditions: Conditions, record: string, { workspace, attributes }: ListQuery): void {
   for (const { key, value } of attributes ?? []) {
@@ -66,17 +51,4 @@ export function addService(conditions: Conditions, record: string, { workspace, 
     workspace,
     service,
   );
-}
-
-/** Rows are counted up to here: beyond, nobody reads the number, and counting would cost more than the page. */
-const MAX_COUNTED = 10_000;
-
-/** One more than is counted tells that there are more. */
-export function countOf(from: string): string {
-  return `select count(*)::int as total from (select 1 ${from} limit ${MAX_COUNTED + 1}) as counted`;
-}
-
-export function totalOf(counted: number): Pick<Page<never>, 'total' | 'totalRelation'> {
-  if (counted > MAX_COUNTED) return { total: MAX_COUNTED, totalRelation: 'gte' };
-  return { total: counted, totalRelation: 'eq' };
 }

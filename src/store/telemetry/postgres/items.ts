@@ -1,7 +1,8 @@
 /** Reading log records and metric points: lists in the order of their index. */
 import type { ListQuery, LogQuery, MetricQuery, Page, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
-import { addAfter, addAttributes, addRange, addService, Conditions, countOf, totalOf } from './conditions.js';
-import type { Query } from './queries.js';
+import { addAttributes, addRange, addService, Conditions } from './conditions.js';
+import { type PageQuery, readPage } from './page.js';
+import type { Queries } from './queries.js';
 import {
   type LogRecordRow,
   logRecordOf,
@@ -48,9 +49,18 @@ function common(table: ItemTable<never, unknown>, query: ListQuery): Conditions 
   return conditions;
 }
 
+/**
+ * A trace has few records: they are found by its index and sorted. OFFSET 0 keeps the planner from walking all of them
+ * from the newest on instead, which looks cheaper to it when a page is short.
+ */
+function logsFrom({ traceId }: LogQuery, conditions: Conditions): string {
+  if (!traceId) return 'log_records item';
+  const id = conditions.value(Buffer.from(traceId).toString('hex'));
+  return `(select * from log_records where trace_id = ${id} offset 0) item`;
+}
+
 function logConditions(query: LogQuery): Conditions {
   const conditions = common(LOG_RECORDS, query);
-  if (query.traceId) conditions.add('item.trace_id = ?', Buffer.from(query.traceId).toString('hex'));
   if (query.spanId) conditions.add('item.span_id = ?', Buffer.from(query.spanId));
   if (query.minSeverityNumber !== undefined) conditions.add('item.severity_number >= ?', query.minSeverityNumber);
   if (query.eventName !== undefined) conditions.add('item.event_name = ?', query.eventName);
@@ -70,49 +80,36 @@ function metricConditions(query: MetricQuery): Conditions {
   return conditions;
 }
 
-export function listLogs(query: Query, wanted: LogQuery): Promise<Page<StoredLogRecord>> {
-  return list(query, LOG_RECORDS, wanted, () => logConditions(wanted));
+export function listLogs(queries: Queries, wanted: LogQuery): Promise<Page<StoredLogRecord>> {
+  return list(queries, LOG_RECORDS, wanted, () => {
+    const conditions = logConditions(wanted);
+    return { from: logsFrom(wanted, conditions), conditions };
+  });
 }
 
-export function listMetricPoints(query: Query, wanted: MetricQuery): Promise<Page<StoredMetricPoint>> {
-  return list(query, METRIC_POINTS, wanted, () => metricConditions(wanted));
+export function listMetricPoints(queries: Queries, wanted: MetricQuery): Promise<Page<StoredMetricPoint>> {
+  return list(queries, METRIC_POINTS, wanted, () => ({
+    from: 'metric_points item',
+    conditions: metricConditions(wanted),
+  }));
 }
 
 async function list<Row extends ItemRow, Item>(
-  query: Query,
+  queries: Queries,
   table: ItemTable<Row, Item>,
   wanted: ListQuery,
-  conditionsOf: () => Conditions,
+  matching: PageQuery<Row>['matching'],
 ): Promise<Page<Item>> {
-  const matching = conditionsOf();
-  const [rows, [counted]] = await Promise.all([
-    readRows(query, table, wanted, conditionsOf()),
-    query<{ total: number }>(countOf(`from ${table.name} item where ${matching.sql}`), matching.values),
-  ]);
-  const page = rows.slice(0, wanted.limit);
-  const last = page.at(-1);
-  const shared = await readShared(query, wanted.workspace, page);
-  return {
-    items: page.map((row) => table.itemOf(row, shared)),
-    ...totalOf(counted!.total),
-    ...(rows.length > page.length && last
-      ? { next: { timeUnixNano: unsigned(table.timeOf(last)), id: last.row_id.toString() } }
-      : {}),
-  };
-}
-
-/** One more than the page, to know whether there is a next. */
-function readRows<Row extends ItemRow, Item>(
-  query: Query,
-  { name, timeColumn }: ItemTable<Row, Item>,
-  wanted: ListQuery,
-  conditions: Conditions,
-): Promise<Row[]> {
-  const time = `item.${timeColumn}`;
-  if (wanted.after) addAfter(conditions, { time, tie: 'item.row_id', type: 'bigint' }, wanted.after);
-  const page = `limit ${conditions.value(wanted.limit + 1)} offset ${conditions.value(wanted.offset ?? 0)}`;
-  return query<Row>(
-    `select * from ${name} item where ${conditions.sql} order by ${time} desc, item.row_id ${page}`,
-    conditions.values,
+  const { rows, ...page } = await readPage<Row>(
+    queries,
+    {
+      matching,
+      columns: 'item.*',
+      order: { time: `item.${table.timeColumn}`, tie: 'item.row_id', tieType: 'bigint' },
+      keysetOf: (row) => ({ timeUnixNano: unsigned(table.timeOf(row)), id: row.row_id.toString() }),
+    },
+    wanted,
   );
+  const shared = await readShared(queries, wanted.workspace, rows);
+  return { items: rows.map((row) => table.itemOf(row, shared)), ...page };
 }

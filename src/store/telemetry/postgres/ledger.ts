@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { SequenceRange } from '../../../component.js';
 import { hasSqlState } from '../../postgres/errors.js';
+import type { Queries } from './queries.js';
 
 const UNIQUE_VIOLATION = '23505';
 const EXCLUSION_VIOLATION = '23P01';
@@ -26,11 +27,11 @@ export async function beginApplying(
 
 /** Sorted, not overlapping, neighbours merged. */
 export async function readApplied(
-  client: Pick<pg.ClientBase, 'query'>,
+  query: Queries['rows'],
   bufferId: string,
   { first, last }: SequenceRange,
 ): Promise<SequenceRange[]> {
-  const { rows } = await client.query<{ first: string; last: string }>(
+  const rows = await query<{ first: string; last: string }>(
     `select first_sequence::text as first, last_sequence::text as last from applied_ranges
      where buffer_id = $1 and last_sequence >= $2 and first_sequence <= $3 order by first_sequence`,
     [bufferId, first, last],

@@ -1,7 +1,7 @@
 /** How rows become records again. int8 arrives as bigint, bytea as Buffer, json as its text. */
 import type { LogRecord, Metric, MetricPoint, Resource, Scope, Span } from '../../../model/telemetry.js';
 import { restoreExact } from './json-text.js';
-import type { Query } from './queries.js';
+import type { Queries } from './queries.js';
 import { unsigned } from './time.js';
 
 interface SharedRow {
@@ -92,7 +92,11 @@ export interface SharedRecords {
 
 type Referring = Pick<RecordRow, 'resource_id' | 'scope_id'> & { metric_id?: bigint };
 
-export async function readShared(query: Query, workspace: string, rows: readonly Referring[]): Promise<SharedRecords> {
+export async function readShared(
+  queries: Queries,
+  workspace: string,
+  rows: readonly Referring[],
+): Promise<SharedRecords> {
   const read = async <Row extends { id: bigint; exact: string | null }, Item>(
     table: string,
     ids: (bigint | undefined)[],
@@ -101,7 +105,7 @@ export async function readShared(query: Query, workspace: string, rows: readonly
     const distinct = [...new Set(ids)].filter((id) => id !== undefined);
     if (distinct.length === 0) return new Map();
     const sql = `select * from ${table} where workspace = $1 and id = any($2::bigint[])`;
-    const found = await query<Row>(sql, [workspace, distinct]);
+    const found = await queries.rows<Row>(sql, [workspace, distinct]);
     return new Map(found.map((row) => [row.id, itemOf(restoreExact(row))]));
   };
   const [resources, scopes, metrics] = await Promise.all([

@@ -1,6 +1,5 @@
 /** The telemetry half of the store on Postgres: day partitions, filled by COPY, read over a pool. */
 import { Kysely } from 'kysely';
-import type pg from 'pg';
 import { telemetryPostgresMigrations } from '../../../../migrations/telemetry-postgres/series.js';
 import { GatewayError } from '../../../errors.js';
 import { within } from '../../deadline.js';
@@ -11,17 +10,17 @@ import { createPool, type PostgresOptions } from '../../postgres/pool.js';
 import type { TelemetryStore } from '../telemetry.js';
 import { listLogs, listMetricPoints } from './items.js';
 import { readApplied } from './ledger.js';
-import { type Query, queryOver } from './queries.js';
+import { type Queries, queriesOver } from './queries.js';
 import { getSpan, getTrace, listTraces } from './traces.js';
 
 export function createPostgresTelemetry(options: PostgresOptions): TelemetryStore {
   const pool = createPool({ ...options, int8: 'bigint', json: 'text' });
-  const query = queryOver(pool);
+  const queries = queriesOver(pool);
   let ending: Promise<void> | undefined;
   return {
     name: 'store/telemetry',
     async start() {
-      await checkServer(query);
+      await checkServer(queries);
       await migrate(new Kysely({ dialect: createPostgresDialect(pool) }), POSTGRES_FACTS, telemetryPostgresMigrations);
     },
     shutdown({ deadlineMs }) {
@@ -30,28 +29,25 @@ export function createPostgresTelemetry(options: PostgresOptions): TelemetryStor
     },
     writerOptions: (writer) => ({ engine: 'postgres', connectionString: options.connectionString, writer }),
     appliedRanges: (bufferId, from) =>
-      readApplied({ query: pool.query.bind(pool) } as Pick<pg.ClientBase, 'query'>, bufferId, {
-        first: from,
-        last: Number.MAX_SAFE_INTEGER,
-      }),
+      readApplied(queries.rows, bufferId, { first: from, last: Number.MAX_SAFE_INTEGER }),
     async forgetApplied(bufferId, before) {
-      await query('delete from applied_ranges where buffer_id = $1 and last_sequence < $2', [bufferId, before]);
+      await queries.rows('delete from applied_ranges where buffer_id = $1 and last_sequence < $2', [bufferId, before]);
     },
     async ping() {
-      await query('select 1');
+      await queries.rows('select 1');
     },
-    listTraces: (wanted) => listTraces(query, wanted),
-    getTrace: (workspace, traceId) => getTrace(query, workspace, traceId),
-    getSpan: (workspace, traceId, spanId) => getSpan(query, workspace, traceId, spanId),
-    listLogs: (wanted) => listLogs(query, wanted),
-    listMetricPoints: (wanted) => listMetricPoints(query, wanted),
+    listTraces: (wanted) => listTraces(queries, wanted),
+    getTrace: (workspace, traceId) => getTrace(queries, workspace, traceId),
+    getSpan: (workspace, traceId, spanId) => getSpan(queries, workspace, traceId, spanId),
+    listLogs: (wanted) => listLogs(queries, wanted),
+    listMetricPoints: (wanted) => listMetricPoints(queries, wanted),
   };
 }
 
 const OLDEST_VERSION = 150_000;
 
-async function checkServer(query: Query): Promise<void> {
-  const [server] = await query<{ version: number; encoding: string }>(
+async function checkServer(queries: Queries): Promise<void> {
+  const [server] = await queries.rows<{ version: number; encoding: string }>(
     `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`,
   );
   if (server!.version < OLDEST_VERSION)

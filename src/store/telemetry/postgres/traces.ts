@@ -4,8 +4,9 @@
  */
 import type { Span } from '../../../model/telemetry.js';
 import type { Page, StoredSpan, StoredTrace, TraceQuery, TraceSummary } from '../telemetry.js';
-import { addAfter, addAttributes, addRange, Conditions, countOf, totalOf } from './conditions.js';
-import type { Query } from './queries.js';
+import { addAttributes, addRange, Conditions } from './conditions.js';
+import { type PageQuery, readPage } from './page.js';
+import type { Queries } from './queries.js';
 import { idOfUuid, readShared, type SpanRow, spanOf } from './records.js';
 import { unsigned } from './time.js';
 
@@ -30,18 +31,22 @@ const BATCH_COLUMNS = `trace_id, start_time_unix_nano, end_time_unix_nano, recei
   root_name, span_count, error_count, services`;
 
 /**
+ * Other batches of the same trace, found by the index on trace ids alone: for a planner without statistics the index on
+ * (workspace, start) looks as good, and costs a thousand times as much. Concatenation keeps that one out of its reach.
+ */
+const SAME_TRACE = (batch: string) => `${batch}.trace_id = head.trace_id and ${batch}.workspace || '' = head.workspace`;
+
+/**
  * The row of a trace's earliest batch. OFFSET 0 keeps the planner from turning the probe of an index into a join of the
  * whole table with itself: it doesn't know that the page ends soon.
  */
 const IS_HEAD = `not exists (
-  select 1 from trace_batches earlier
-  where earlier.trace_id = head.trace_id and earlier.workspace = head.workspace
+  select 1 from trace_batches earlier where ${SAME_TRACE('earlier')}
     and earlier.start_time_unix_nano <= head.start_time_unix_nano
     and (earlier.start_time_unix_nano, earlier.batch_id) < (head.start_time_unix_nano, head.batch_id)
   offset 0)`;
 
-const BATCHES_OF_HEAD = `from trace_batches batch
-  where batch.trace_id = head.trace_id and batch.workspace = head.workspace`;
+const BATCHES_OF_HEAD = `from trace_batches batch where ${SAME_TRACE('batch')}`;
 
 function conditionsOf(query: TraceQuery): Conditions {
   const conditions = new Conditions();
@@ -75,54 +80,44 @@ function addSpanAttributes(conditions: Conditions, query: TraceQuery): void {
   addAttributes(ofSpan, 'span', query);
   conditions.values.splice(0, Number.POSITIVE_INFINITY, ...ofSpan.values);
   conditions.add(`exists (select 1 from spans span
-    where span.trace_id = head.trace_id and span.workspace = head.workspace and ${ofSpan.sql} offset 0)`);
+    where ${SAME_TRACE('span')} and ${ofSpan.sql} offset 0)`);
 }
 
-export async function listTraces(query: Query, wanted: TraceQuery): Promise<Page<TraceSummary>> {
-  const [heads, [counted]] = await Promise.all([readHeads(query, wanted), countTraces(query, wanted)]);
-  const page = heads.slice(0, wanted.limit);
-  const last = page.at(-1);
+export async function listTraces(queries: Queries, wanted: TraceQuery): Promise<Page<TraceSummary>> {
+  const heads: PageQuery<HeadRow> = {
+    matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted) }),
+    columns: 'head.trace_id, head.start_time_unix_nano',
+    order: { time: 'head.start_time_unix_nano', tie: 'head.trace_id', tieType: 'uuid' },
+    keysetOf: (row) => ({ timeUnixNano: unsigned(row.start_time_unix_nano), id: row.trace_id.replaceAll('-', '') }),
+  };
+  const { rows, ...page } = await readPage(queries, heads, wanted);
   return {
-    items: await summarise(query, wanted.workspace, page),
-    ...totalOf(counted!.total),
-    ...(heads.length > page.length && last
-      ? { next: { timeUnixNano: unsigned(last.start_time_unix_nano), id: hexOfUuid(last.trace_id) } }
-      : {}),
+    items: await summarise(
+      queries,
+      wanted.workspace,
+      rows.map((row) => row.trace_id),
+    ),
+    ...page,
   };
 }
 
-/** One more than the page, to know whether there is a next. */
-function readHeads(query: Query, wanted: TraceQuery): Promise<HeadRow[]> {
-  const conditions = conditionsOf(wanted);
-  if (wanted.after) {
-    addAfter(conditions, { time: 'head.start_time_unix_nano', tie: 'head.trace_id', type: 'uuid' }, wanted.after);
-  }
-  const page = `limit ${conditions.value(wanted.limit + 1)} offset ${conditions.value(wanted.offset ?? 0)}`;
-  return query<HeadRow>(
-    `select head.trace_id, head.start_time_unix_nano from trace_batches head where ${conditions.sql}
-     order by head.start_time_unix_nano desc, head.trace_id ${page}`,
-    conditions.values,
-  );
-}
-
-function countTraces(query: Query, wanted: TraceQuery): Promise<{ total: number }[]> {
-  const conditions = conditionsOf(wanted);
-  return query(countOf(`from trace_batches head where ${conditions.sql}`), conditions.values);
-}
-
-/** In the order of the heads. */
-async function summarise(query: Query, workspace: string, heads: readonly HeadRow[]): Promise<TraceSummary[]> {
-  if (heads.length === 0) return [];
-  const ids = heads.map((head) => head.trace_id);
-  const batches = await readBatches(query, workspace, ids);
+/** In the order of the ids. */
+async function summarise(queries: Queries, workspace: string, ids: readonly string[]): Promise<TraceSummary[]> {
+  if (ids.length === 0) return [];
+  const batches = await readBatches(queries, workspace, ids);
   const rootless = ids.filter((id) => batches.get(id)?.every((batch) => batch.root_name === null));
-  const names = rootless.length > 0 ? await readRootlessNames(query, workspace, rootless) : new Map<string, string>();
+  const names = rootless.length > 0 ? await readRootlessNames(queries, workspace, rootless) : new Map<string, string>();
   return ids.map((id) => merge(id, batches.get(id)!, names.get(id) ?? ''));
 }
 
-async function readBatches(query: Query, workspace: string, ids: readonly string[]): Promise<Map<string, BatchRow[]>> {
-  const sql = `select ${BATCH_COLUMNS} from trace_batches where workspace = $1 and trace_id = any($2::uuid[])`;
-  const rows = await query<BatchRow>(sql, [workspace, ids]);
+async function readBatches(
+  queries: Queries,
+  workspace: string,
+  ids: readonly string[],
+): Promise<Map<string, BatchRow[]>> {
+  const sql = `select ${BATCH_COLUMNS} from trace_batches
+    where workspace || '' = $1 and trace_id = any($2::uuid[])`;
+  const rows = await queries.rows<BatchRow>(sql, [workspace, ids]);
   const byTrace = new Map<string, BatchRow[]>(ids.map((id) => [id, []]));
   for (const row of rows) byTrace.get(row.trace_id)!.push(row);
   return byTrace;
@@ -130,11 +125,11 @@ async function readBatches(query: Query, workspace: string, ids: readonly string
 
 /** Of the earliest span without a known parent; when there is none, because ids run in a ring, of the earliest. */
 async function readRootlessNames(
-  query: Query,
+  queries: Queries,
   workspace: string,
   ids: readonly string[],
 ): Promise<Map<string, string>> {
-  const rows = await query<{ trace_id: string; name: string }>(
+  const rows = await queries.rows<{ trace_id: string; name: string }>(
     `select distinct on (span.trace_id) span.trace_id, span.name from spans span
      where span.workspace = $1 and span.trace_id = any($2::uuid[])
      order by span.trace_id, exists (
@@ -179,16 +174,20 @@ function hasEarlierRoot(batch: BatchRow, than: BatchRow): boolean {
   return than.root_start_time_unix_nano === null || batch.root_start_time_unix_nano < than.root_start_time_unix_nano;
 }
 
-export async function getTrace(query: Query, workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined> {
+export async function getTrace(
+  queries: Queries,
+  workspace: string,
+  traceId: Uint8Array,
+): Promise<StoredTrace | undefined> {
   const id = Buffer.from(traceId).toString('hex');
-  const rows = await query<SpanRow>(
+  const rows = await queries.rows<SpanRow>(
     `select * from spans where trace_id = $1 and workspace = $2 order by start_time_unix_nano, span_id`,
     [id, workspace],
   );
   if (rows.length === 0) return undefined;
   const [shared, [summary]] = await Promise.all([
-    readShared(query, workspace, rows),
-    summarise(query, workspace, [{ trace_id: rows[0]!.trace_id, start_time_unix_nano: 0n }]),
+    readShared(queries, workspace, rows),
+    summarise(queries, workspace, [rows[0]!.trace_id]),
   ]);
   return { summary: summary!, spans: distinct(rows.map((row) => spanOf(row, shared))) };
 }
@@ -203,18 +202,14 @@ function distinct(spans: readonly StoredSpan[]): StoredSpan[] {
 }
 
 export async function getSpan(
-  query: Query,
+  queries: Queries,
   workspace: string,
   traceId: Uint8Array,
   spanId: Span['spanId'],
 ): Promise<StoredSpan | undefined> {
-  const rows = await query<SpanRow>(
+  const rows = await queries.rows<SpanRow>(
     `select * from spans where trace_id = $1 and span_id = $2 and workspace = $3 order by start_time_unix_nano limit 1`,
     [Buffer.from(traceId).toString('hex'), Buffer.from(spanId), workspace],
   );
-  return rows[0] && spanOf(rows[0], await readShared(query, workspace, rows));
-}
-
-function hexOfUuid(uuid: string): string {
-  return uuid.replaceAll('-', '');
+  return rows[0] && spanOf(rows[0], await readShared(queries, workspace, rows));
 }

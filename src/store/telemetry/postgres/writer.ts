@@ -132,7 +132,9 @@ async function apply(session: Session, batch: TelemetryBatch): Promise<WriteResu
 }
 
 async function remaining({ client }: Session, { bufferId, range, frames }: TelemetryBatch): Promise<Work> {
-  const ranges = gaps(range, await readApplied(client, bufferId, range));
+  const query = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
+    (await client.query(sql, [...values])).rows as Row[];
+  const ranges = gaps(range, await readApplied(query, bufferId, range));
   return { bufferId, ranges, frames: frames.filter((frame) => covers(ranges, frame.sequence)) };
 }
 
