@@ -151,8 +151,8 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
   /** Bytes that are no request, or a request that doesn't come to its end in time. */
   function onClientError(error: ClientError, socket: Duplex): void {
     const exchange = connections.get(socket)?.exchange;
-    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
-    else if (error.code?.startsWith('ERR_SSL')) refuseHandshake(error, socket as Socket);
+    if (error.code?.startsWith('ERR_SSL')) refuseHandshake(error, socket as Socket);
+    else if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
     else if (exchange?.broken) return;
     else if (exchange !== undefined && isOpen(exchange)) breakOff(exchange, error);
     else refuseBytes(error, socket as Socket);
