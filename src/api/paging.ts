@@ -85,6 +85,15 @@ export function renderPage<Item>(
   );
 }
 
+/** The next page of an answer whose body has no place for a cursor, as RFC 8288 writes it; undefined on the last. */
+export function nextLink<Item>(kind: CursorKind, url: string, { next }: Page<Item>): string | undefined {
+  if (!next) return undefined;
+  const query = new URLSearchParams(url.split('?')[1]);
+  query.delete('page');
+  query.set('cursor', encodeCursor(kind, next));
+  return `<?${query}>; rel="next"`;
+}
+
 export function requireFound<Found>(found: Found | undefined, resource: string): Found {
   if (found === undefined) throw new GatewayError('NOT_FOUND', `${resource} not found`);
   return found;

@@ -53,3 +53,7 @@ export const logRecordSchema = z
   .meta({ id: 'LogRecord' });
 
 export const logPageSchema = pageSchema(logRecordSchema);
+
+export const logsDataSchema = z
+  .strictObject({ resourceLogs: z.array(z.unknown()) })
+  .describe('format=otlp: a LogsData message of OTLP/JSON; the Link header leads to the next page');

@@ -51,3 +51,7 @@ export const metricPointSchema = z
   .meta({ id: 'MetricPoint' });
 
 export const metricPageSchema = pageSchema(metricPointSchema);
+
+export const metricsDataSchema = z
+  .strictObject({ resourceMetrics: z.array(z.unknown()) })
+  .describe('format=otlp: a MetricsData message of OTLP/JSON; the Link header leads to the next page');

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { StoredTrace, TelemetryReader, TraceQuery } from '../../store/telemetry/telemetry.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { readListQuery } from '../filters.js';
@@ -6,7 +6,7 @@ import { createSharedText } from '../json-text.js';
 import { pageSchema, renderPage, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { streamPieces } from '../stream.js';
-import { renderSpan, renderSummary, renderTrace } from './render.js';
+import { renderOtlpTrace, renderSpan, renderSummary, renderTrace } from './render.js';
 import {
   listTracesQuery,
   spanParameters,
@@ -15,6 +15,7 @@ import {
   traceParameters,
   traceQuery,
   traceSchema,
+  tracesDataSchema,
 } from './schema.js';
 
 /** Larger traces are sent in pieces as they are made, without ETag and Content-Length. */
@@ -37,8 +38,8 @@ function durationNano(ms: number): bigint {
   return nanos >= MAX_DURATION_NANO ? 2n ** 63n - 1n : BigInt(nanos);
 }
 
-function body(trace: StoredTrace): string | ReturnType<typeof streamPieces> {
-  const pieces = renderTrace(trace);
+function body(trace: StoredTrace, format: 'json' | 'otlp'): string | ReturnType<typeof streamPieces> {
+  const pieces = format === 'otlp' ? renderOtlpTrace(trace) : renderTrace(trace);
   return trace.spans.length > MAX_SPANS_AT_ONCE ? streamPieces(pieces) : [...pieces].join('');
 }
 
@@ -66,11 +67,11 @@ export const tracesPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (ap
       summary: 'One trace with all its spans, by start time',
       params: traceParameters,
       querystring: traceQuery,
-      response: { 200: traceSchema, '4xx': errorSchema, '5xx': errorSchema },
+      response: { 200: z.union([traceSchema, tracesDataSchema]), '4xx': errorSchema, '5xx': errorSchema },
     },
     handler: async (request, reply) => {
       const trace = await telemetry.getTrace(request.workspace, request.params.trace_id);
-      return reply.type(JSON_TYPE).send(body(requireFound(trace, 'Trace')));
+      return reply.type(JSON_TYPE).send(body(requireFound(trace, 'Trace'), request.query.format));
     },
   });
 

@@ -1,3 +1,4 @@
+import { spansToOtlpJson } from '../../otlp/encode.js';
 import type { StoredSpan, StoredTrace, TraceSummary } from '../../store/telemetry/telemetry.js';
 import {
   createSharedText,
@@ -62,4 +63,20 @@ export function* renderTrace({ summary, spans }: StoredTrace): Generator<string>
     piece = '';
   }
   yield `${piece}]}`;
+}
+
+/** OTLP spans are read value by value: this many take about as long as a piece of text above. */
+const SPANS_PER_PIECE = 100;
+const OTLP_HEAD = '{"resourceSpans":[';
+const OTLP_TAIL = ']}';
+
+/** The same spans as a TracesData message; a resource may come again, which OTLP allows, in a later piece. */
+export function* renderOtlpTrace({ spans }: StoredTrace): Generator<string> {
+  yield OTLP_HEAD;
+  for (let at = 0; at < spans.length; at += SPANS_PER_PIECE) {
+    const message = spansToOtlpJson(spans.slice(at, at + SPANS_PER_PIECE));
+    const resourceSpans = message.slice(OTLP_HEAD.length, -OTLP_TAIL.length);
+    yield at === 0 ? resourceSpans : `,${resourceSpans}`;
+  }
+  yield OTLP_TAIL;
 }

@@ -94,3 +94,7 @@ export const spanSchema = z
   .meta({ id: 'Span' });
 
 export const traceSchema = z.object({ ...traceItemSchema.shape, spans: z.array(spanSchema) }).meta({ id: 'Trace' });
+
+export const tracesDataSchema = z
+  .strictObject({ resourceSpans: z.array(z.unknown()) })
+  .describe('format=otlp: a TracesData message of OTLP/JSON');
