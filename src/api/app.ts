@@ -110,7 +110,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   const refuseOtherMethods = collectMethods(app);
   await app.register(openApiPlugin);
   await app.register(healthPlugin, { health, version, metrics });
-  await app.register(tracesPlugin, { telemetry });
+  await app.register(tracesPlugin, { telemetry, events });
   await app.register(otelLogsPlugin, { telemetry });
   await app.register(otelMetricsPlugin, { telemetry });
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters });

@@ -47,13 +47,17 @@ export function sendError(reply: FastifyReply, error: GatewayError): FastifyRepl
   return reply.code(error.httpStatus).type(JSON_TYPE).send(errorBody(error, reply.request.id));
 }
 
+type Reported = Pick<FastifyRequest, 'method' | 'id' | 'routeOptions'>;
+
+export function reportFailure(events: ApiEvents, request: Reported, error: GatewayError): void {
+  const { method, id: requestId, routeOptions } = request;
+  events.failed({ method, route: routeOptions.url ?? 'unknown', requestId, error });
+}
+
 export function registerErrors(app: FastifyInstance, events: ApiEvents): void {
   app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = apiError(thrown);
-    if (error.httpStatus >= 500) {
-      const { method, id: requestId } = request;
-      events.failed({ method, route: request.routeOptions.url ?? 'unknown', requestId, error });
-    }
+    if (error.httpStatus >= 500) reportFailure(events, request, error);
     return sendError(reply, error);
   });
   app.setNotFoundHandler((request, reply) => {

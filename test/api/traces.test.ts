@@ -165,6 +165,23 @@ describe('a trace', () => {
   });
 });
 
+describe('a trace that fails while it is sent', () => {
+  it('ends without its end, and the log says why', async () => {
+    const context = await testApp();
+    const broken = source.trace(1000, { name: 'broken' });
+    context.telemetry.addSpans('default', [
+      ...broken.slice(0, -1),
+      { ...broken.at(-1)!, events: undefined as unknown as string },
+    ]);
+    await context.app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = context.app.server.address() as AddressInfo;
+    const response = fetch(`http://127.0.0.1:${port}/v1/traces/${hex(broken[0]!.traceId)}`);
+    await expect(response.then((answer) => answer.text())).rejects.toThrow();
+    expect(context.failures).toMatchObject([{ route: '/v1/traces/:trace_id', error: { code: 'INTERNAL_ERROR' } }]);
+    await context.app.close();
+  });
+});
+
 describe('an answer in pieces', () => {
   it('lets the event loop turn before each next piece', async () => {
     let turn = 0;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { StoredTrace, TelemetryReader, TraceQuery } from '../../store/telemetry/telemetry.js';
-import { errorSchema, JSON_TYPE } from '../errors.js';
+import { apiError, errorSchema, JSON_TYPE, reportFailure } from '../errors.js';
+import type { ApiEvents } from '../events.js';
 import { readListQuery } from '../filters.js';
 import { createSharedText } from '../json-text.js';
 import { pageSchema, renderPage, requireFound } from '../paging.js';
@@ -38,12 +39,23 @@ function durationNano(ms: number): bigint {
   return nanos >= MAX_DURATION_NANO ? 2n ** 63n - 1n : BigInt(nanos);
 }
 
-function body(trace: StoredTrace, format: 'json' | 'otlp'): string | ReturnType<typeof streamPieces> {
+/** What fails after the head was sent can only cut the answer off: the log is where it shows. */
+function body(
+  trace: StoredTrace,
+  format: 'json' | 'otlp',
+  onError: (error: unknown) => void,
+): string | ReturnType<typeof streamPieces> {
   const pieces = format === 'otlp' ? renderOtlpTrace(trace) : renderTrace(trace);
-  return trace.spans.length > MAX_SPANS_AT_ONCE ? streamPieces(pieces) : [...pieces].join('');
+  if (trace.spans.length <= MAX_SPANS_AT_ONCE) return [...pieces].join('');
+  return streamPieces(pieces).once('error', onError);
 }
 
-export const tracesPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (app, { telemetry }) => {
+export interface TracesOptions {
+  telemetry: TelemetryReader;
+  events: ApiEvents;
+}
+
+export const tracesPlugin: ApiPlugin<TracesOptions> = async (app, { telemetry, events }) => {
   app.route({
     method: 'GET',
     url: '/v1/traces',
@@ -71,7 +83,8 @@ export const tracesPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (ap
     },
     handler: async (request, reply) => {
       const trace = await telemetry.getTrace(request.workspace, request.params.trace_id);
-      return reply.type(JSON_TYPE).send(body(requireFound(trace, 'Trace'), request.query.format));
+      const failed = (error: unknown) => reportFailure(events, request, apiError(error));
+      return reply.type(JSON_TYPE).send(body(requireFound(trace, 'Trace'), request.query.format, failed));
     },
   });
 
