@@ -131,6 +131,9 @@ describe('consumer', () => {
     expect(numbersOf(drain(again.consumer('tempo'), { release: false }))).toEqual([]);
     expect(numbersOf(drain(again.consumer('jaeger'), { release: false }))).toEqual(range(6, 9));
     expect(again.consumer('store')).toBe(again.consumer('store'));
+    await append(again, [10]);
+    expect(numbersOf(drain(again.consumer('tempo')))).toEqual([10]);
+    expect(numbersOf(drain(again.consumer('store')))).toEqual([10]);
   });
 
   it('does not hold the others up once it is no longer registered', async () => {

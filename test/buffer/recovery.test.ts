@@ -109,6 +109,19 @@ describe('recovery', () => {
     expect(buffer.recoveries[0]).toMatchObject({ tornBytes: FRAME_BYTES, tornPath: file });
   });
 
+  it('takes the rest of torn frames away, so that they are not found behind what is written there next', async () => {
+    const directory = await directoryOf(range(0, 9));
+    const [file] = await segments(directory);
+    for (const number of [7, 8, 9]) await flip(file!, offsetOf(number) + HEADER_BYTES);
+    const buffer = await startedBuffer({ directory }, 'store');
+    expect(buffer.recoveries[0]).toMatchObject({ frames: 7, tornBytes: 3 * FRAME_BYTES });
+    await append(buffer, [100]);
+
+    const again = await startedBuffer({ directory: await copyOf(directory) }, 'store');
+    expect(numbersOf(drain(again.consumer('store')))).toEqual([...range(0, 6), 100]);
+    expect(again.recoveries[0]).toMatchObject({ tornBytes: 0, damages: [] });
+  });
+
   it.each([
     ['payload', HEADER_BYTES + 100, 'payload checksum'],
     ['length', 17, 'no frame header'],
