@@ -15,6 +15,12 @@ const MAX_AHEAD_DAYS = 2;
 /** Any number, as long as it stays the same: keeps writers of all gateways apart while they make partitions. */
 const PARTITION_LOCK = 7_306_101_419_002;
 
+/**
+ * Attaching waits for the queries that read the default partition, and holds up those that come after: when a slow one is
+ * at work, it gives up early and leaves it to the batch's next try.
+ */
+const LOCK_TIMEOUT_MS = 3_000;
+
 /** The days (since the epoch) of some times; made for many calls with times close together. */
 export class DaySet {
   readonly days = new Set<number>();
@@ -60,6 +66,7 @@ async function makePartitions(client: pg.ClientBase, tables: readonly string[], 
   await client.query('begin');
   try {
     await client.query(`select pg_advisory_xact_lock(${PARTITION_LOCK})`);
+    await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     for (const table of await withoutPartition(client, tables, day)) await makePartition(client, table, day);
     await client.query('commit');
   } catch (error) {
@@ -68,13 +75,16 @@ async function makePartitions(client: pg.ClientBase, tables: readonly string[], 
   }
 }
 
+/** Asks the catalogue's table: to_regclass answers from a cache, which may have missed what another has just made. */
 async function withoutPartition(client: pg.ClientBase, tables: readonly string[], day: number): Promise<string[]> {
   const names = tables.map((table) => partitionName(table, day));
-  const { rows } = await client.query<{ there: boolean }>(
-    'select to_regclass(name) is not null as there from unnest($1::text[]) with ordinality as t (name, at) order by at',
+  const { rows } = await client.query<{ relname: string }>(
+    `select relname from pg_class where relname = any($1::text[])
+       and relnamespace = (select relnamespace from pg_class where oid = 'spans'::regclass)`,
     [names],
   );
-  return tables.filter((_, at) => !rows[at]!.there);
+  const there = new Set(rows.map((row) => row.relname));
+  return tables.filter((_, at) => !there.has(names[at]!));
 }
 
 /**
