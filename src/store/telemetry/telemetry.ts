@@ -66,7 +66,7 @@ export interface ListQuery {
 }
 
 export interface TraceQuery extends ListQuery {
-  /** The root's name, exactly. */
+  /** The root's name, exactly; a trace whose root has not come has none. */
   name?: string;
   /** error: at least one span of the trace has status error; ok: none has. */
   status?: 'ok' | 'error';

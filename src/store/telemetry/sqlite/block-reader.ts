@@ -150,7 +150,8 @@ export class BlockReader {
   }
 
   shares(workspaceId: bigint, traceId: Uint8Array): ShareRow[] {
-    return this.all('SELECT * FROM trace_batches WHERE trace_id = ? AND workspace_id = ?', [traceId, workspaceId]);
+    const sql = `SELECT * FROM trace_batches INDEXED BY trace_batches_by_trace WHERE trace_id = ? AND workspace_id = ?`;
+    return this.all(sql, [traceId, workspaceId]);
   }
 
   /** `count` spans from rowid `first` on. */

@@ -9,7 +9,10 @@ export interface Conditions {
 const MAX_TIME = 2n ** 63n - 1n;
 
 /** Times past 2^63 − 1 are negative in a block and so before every lower bound. */
-export function timeConditions(column: string, query: Pick<ListQuery, 'fromUnixNano' | 'toUnixNano'>): Conditions {
+export function timeConditions(
+  column: string,
+  query: { fromUnixNano?: bigint | undefined; toUnixNano?: bigint | undefined },
+): Conditions {
   const conditions: Conditions = { sql: [], parameters: {} };
   const { fromUnixNano, toUnixNano } = query;
   if (fromUnixNano !== undefined) {

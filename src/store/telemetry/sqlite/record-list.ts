@@ -27,6 +27,8 @@ import { signed, unsigned } from './trace-groups.js';
 interface RecordKind<Query extends ListQuery, Item> {
   table: 'log_records' | 'metric_points';
   timeColumn: string;
+  /** The index to go by: without statistics SQLite may take the one by time where few rows match. */
+  index(query: Query): string;
   extent(block: Block): Extent | undefined;
   /** Those of this kind alone; time, service and attributes are common. */
   conditions(query: Query): Conditions;
@@ -40,6 +42,7 @@ const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
 const LOG_RECORDS: RecordKind<LogQuery, StoredLogRecord> = {
   table: 'log_records',
   timeColumn: 'log_time',
+  index: ({ traceId }) => (traceId ? 'log_records_by_trace' : 'log_records_by_time'),
   extent: ({ logRecords }) => logRecords,
   conditions: logConditions,
   runs: () => [NO_CONDITIONS],
@@ -49,6 +52,7 @@ const LOG_RECORDS: RecordKind<LogQuery, StoredLogRecord> = {
 const METRIC_POINTS: RecordKind<MetricQuery, StoredMetricPoint> = {
   table: 'metric_points',
   timeColumn: 'time_unix_nano',
+  index: ({ name }) => (name === undefined ? 'metric_points_by_time' : 'metric_points_by_metric'),
   extent: ({ metricPoints }) => metricPoints,
   conditions: () => NO_CONDITIONS,
   // A metric's points lie together in the index by metric: one name may be several metrics, by unit or type.
@@ -161,7 +165,7 @@ class RecordList<Query extends ListQuery, Item> {
   private from(conditions: readonly string[]): string {
     const needsResource = conditions.some((condition) => /\br\./.test(condition));
     const join = needsResource ? 'JOIN resources r ON r.id = x.resource_id' : '';
-    return `FROM ${this.kind.table} x ${join} WHERE ${['x.workspace_id = @workspace', ...conditions, 'within_budget()'].join(' AND ')}`;
+    return `FROM ${this.kind.table} x INDEXED BY ${this.kind.index(this.query)} ${join} WHERE ${['x.workspace_id = @workspace', ...conditions, 'within_budget()'].join(' AND ')}`;
   }
 
   private eachRun<Result>(file: string, read: (reader: BlockReader, run: Conditions) => Result): Result[] {
