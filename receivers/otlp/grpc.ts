@@ -22,7 +22,8 @@ import {
 import { createHealth, type Health, serviceOf } from './health.js';
 import { failure, ingest, outcomeOf, type Verdict } from './ingest.js';
 import { type ListenAddress, listen } from './listen.js';
-import { connectionAgeMs, type Receiver, type ReceiverOptions } from './receiver.js';
+import type { Receiver, ReceiverOptions } from './receiver.js';
+import { keepAlive, limitAge } from './session.js';
 import { encodeExportResponse } from './status.js';
 import { loadTls, type Tls } from './tls.js';
 import { createWrongProtocol, protocolOf } from './wrong-protocol.js';
@@ -65,6 +66,8 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const watches = new Set<ServerHttp2Stream>();
+  /** Connected, and nothing said yet. */
+  const silent = new Set<Socket>();
   let listener: net.Server | undefined;
   let stopWatching = () => {};
   let address: ListenAddress | undefined;
@@ -173,42 +176,12 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
     else refuse(stream, headers);
   }
 
-  /** Asks the client to come again on a new connection once this one is old, and lets its calls end. */
-  function limitAge(session: ServerHttp2Session): void {
-    const ageMs = connectionAgeMs(config.maxConnectionAgeMs);
-    if (ageMs === Number.POSITIVE_INFINITY) return;
-    let timer = setTimeout(() => {
-      session.close();
-      timer = setTimeout(() => session.destroy(), config.maxConnectionAgeGraceMs).unref();
-    }, ageMs).unref();
-    session.once('close', () => clearTimeout(timer));
-  }
-
-  /** A peer that vanished without a word holds its session until a ping stays unanswered. */
-  function keepAlive(session: ServerHttp2Session): void {
-    const { grpcKeepAliveIntervalMs, grpcKeepAliveTimeoutMs } = config;
-    if (grpcKeepAliveIntervalMs === 0) return;
-    let patience: NodeJS.Timeout | undefined;
-    const timer = setInterval(() => {
-      if (session.destroyed || patience !== undefined) return;
-      patience = setTimeout(() => session.destroy(), grpcKeepAliveTimeoutMs).unref();
-      session.ping(() => {
-        clearTimeout(patience);
-        patience = undefined;
-      });
-    }, grpcKeepAliveIntervalMs).unref();
-    session.once('close', () => {
-      clearInterval(timer);
-      clearTimeout(patience);
-    });
-  }
-
   function onSession(session: ServerHttp2Session): void {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    limitAge(session);
-    keepAlive(session);
+    limitAge(session, config);
+    keepAlive(session, config);
     if (stopped !== undefined) session.close();
   }
 
@@ -224,19 +197,28 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
 
   /** Looks at the first bytes before node:http2 gets the connection: HTTP/1 clients are told where they are. */
   function greet(socket: Socket, server: Http2Server): void {
+    silent.add(socket);
     const patience = setTimeout(() => socket.destroy(), config.headersTimeoutMs).unref();
-    socket.once('close', () => clearTimeout(patience));
-    socket.once('readable', () => {
+    const settle = () => {
       clearTimeout(patience);
+      silent.delete(socket);
+    };
+    socket.once('close', settle);
+    socket.once('readable', () => {
+      settle();
       const head: Buffer | null = socket.read();
-      if (head === null) return;
-      const spoken = protocolOf(head);
-      if (spoken === 'http/1.1' || spoken === 'tls') turnAway(socket, spoken);
-      else {
-        socket.unshift(head);
-        server.emit('connection', socket);
-      }
+      if (head !== null) admit(socket, head, server);
     });
+  }
+
+  function admit(socket: Socket, head: Buffer, server: Http2Server): void {
+    const spoken = protocolOf(head);
+    if (spoken === 'http/1.1' || spoken === 'tls') {
+      turnAway(socket, spoken);
+      return;
+    }
+    socket.unshift(head);
+    server.emit('connection', socket);
   }
 
   function turnAway(socket: Socket, spoken: 'http/1.1' | 'tls'): void {
@@ -291,6 +273,9 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
         resolve();
       });
       for (const session of sessions) session.close();
+      for (const socket of silent) socket.destroy();
+      // TLS handshakes that have hardly begun.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     });
   }
 

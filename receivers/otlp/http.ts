@@ -4,15 +4,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
+import { type ClientError, replyTo, writeRaw } from './client-error.js';
 import type { ReceiverConfig } from './config.js';
 import { type Cors, createCors } from './cors.js';
 import { Exchange, type ExchangeOptions } from './exchange.js';
 import { takeRequest } from './handler.js';
-import { failure } from './ingest.js';
+import { failure, type Verdict } from './ingest.js';
 import { type ListenAddress, listen } from './listen.js';
 import { connectionAgeMs, type Receiver, type ReceiverOptions } from './receiver.js';
 import type { ResponseHeaders } from './respond.js';
-import { encodeStatus } from './status.js';
 import { loadTls, type Tls } from './tls.js';
 import { createWrongProtocol, protocolOf } from './wrong-protocol.js';
 
@@ -23,17 +23,17 @@ const DRAIN_INTERVAL_MS = 20;
 /** How often Node looks for requests that take too long. */
 const MAX_TIMEOUT_CHECK_INTERVAL_MS = 5000;
 
+/** Of the path alone, or of the whole address that a client sends to what it takes for a proxy (RFC 9112 §3.2.2). */
 function signalOf(url: string): Signal | undefined {
-  const known = SIGNAL_BY_PATH.get(url);
-  if (known !== undefined) return known;
-  const query = url.indexOf('?');
-  return query < 0 ? undefined : SIGNAL_BY_PATH.get(url.slice(0, query));
+  return SIGNAL_BY_PATH.get(url) ?? SIGNAL_BY_PATH.get(url.replace(/^https?:\/\/[^/?]*/i, '').replace(/\?.*/s, ''));
 }
 
 function serverOptionsOf(config: ReceiverConfig): http.ServerOptions {
   const { keepAliveTimeoutMs, headersTimeoutMs, requestTimeoutMs } = config;
   return {
     keepAliveTimeout: keepAliveTimeoutMs,
+    // Node's own answer to a request without Host (RFC 9112 §3.2) is bare, and nobody would count it.
+    requireHostHeader: false,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: Math.min(headersTimeoutMs, requestTimeoutMs, MAX_TIMEOUT_CHECK_INTERVAL_MS),
@@ -54,32 +54,6 @@ interface Refusal {
 interface Connection {
   closesAtMs: number;
   exchange: Exchange;
-}
-
-interface ClientError extends Error {
-  code?: string;
-  /** The bytes that the parser stumbled over. */
-  rawPacket?: Buffer;
-}
-
-/** What a client that sent no request is told: the status line, and what it is counted as. */
-function replyTo({ code, message }: ClientError): { status: number; error: GatewayError } {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return { status: 408, error: new GatewayError('REQUEST_TIMEOUT', 'The request took too long to arrive') };
-  }
-  const error = new GatewayError('BAD_REQUEST', `This is no HTTP request: ${message}`);
-  return { status: code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, error };
-}
-
-function writeRaw(socket: Duplex, status: number, error: GatewayError): void {
-  const body = encodeStatus(error, 'json');
-  const head = [
-    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`,
-    'Content-Type: application/json',
-    `Content-Length: ${body.length}`,
-    'Connection: close',
-  ];
-  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy());
 }
 
 /** OTLP/HTTP: `POST /v1/{traces,logs,metrics}`, protobuf and JSON, over HTTP/1.1. */
@@ -116,6 +90,9 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
       const known = [...SIGNAL_BY_PATH.keys()].join(', ');
       return { error: new GatewayError('NOT_FOUND', `There is nothing at this path; OTLP is at ${known}`) };
     }
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      return { error: new GatewayError('BAD_REQUEST', 'The Host header is missing') };
+    }
     if (request.method !== 'POST') {
       const error = new GatewayError('METHOD_NOT_ALLOWED', `${request.method} is not allowed; use POST`);
       return { error, headers: { Allow: 'POST' } };
@@ -124,16 +101,20 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
     return { error: new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down') };
   }
 
-  async function serve(exchange: Exchange): Promise<void> {
+  async function take(exchange: Exchange): Promise<Verdict> {
     const { headers, socket } = exchange.request;
     try {
       const named = authenticate({ headers, peer: socket.remoteAddress ?? '' });
       // Most answers are at hand; waiting for them all the same would cost every request a turn.
       const workspace = typeof named === 'string' ? named : await named;
-      exchange.answer(await takeRequest(exchange, workspace, next));
+      return await takeRequest(exchange, workspace, next);
     } catch (error) {
-      exchange.answer(failure(error));
+      return failure(error);
     }
+  }
+
+  async function serve(exchange: Exchange): Promise<void> {
+    exchange.answer(await take(exchange));
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse, begin?: () => void): void {
@@ -186,7 +167,7 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
       spoken === 'http/2' || spoken === 'tls'
         ? new GatewayError('BAD_REQUEST', wrongProtocol.hint(spoken, socket.remoteAddress ?? ''))
         : error;
-    writeRaw(socket, status, told);
+    writeRaw(socket, { status, error: told });
     events.request({
       transport: 'http',
       signal: undefined,

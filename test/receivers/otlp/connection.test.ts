@@ -85,6 +85,27 @@ describe('bytes that are no request', () => {
   });
 });
 
+test.each([
+  [
+    'an upgrade to HTTP/2 that a Java client offers is passed over',
+    'POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n',
+    200,
+  ],
+  [
+    'a whole address in place of the path is understood',
+    'POST http://gateway:4318/v1/traces?x=1 HTTP/1.1\r\nHost: gateway\r\n',
+    200,
+  ],
+  ['HTTP/1.0 is served', 'POST /v1/traces HTTP/1.0\r\n', 200],
+  ['HTTP/1.1 without Host is refused', 'POST /v1/traces HTTP/1.1\r\n', 400],
+])('%s', async (_, head, status) => {
+  const { port, events } = await openHttp();
+  const wire = await connect(port);
+  wire.socket.write(`${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+  await wire.receives(`HTTP/1.1 ${status} `);
+  expect(events.requests).toHaveLength(1);
+});
+
 describe('slow clients', () => {
   const config = { headersTimeoutMs: 150, requestTimeoutMs: 300 };
 

@@ -62,6 +62,14 @@ describe.each(RECEIVERS)('the %s receiver', (_, create, portField, setting) => {
     });
   });
 
+  test('doesn’t wait for connections on which nothing was ever said', async () => {
+    const { receiver, port } = await openDoor(create, {});
+    const silent = await connect(port);
+    await (await connect(port)).socket.end();
+    await receiver.shutdown({ deadlineMs: 100_000 });
+    await silent.closed;
+  });
+
   test('listens on the loopback address alone by default', async () => {
     const { receiver, port } = await openDoor(create, {});
     expect(receiver.addresses()).toMatchObject([{ host: '127.0.0.1', port }]);
