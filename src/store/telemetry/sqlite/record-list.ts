@@ -161,11 +161,9 @@ class RecordList<Query extends ListQuery, Item> {
     return { sql: [`${column} ${file < afterFile ? '<=' : '<'} @afterTime`], parameters: { afterTime: time } };
   }
 
-  /** Resources are joined only where a filter looks at them. */
   private from(conditions: readonly string[]): string {
-    const needsResource = conditions.some((condition) => /\br\./.test(condition));
-    const join = needsResource ? 'JOIN resources r ON r.id = x.resource_id' : '';
-    return `FROM ${this.kind.table} x INDEXED BY ${this.kind.index(this.query)} ${join} WHERE ${['x.workspace_id = @workspace', ...conditions, 'within_budget()'].join(' AND ')}`;
+    const where = ['x.workspace_id = @workspace', ...conditions, 'within_budget()'].join(' AND ');
+    return `FROM ${this.kind.table} x INDEXED BY ${this.kind.index(this.query)} WHERE ${where}`;
   }
 
   private eachRun<Result>(file: string, read: (reader: BlockReader, run: Conditions) => Result): Result[] {

@@ -66,7 +66,7 @@ function signOf({ name, status, service, attributes }: TraceQuery): Conditions |
   if (attributes?.length) {
     const { sql, parameters } = attributeConditions(attributes);
     const spans = 'x.id >= t.first_span AND x.id < t.first_span + t.span_count';
-    const exists = `EXISTS (SELECT 1 FROM spans x JOIN resources r ON r.id = x.resource_id WHERE ${[spans, ...sql].join(' AND ')})`;
+    const exists = `EXISTS (SELECT 1 FROM spans x WHERE ${[spans, ...sql].join(' AND ')})`;
     return { sql: [exists], parameters };
   }
   if (service === undefined) return undefined;
@@ -289,7 +289,7 @@ class TraceScan {
 
   private hasSpan(shares: readonly Share[]): boolean {
     if (this.attributes.sql.length === 0) return true;
-    const sql = `SELECT 1 FROM spans x JOIN resources r ON r.id = x.resource_id
+    const sql = `SELECT 1 FROM spans x
       WHERE x.id >= @first AND x.id < @end AND within_budget() AND ${this.attributes.sql.join(' AND ')} LIMIT 1`;
     return shares.some(({ file, first_span: first, span_count: count }) => {
       const range = { first, end: first + count };
