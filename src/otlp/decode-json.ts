@@ -174,10 +174,11 @@ function zigZag(value: number): number {
   return ((value << 1) ^ (value >> 31)) >>> 0;
 }
 
-const NO_ID = Buffer.alloc(0);
-const HEX = /^(?:[0-9a-fA-F]{2})+$/;
+/** Of a length that no id has. */
+const UNUSABLE_ID = Buffer.alloc(1);
+const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 
 /** What is not hex is no id: the protobuf decoder leaves it out, or the span that it belongs to. */
 function fromHex(text: string): Buffer {
-  return HEX.test(text) ? Buffer.from(text, 'hex') : NO_ID;
+  return HEX.test(text) ? Buffer.from(text, 'hex') : UNUSABLE_ID;
 }
