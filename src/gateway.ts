@@ -14,6 +14,7 @@ import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
 import type { Authenticate, BufferConsumer, Component } from './component.js';
 import type { Config } from './config.js';
 import { createDataDirectory } from './data-directory.js';
+import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createControlStore } from './store/control/store.js';
@@ -83,7 +84,7 @@ export function createGateway(config: Config): Gateway {
     telemetry,
     otlp: createOtlpHandler({
       transport: 'api',
-      next: buffer,
+      next: { append: (frame) => (state === 'draining' ? refuseWhileDraining() : buffer.append(frame)) },
       inFlight,
       maxBodyBytes: config.receivers.maxBodyBytes,
       events: events.receiver,
@@ -106,7 +107,7 @@ export function createGateway(config: Config): Gateway {
   const data = createDataDirectory(dataDirectory);
   const storage =
     telemetry.engine === 'sqlite' ? [controlThread, control, telemetryReaders, telemetry] : [control, telemetry];
-  const components = [data, ...storage, buffer, ...writers, drain, http, grpc, api];
+  const components = [data, ...storage, api, buffer, ...writers, drain, http, grpc];
 
   const announce = () => {
     const addresses = {
@@ -142,6 +143,11 @@ export function createGateway(config: Config): Gateway {
 function bufferHealth(buffer: DurableBuffer, store: BufferConsumer) {
   const { state, bytes, maxBytes } = buffer.stats();
   return { accepting: state === 'open', bytes, maxBytes, consumers: { store: store.lag() } };
+}
+
+/** The API answers until the end, for its probes; what it takes no more is data. */
+async function refuseWhileDraining(): Promise<never> {
+  throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
 }
 
 async function pingBoth(...stores: { ping(): Promise<void> }[]): Promise<void> {

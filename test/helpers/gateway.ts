@@ -57,14 +57,17 @@ export async function listAllTraces(api: string): Promise<ListedTrace[]> {
   return traces;
 }
 
-/** Resolves when the store has caught up with everything that is durable. */
+const DRAIN_TRIES = 3000;
+
+/** Resolves when the store has caught up with everything that is durable; fails after a minute. */
 export async function untilDrained(api: string): Promise<void> {
-  for (;;) {
+  for (let tries = 0; tries < DRAIN_TRIES; tries++) {
     const metrics = await (await fetch(`${api}/metrics`)).text();
-    const lag = /^promptmetrics_buffer_lag_items\{[^}]*consumer="store"[^}]*\} (\S+)$/m.exec(metrics);
+    const lag = /^promptmetrics_buffer_consumer_lag_items\{[^}]*consumer="store"[^}]*\} (\S+)$/m.exec(metrics);
     if (lag && Number(lag[1]) === 0) return;
     await sleep(20);
   }
+  throw new Error('The store has not caught up');
 }
 
 export interface Acknowledged {

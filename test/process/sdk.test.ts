@@ -144,8 +144,8 @@ describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it wa
     });
     expect(span).toMatchObject({
       resource: { attributes: { 'service.name': 'sdk-test', 'service.version': '1.2.3' } },
-      events: [{ name: 'first token', timeUnixNano: START_NANO, attributes: { index: 1 } }],
-      links: [{ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), attributes: { why: 'retry' } }],
+      events: [{ name: 'first token', time_unix_nano: START_NANO, attributes: { index: 1 } }],
+      links: [{ trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16), attributes: { why: 'retry' } }],
     });
   });
 
@@ -153,7 +153,7 @@ describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it wa
     const gateway = await startGateway({ dataDirectory: temporaryDirectory() });
     const provider = new logs.LoggerProvider({
       resource,
-      processors: [new logs.SimpleLogRecordProcessor({ exporter: exporters.logs(gateway) })],
+      processors: [new logs.BatchLogRecordProcessor({ exporter: exporters.logs(gateway) })],
     });
     const context = trace.setSpanContext(ROOT_CONTEXT, {
       traceId: 'c'.repeat(32),
@@ -223,7 +223,7 @@ describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it wa
     expect(byName.temperature).toMatchObject({ type: 'gauge', value: 36.6 });
     expect(byName.latency).toMatchObject({
       type: 'histogram',
-      distribution: { count: 3, sum: 9.5, min: 0.5, max: 7, bucketCounts: [1, 1, 1], explicitBounds: [1.0, 5.0] },
+      distribution: { count: 3, sum: 9.5, min: 0.5, max: 7, bucket_counts: [1, 1, 1], explicit_bounds: [1, 5] },
     });
   });
 });
