@@ -375,6 +375,34 @@ describe('bounds and bad places', () => {
     await rm(parent, { recursive: true });
   });
 
+  test('a folder that is gone is taken for a bad batch, or for a store that serves', async () => {
+    const target = await open();
+    const source = recordSource(32);
+    await write(target, source.trace(2));
+    await target.reopen();
+    rmSync(target.directory, { recursive: true });
+    await expect(target.store.ping()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    writeFileSync(target.directory, 'not a folder');
+    await expect(write(target, source.trace(2))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    rmSync(target.directory);
+    expect(await write(target, source.trace(2))).toMatchObject({ spans: 2 });
+    await target.store.ping();
+  });
+
+  test('a block that another program has locked is taken for a bad batch', async () => {
+    const target = await open();
+    const source = recordSource(33);
+    const spans = source.trace(2);
+    await write(target, spans);
+    const other = new Database(path.join(target.directory, listBlocks(target.directory)[0]!.file));
+    other.exec('BEGIN IMMEDIATE');
+    await expect(write(target, source.trace(2))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await target.store.getTrace('default', spans[0]!.traceId)).toBeDefined();
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await write(target, source.trace(2))).toMatchObject({ spans: 2 });
+  });
+
   test('an empty store answers with an error', async () => {
     const target = await open();
     for (const list of ['listTraces', 'listLogs', 'listMetricPoints'] as const) {

@@ -23,7 +23,7 @@ import {
 import { SCHEMA_VERSION } from './schema.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
-const CACHE_KIB = 512;
+const CACHE_KIB = 256;
 const MAX_STATEMENTS = 32;
 const MAX_REMEMBERED_ROWS = 256;
 

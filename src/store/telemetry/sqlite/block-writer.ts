@@ -4,7 +4,6 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { DecodedFrame, LogRecord, Metric, MetricPoint, Resource, Scope, Span } from '../../../model/telemetry.js';
-import { covers, mergeRanges } from '../ranges.js';
 import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
 import { InternedRows } from './interned-rows.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
@@ -172,7 +171,9 @@ function prepareStatements(db: Database.Database) {
       'INSERT INTO applied (buffer_id, first, last) VALUES (?, ?, ?) ' +
         'ON CONFLICT (buffer_id, first) DO UPDATE SET last = max(last, excluded.last)',
     ),
-    appliedRows: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? ORDER BY first'),
+    followed: db
+      .prepare('SELECT first FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ? ORDER BY first DESC LIMIT 1')
+      .pluck(),
     count: db.prepare(COUNT_SQL),
     close: db.prepare('UPDATE block SET closed_time_unix_ms = ?'),
   };
@@ -256,10 +257,6 @@ export class BlockWriter {
 
   byteCount(): number {
     return (this.pageCount.get() as number) * PAGE_BYTES;
-  }
-
-  appliedRanges(bufferId: string): SequenceRange[] {
-    return mergeRanges(this.statements.appliedRows.all(bufferId) as SequenceRange[]);
   }
 
   /** The connection, for looking up what this block holds. */
@@ -452,10 +449,8 @@ export class BlockWriter {
 
   /** Grows the range that this one follows, so that a writer that gets range after range keeps one row. */
   private insertApplied({ bufferId, range }: BlockBatch): void {
-    const known = this.appliedRanges(bufferId);
-    if (covers(known, range)) return;
-    const followed = known.find(({ first, last }) => first <= range.first && last >= range.first - 1);
-    this.statements.applied.run(bufferId, followed?.first ?? range.first, range.last);
+    const followed = this.statements.followed.get(bufferId, range.first, range.first - 1) as number | undefined;
+    this.statements.applied.run(bufferId, followed ?? range.first, range.last);
   }
 
   private workspaceId(name: string): number {

@@ -1,6 +1,6 @@
 /** The reading thread's side: runs the operations of the store over one reader for each directory. */
 import { GatewayError } from '../../../errors.js';
-import { toStoreError } from './failures.js';
+import { toReadError } from './failures.js';
 import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
 import { SqliteReader } from './reader.js';
 
@@ -23,7 +23,7 @@ export function runReadTask(operation: ReadOperation, { directory, query }: Read
 }
 
 function failureOf(error: unknown): { code: GatewayError['code']; message: string } {
-  const known = toStoreError(error);
+  const known = toReadError(error);
   if (known instanceof GatewayError) return { code: known.code, message: known.message };
   return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) };
 }

@@ -1,4 +1,5 @@
 /** All reads of one directory of blocks: synchronous, for a worker thread. */
+import { accessSync, constants } from 'node:fs';
 import type { SequenceRange } from '../../../component.js';
 import { mergeRanges } from '../ranges.js';
 import type {
@@ -27,7 +28,7 @@ export class SqliteReader {
   private readonly catalog: Catalog;
 
   constructor(
-    directory: string,
+    private readonly directory: string,
     private readonly options = { queryBudgetMs: QUERY_BUDGET_MS },
   ) {
     this.catalog = new Catalog(directory, this.budget);
@@ -80,8 +81,9 @@ export class SqliteReader {
     return mergeRanges(ranges.flatMap((range) => range ?? []));
   }
 
-  /** Reads what every block says about itself. */
+  /** Reads what every block says about itself, and fails when no block could be added. */
   ping(): void {
+    accessSync(this.directory, constants.R_OK | constants.W_OK);
     this.catalog.blocks();
   }
 

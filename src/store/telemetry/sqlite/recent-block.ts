@@ -4,6 +4,8 @@ import type { SequenceRange } from '../../../component.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
 
+const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
+
 export class RecentBlock {
   private readonly filter = new TraceFilter();
   private lastRow = 0;
@@ -39,8 +41,9 @@ export class RecentBlock {
     return this.filter.mayHold(hash) ? (this.statements.spanIds.all(traceId, workspace) as Uint8Array[]) : [];
   }
 
-  appliedRanges(bufferId: string): SequenceRange[] {
-    return this.statements.applied.all(bufferId) as SequenceRange[];
+  /** Those that overlap `range`; all of them without one. */
+  appliedRanges(bufferId: string, { first, last }: SequenceRange = EVERYTHING): SequenceRange[] {
+    return this.statements.applied.all(bufferId, last, first) as SequenceRange[];
   }
 
   close(): void {
@@ -57,6 +60,6 @@ function prepareStatements(db: Database.Database) {
            AND workspace_id = (SELECT id FROM workspaces WHERE name = ?)`,
       )
       .pluck(),
-    applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ?'),
+    applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ?'),
   };
 }

@@ -39,12 +39,13 @@ export class RecentBlocks {
     for (const file of recent) this.guard(file, () => this.track(file, own).refresh());
   }
 
-  /** Of every block, whoever wrote it: the buffer may hand a range to another writer after a crash. */
-  appliedRanges(bufferId: string): SequenceRange[] {
+  /** What of `range` any block holds, whoever wrote it: after a crash the buffer may hand a range to another writer. */
+  appliedRanges(bufferId: string, range: SequenceRange): SequenceRange[] {
     if (this.settled.bufferId !== bufferId) this.settled = { bufferId, files: new Set(), ranges: [] };
     for (const { file } of this.older) this.guard(file, () => this.settle(file));
     const ranges = [...this.settled.ranges];
-    for (const [file, block] of this.blocks) this.guard(file, () => ranges.push(...block.appliedRanges(bufferId)));
+    for (const [file, block] of this.blocks)
+      this.guard(file, () => ranges.push(...block.appliedRanges(bufferId, range)));
     return mergeRanges(ranges);
   }
 

@@ -2,12 +2,14 @@
  * The SQLite writer: synchronous, so it lives in a worker thread. It fills one block after another; a block is closed
  * when it has its rows, its bytes or its day.
  */
+import { mkdirSync } from 'node:fs';
+import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
 import { covers, includes } from '../ranges.js';
 import type { TelemetryBatch, TelemetryWriter, WriteResult, WriterOptions } from '../telemetry.js';
 import { blockName, listBlocks } from './block-files.js';
 import { type BlockBatch, BlockWriter, createBlockFile } from './block-writer.js';
-import { isDamaged, isStorageFailure, toStoreError } from './failures.js';
+import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
 import { dropDuplicates, groupByTrace, type TraceGroup } from './trace-groups.js';
 
@@ -32,8 +34,9 @@ class SqliteWriter {
     try {
       return this.apply(batch);
     } catch (error) {
-      if (isStorageFailure(error)) this.distrust(error);
-      throw toStoreError(error);
+      const told = toWriteError(error);
+      if (told instanceof GatewayError) this.distrust(told.cause);
+      throw told;
     }
   }
 
@@ -51,14 +54,18 @@ class SqliteWriter {
   }
 
   private apply(batch: TelemetryBatch): WriteResult {
-    const block = this.currentBlock();
-    this.recent.refresh(block);
-    const applied = this.recent.appliedRanges(batch.bufferId);
+    const { block, applied } = whileOpening(() => this.prepare(batch));
     if (covers(applied, batch.range)) return NOTHING;
     const frames = batch.frames.filter(({ sequence }) => !includes(applied, sequence));
     const { groups, duplicateSpans, newTraces } = this.distinctSpans(frames);
     block.write({ bufferId: batch.bufferId, range: batch.range, frames, groups, newTraces });
     return { ...countRows(frames, groups), duplicateSpans };
+  }
+
+  private prepare({ bufferId, range }: TelemetryBatch) {
+    const block = this.currentBlock();
+    this.recent.refresh(block);
+    return { block, applied: this.recent.appliedRanges(bufferId, range) };
   }
 
   private distinctSpans(frames: readonly DecodedFrame[]): Pick<BlockBatch, 'groups' | 'newTraces'> & {
@@ -111,6 +118,7 @@ class SqliteWriter {
   /** The name is later than the last one's even if the clock was set back, so that names sort by creation. */
   private create(): BlockWriter {
     const { directory, writer } = this.options;
+    mkdirSync(directory, { recursive: true });
     const last = this.ownNames()[0];
     const createdTimeUnixMs = Math.max(Date.now(), (last?.createdTimeUnixMs ?? 0) + 1);
     const name = blockName(createdTimeUnixMs, writer, (last?.number ?? 0) + 1);
