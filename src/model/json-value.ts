@@ -199,23 +199,25 @@ function readJson(tokens: Tokens, token: string): Json {
 
 function readArray(tokens: Tokens): Json[] {
   const values: Json[] = [];
-  for (let token = tokens.take(); token !== ']'; ) {
+  let token = tokens.take();
+  if (token === ']') return values;
+  for (;;) {
     values.push(readJson(tokens, token));
-    if (tokens.expect(',', ']') === ']') break;
+    if (tokens.expect(',', ']') === ']') return values;
     token = tokens.take();
   }
-  return values;
 }
 
 function readObject(tokens: Tokens): JsonObject {
   const object = new JsonObject();
-  for (let token = tokens.take(); token !== '}'; ) {
+  let token = tokens.take();
+  if (token === '}') return object;
+  for (;;) {
     const key = readJson(tokens, token);
     if (typeof key !== 'string') throw new SyntaxError('not JSON: a key that is not a string');
     tokens.expect(':');
     object.entries.push([key, readJson(tokens, tokens.take())]);
-    if (tokens.expect(',', '}') === '}') break;
+    if (tokens.expect(',', '}') === '}') return object;
     token = tokens.take();
   }
-  return object;
 }
