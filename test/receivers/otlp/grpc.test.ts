@@ -388,6 +388,48 @@ describe('clients of another protocol', () => {
   });
 });
 
+describe('hostile streams', () => {
+  test('a flood of headers is refused, and the next call is served', async () => {
+    const { port } = await openGrpc();
+    const session = await openSession(port);
+    const flood = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`x-flood-${i}`, 'a'.repeat(100)]));
+    const stream = openStream(session, flood);
+    stream.end(framed(tracesProtobuf()));
+    expect(grpcStatusOf(await answerOf(stream))).not.toBe(GRPC.OK);
+    expect(await call(clientOf(port), EXPORT_PATHS.traces, tracesProtobuf())).toMatchObject({ code: GRPC.OK });
+  });
+
+  test('a client that resets its calls as fast as it makes them loses its connection, and leaves nothing behind', async () => {
+    const { port, inFlight } = await openGrpc();
+    const session = await openSession(port);
+    while (!session.destroyed) {
+      for (let i = 0; i < 50 && !session.destroyed; i++) {
+        const stream = openStream(session);
+        stream.write(framed(Buffer.alloc(10), { length: 1000 }));
+        stream.destroy();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await call(clientOf(port), EXPORT_PATHS.traces, tracesProtobuf())).toMatchObject({ code: GRPC.OK });
+    await until(() => inFlight.bytes === 0);
+  });
+
+  test('one hundred clients that hang up at random moments leave nothing behind', async () => {
+    const { port, inFlight, receiver } = await openGrpc();
+    const bytes = framed(tracesProtobuf());
+    for (let i = 0; i < 100; i++) {
+      const session = await openSession(port);
+      const stream = openStream(session);
+      stream.write(bytes.subarray(0, (i * 7919) % bytes.length));
+      await new Promise((resolve) => setImmediate(resolve));
+      session.destroy();
+    }
+    expect(await call(clientOf(port), EXPORT_PATHS.traces, tracesProtobuf())).toMatchObject({ code: GRPC.OK });
+    await until(() => inFlight.bytes === 0);
+    await receiver.shutdown({ deadlineMs: 100_000 });
+  });
+});
+
 describe('health', () => {
   const CHECK = '/grpc.health.v1.Health/Check';
   const WATCH = '/grpc.health.v1.Health/Watch';
