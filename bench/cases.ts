@@ -1,11 +1,12 @@
 /** The cases, named `<in>-to-<out>`. Each starts what it measures, and leaves nothing behind. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { startPostgres } from '../test/helpers/postgres.js';
 import { type Driven, driveGrpc, driveHttp } from './drive.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
 import type { LimitOptions, LimitResult } from './limit.js';
@@ -140,10 +141,11 @@ async function storeAll(
   load: Load,
   requests: number,
 ): Promise<{ seconds: number; driven: Driven }> {
+  const storedBefore = await storedSpans(gateway);
   const started = performance.now();
   const driven = await driveHttp(gateway.otlpHttp, { load, connections: 8, until: { requests } });
   assertClean(driven);
-  await untilStored(gateway, driven.spans);
+  await untilStored(gateway, storedBefore + driven.spans);
   return { seconds: (performance.now() - started) / 1000, driven };
 }
 
@@ -241,23 +243,176 @@ const readCase: Case = {
   },
 };
 
+/** Fills a store with 20 million spans, then looks for traces of any age in it. */
 const growthCase: Case = {
   name: 'growth-20m',
   long: true,
   async run({ seed }) {
     const load = { shape: 'small', spans: 512, encoding: 'protobuf', seed } as const;
-    const result = await runLimit({ load, spans: 20_000_000, batchMaxItems: 5000, windowSpans: 1_000_000 });
-    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const empty = result.windows[0]!;
-    const grown = mean(result.windows.slice(10, 20));
-    return [
-      {
-        case: 'growth-20m',
-        load: describeLoad(createLoad(load), 'small'),
-        figure: `${(grown / empty).toFixed(2)} of the empty rate`,
-        notes: `${thousands(empty)} spans/s in the first million, ${thousands(grown)} from 10 to 20 million`,
-      },
-    ];
+    const dataDirectory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-bench-'));
+    const directory = path.join(dataDirectory, 'telemetry');
+    mkdirSync(directory);
+    try {
+      const result = await runLimit({
+        load,
+        spans: 20_000_000,
+        batchMaxItems: 5000,
+        windowSpans: 1_000_000,
+        directory,
+      });
+      const latencies = await readTraces(dataDirectory, result.sampledTraceIds);
+      const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      const empty = mean(result.windows.slice(0, 2));
+      const grown = mean(result.windows.slice(10, 20));
+      const text = describeLoad(createLoad(load), 'small');
+      return [
+        {
+          case: 'growth-20m',
+          load: text,
+          figure: `${(grown / empty).toFixed(2)} of the empty rate`,
+          notes: `${thousands(empty)} spans/s in the first 2 million, ${thousands(grown)} from 10 to 20 million`,
+        },
+        {
+          case: 'trace-by-id-20m',
+          load: text,
+          figure: `p99 ${p99(latencies).toFixed(1)} ms`,
+          notes: `${latencies.length} traces of any age among ${thousands(result.spans)} spans`,
+        },
+      ];
+    } finally {
+      rmSync(dataDirectory, { recursive: true, force: true });
+    }
+  },
+};
+
+async function readTraces(dataDirectory: string, traceIds: readonly string[]): Promise<number[]> {
+  const gateway = await startGatewayProcess({ dataDirectory });
+  try {
+    const latencies: number[] = [];
+    // Every other one first, so that each read is of another place than the one before.
+    const order = traceIds.map((id, index) => ({ id, key: (index * 7919) % traceIds.length }));
+    order.sort((a, b) => a.key - b.key);
+    for (const { id } of order) {
+      const begun = performance.now();
+      const response = await fetch(`${gateway.api}/v1/traces/${id}`);
+      if (!response.ok) throw new Error(`GET trace answered ${response.status}`);
+      await response.arrayBuffer();
+      latencies.push(performance.now() - begun);
+    }
+    return latencies;
+  } finally {
+    await gateway.kill();
+  }
+}
+
+/** One writer and two, draining the same buffer, with nothing else on the machine. */
+const writersCase: Case = {
+  name: 'buffer-to-sqlite',
+  async run({ seed }) {
+    const rows: Row[] = [];
+    for (const shape of SHAPES) {
+      const load = createLoad({ shape, spans: SPANS[shape].large, encoding: 'protobuf', seed });
+      const filled = await fillBuffer(load, shape === 'small' ? 900_000 : 300_000);
+      const rates = [];
+      for (const writers of [1, 2]) rates.push(await drainRate(filled, writers));
+      rmSync(filled.dataDirectory, { recursive: true, force: true });
+      rows.push({
+        case: 'buffer-to-sqlite',
+        load: describeLoad(load, shape),
+        figure: `${(rates[1]! / rates[0]!).toFixed(2)} times one writer`,
+        notes: `1 writer ${thousands(rates[0]!)} spans/s, 2 writers ${thousands(rates[1]!)}`,
+      });
+    }
+    return rows;
+  },
+};
+
+interface Filled {
+  dataDirectory: string;
+  spans: number;
+}
+
+/** A data folder whose buffer holds spans that no store has: its gateway waited for a fuller batch until it was killed. */
+async function fillBuffer(load: Load, spans: number): Promise<Filled> {
+  const dataDirectory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-bench-'));
+  const env = {
+    BUFFER_MAX_BYTES: '8GiB',
+    BATCH_LINGER_MS: '60000',
+    BATCH_MAX_ITEMS: '1000000',
+    BATCH_MAX_BYTES: '4GiB',
+  };
+  const gateway = await startGatewayProcess({ dataDirectory, env });
+  try {
+    const requests = Math.floor(spans / load.spans);
+    const driven = await driveHttp(gateway.otlpHttp, { load, connections: 8, until: { requests } });
+    assertClean(driven);
+    return { dataDirectory, spans: driven.spans };
+  } finally {
+    await gateway.kill();
+  }
+}
+
+async function drainRate({ dataDirectory, spans }: Filled, writers: number): Promise<number> {
+  const copy = mkdtempSync(path.join(tmpdir(), 'promptmetrics-bench-'));
+  cpSync(dataDirectory, copy, { recursive: true });
+  const env = { BUFFER_MAX_BYTES: '8GiB', WORKERS: String(writers) };
+  const gateway = await startGatewayProcess({ dataDirectory: copy, env });
+  try {
+    const storedBefore = await storedSpans(gateway);
+    const started = performance.now();
+    await untilStored(gateway, spans);
+    return ((spans - storedBefore) / (performance.now() - started)) * 1000;
+  } finally {
+    await gateway.kill();
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+const toPostgresCase: Case = {
+  name: 'otlp-http-to-postgres',
+  async run({ seed }) {
+    const postgres = await startPostgres(['fsync=on', 'shared_buffers=512MB']);
+    if (!postgres) return [];
+    try {
+      const rows: Row[] = [];
+      for (const shape of SHAPES) {
+        const load = createLoad({ shape, spans: SPANS[shape].large, encoding: 'protobuf', seed });
+        const spans = shape === 'small' ? 600_000 : 150_000;
+        const env = { DATABASE_URL: await postgres.createDatabase() };
+        rows.push(
+          await withGateway(env, async (gateway) => {
+            const stored = await storeAll(gateway, load, Math.ceil(spans / load.spans));
+            return toStoreRow('otlp-http-to-postgres', shape, load, stored, gateway.memory().peak);
+          }),
+        );
+      }
+      return rows;
+    } finally {
+      await postgres.remove();
+    }
+  },
+};
+
+const memoryCase: Case = {
+  name: 'memory-10m',
+  long: true,
+  async run({ seed }) {
+    const load = createLoad({ shape: 'small', spans: 512, encoding: 'protobuf', seed });
+    return withGateway({}, async (gateway) => {
+      const readings: string[] = [];
+      for (let million = 2; million <= 10; million += 2) {
+        await storeAll(gateway, load, Math.ceil(2_000_000 / load.spans));
+        readings.push(String(Math.round(gateway.memory().now / MEBIBYTE)));
+      }
+      return [
+        {
+          case: 'memory-10m',
+          load: describeLoad(load, 'small'),
+          figure: `peak ${Math.round(gateway.memory().peak / MEBIBYTE)} MiB`,
+          notes: `${readings.join(', ')} MiB after 2, 4, 6, 8 and 10 million stored spans`,
+        },
+      ];
+    });
   },
 };
 
@@ -268,7 +423,10 @@ export const CASES: readonly Case[] = [
   toBufferCase('otlp-grpc-to-buffer', sendGrpc, 'protobuf', 'large'),
   limitCase,
   toSqliteCase,
+  toPostgresCase,
+  writersCase,
   steadyCase,
   readCase,
   growthCase,
+  memoryCase,
 ];

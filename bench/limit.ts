@@ -26,12 +26,18 @@ export interface LimitResult {
   seconds: number;
   spansPerSecond: number;
   windows: number[];
+  /** A trace now and then, oldest first, in hex. */
+  sampledTraceIds: string[];
 }
+
+/** A trace of every so many requests is remembered. */
+const SAMPLED_REQUESTS = 20;
 
 async function fill(writer: TelemetryWriter, options: LimitOptions): Promise<LimitResult> {
   const load = createLoad(options.load);
   const framesPerBatch = Math.max(1, Math.ceil(options.batchMaxItems / load.spans));
   const windows: number[] = [];
+  const sampledTraceIds: string[] = [];
   let sequence = 0;
   let spans = 0;
   let windowStarted = 0;
@@ -40,6 +46,7 @@ async function fill(writer: TelemetryWriter, options: LimitOptions): Promise<Lim
   let busyMs = 0;
   while (spans < options.spans) {
     const bodies = Array.from({ length: framesPerBatch }, () => load.next());
+    if (sampledTraceIds.length < sequence / SAMPLED_REQUESTS) sampledTraceIds.push(load.latestTraceIds()[0]!);
     const begun = performance.now();
     const first = sequence + 1;
     const frames: DecodedFrame[] = bodies.map((payload) => ({
@@ -58,7 +65,13 @@ async function fill(writer: TelemetryWriter, options: LimitOptions): Promise<Lim
       windowSpans = 0;
     }
   }
-  return { spans, seconds: busyMs / 1000, spansPerSecond: Math.round((spans / busyMs) * 1000), windows };
+  return {
+    spans,
+    seconds: busyMs / 1000,
+    spansPerSecond: Math.round((spans / busyMs) * 1000),
+    windows,
+    sampledTraceIds,
+  };
 }
 
 export async function measureLimit(options: LimitOptions): Promise<LimitResult> {
