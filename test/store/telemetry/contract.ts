@@ -72,7 +72,7 @@ class Session {
   }
 
   /** One batch of one frame. */
-  async store1(records: Partial<DecodedFrame>, writer = 0): Promise<DecodedFrame> {
+  async writeOne(records: Partial<DecodedFrame>, writer = 0): Promise<DecodedFrame> {
     const frame = this.frame(records);
     await this.write([frame], { writer });
     return frame;
@@ -158,7 +158,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
             schemaUrl: 'https://s',
           },
         });
-        const frame = await session.store1({ spans: [span] });
+        const frame = await session.writeOne({ spans: [span] });
         const [read] = await session.spansOf(span.traceId);
         expect(comparable(read!)).toEqual(received(span, frame));
         const single = await session.store.getSpan('default', span.traceId, span.spanId);
@@ -168,7 +168,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
       test('a plain span comes back with something in fields that were empty', async () => {
         const session = await open();
         const span = recordSource(2).span({ name: '', attributes: '{}' });
-        const frame = await session.store1({ spans: [span] });
+        const frame = await session.writeOne({ spans: [span] });
         const [read] = await session.spansOf(span.traceId);
         expect(read!.parentSpanId).toBeUndefined();
         expect(comparable(read!)).toEqual(received(span, frame));
@@ -181,7 +181,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const spans = ['a', 'b', 'a', 'c'].map((service, at) =>
           source.span({ traceId, resource: resource(service), scope: scope(`${service}-lib`, `${at}`) }),
         );
-        await session.store1({ spans });
+        await session.writeOne({ spans });
         const read = await session.spansOf(traceId);
         expect(read.map((span) => [span.resource.serviceName, span.scope.name, span.scope.version])).toEqual([
           ['a', 'a-lib', '0'],
@@ -219,7 +219,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
             scope: scope(text, text),
           }),
         );
-        const frame = await session.store1({ spans });
+        const frame = await session.writeOne({ spans });
         for (const span of spans) {
           const [read] = await session.spansOf(span.traceId);
           expect(comparable(read!)).toEqual(received(span, frame));
@@ -230,7 +230,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open();
         const attributes = '{"__proto__":{"polluted":true},"constructor":"c","toString":"t"}';
         const span = recordSource(5).span({ attributes, resource: { ...resource('p'), attributes, key: 'proto' } });
-        const frame = await session.store1({ spans: [span] });
+        const frame = await session.writeOne({ spans: [span] });
         const [read] = await session.spansOf(span.traceId);
         expect(comparable(read!)).toEqual(received(span, frame));
         expect(({} as Record<string, unknown>).polluted).toBeUndefined();
@@ -241,7 +241,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(6);
         const nul = source.span({ name: 'before\u0000after' });
         const lone = source.span({ name: 'before\ud800after' });
-        await session.store1({ spans: [nul, lone] });
+        await session.writeOne({ spans: [nul, lone] });
         const [readNul] = await session.spansOf(nul.traceId);
         const [readLone] = await session.spansOf(lone.traceId);
         // An engine that can't hold the character puts the replacement character in its place.
@@ -253,7 +253,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open();
         const attributes = JSON.stringify({ prompt: 'é🦜x'.repeat(200_000), small: 1 });
         const span = recordSource(7).span({ attributes });
-        await session.store1({ spans: [span] });
+        await session.writeOne({ spans: [span] });
         const [read] = await session.spansOf(span.traceId);
         expect(read!.attributes === attributes).toBe(true);
       });
@@ -263,7 +263,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(8);
         for (const time of [0n, 1n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]) {
           const span = source.span({ startTimeUnixNano: time, endTimeUnixNano: time });
-          const frame = await session.store1({ spans: [span] });
+          const frame = await session.writeOne({ spans: [span] });
           const trace = await session.store.getTrace('default', span.traceId);
           expect(comparable(trace!.spans[0]!)).toEqual(received(span, frame));
           expect(trace!.summary.startTimeUnixNano).toBe(time);
@@ -283,7 +283,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           droppedEventsCount: max,
           droppedLinksCount: max,
         });
-        const frame = await session.store1({ spans: [span] });
+        const frame = await session.writeOne({ spans: [span] });
         const [read] = await session.spansOf(span.traceId);
         expect(comparable(read!)).toEqual(received(span, frame));
       });
@@ -294,7 +294,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const traceId = source.id(16);
         const starts = [5n, 3n, 3n, 9n, 1n].map((offset) => BASE_TIME_UNIX_NANO + offset * MS);
         const spans = starts.map((startTimeUnixNano) => source.span({ traceId, startTimeUnixNano }));
-        await session.store1({ spans });
+        await session.writeOne({ spans });
         const expected = [...spans].sort((a, b) =>
           a.startTimeUnixNano === b.startTimeUnixNano
             ? hex(a.spanId).localeCompare(hex(b.spanId))
@@ -309,7 +309,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(11);
         const span = source.span();
         expect(await session.store.getTrace('default', span.traceId)).toBeUndefined();
-        await session.store1({ spans: [span] });
+        await session.writeOne({ spans: [span] });
         expect(await session.store.getTrace('default', source.id(16))).toBeUndefined();
         expect(await session.store.getSpan('default', span.traceId, source.id(8))).toBeUndefined();
         expect(await session.store.getSpan('default', source.id(16), span.spanId)).toBeUndefined();
@@ -406,7 +406,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open();
         const source = recordSource(25);
         const spans = source.trace(5);
-        await session.store1({ spans });
+        await session.writeOne({ spans });
         const again = session.frame({ spans: [...spans, source.span({ traceId: spans[0]!.traceId })] });
         expect(await session.write([again])).toMatchObject({ spans: 1, duplicateSpans: 5 });
         expect(await session.spansOf(spans[0]!.traceId)).toHaveLength(6);
@@ -419,7 +419,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open();
         const source = recordSource(26);
         const spans = source.trace(4, { statusCode: 2 });
-        await session.store1({ spans }, 0);
+        await session.writeOne({ spans }, 0);
         expect(await session.write([session.frame({ spans })], { writer: 1 })).toMatchObject({
           spans: 0,
           duplicateSpans: 4,
@@ -432,7 +432,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open({ blockMaxSpans: 4 });
         const source = recordSource(27);
         const spans = source.trace(4);
-        await session.store1({ spans });
+        await session.writeOne({ spans });
         expect(await session.write([session.frame({ spans })])).toMatchObject({ spans: 0, duplicateSpans: 4 });
         await session.target.reopen();
         expect(await session.write([session.frame({ spans })])).toMatchObject({ spans: 0, duplicateSpans: 4 });
@@ -477,7 +477,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(40);
         const spans = source.trace(2);
         const log = source.logRecord({ traceId: spans[0]!.traceId });
-        await session.store1({
+        await session.writeOne({
           workspace: 'mine',
           spans,
           logRecords: [log],
@@ -534,7 +534,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           },
         ];
         spans[1]!.endTimeUnixNano = spans[1]!.startTimeUnixNano;
-        const frame = await session.store1({ spans });
+        const frame = await session.writeOne({ spans });
         const expected = {
           traceId: hex(root.traceId),
           name: 'POST /chat',
@@ -556,7 +556,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const pieces = [...children.map((span, at) => ({ ...span, resource: resource(`s${at % 3}`) })), root];
         const frames: DecodedFrame[] = [];
         for (const [at, span] of pieces.entries()) {
-          frames.push(await session.store1({ spans: [span, source.span({ name: `noise-${at}` })] }, at % 2));
+          frames.push(await session.writeOne({ spans: [span, source.span({ name: `noise-${at}` })] }, at % 2));
         }
         const trace = await session.store.getTrace('default', root.traceId);
         expect(trace!.spans.map((span) => span.name)).toEqual(['root', ...children.map((span) => span.name)]);
@@ -593,11 +593,11 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           startTimeUnixNano: at(2n),
         });
         const root = source.span({ traceId, spanId: ids[2], name: 'root', startTimeUnixNano: at(3n) });
-        await session.store1({ spans: [leaf] });
+        await session.writeOne({ spans: [leaf] });
         expect(await session.names()).toEqual(['leaf']);
-        await session.store1({ spans: [middle] });
+        await session.writeOne({ spans: [middle] });
         expect(await session.names()).toEqual(['middle']);
-        await session.store1({ spans: [root] });
+        await session.writeOne({ spans: [root] });
         expect(await session.names()).toEqual(['root']);
       });
 
@@ -607,8 +607,8 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const traceId = source.id(16);
         const late = source.span({ traceId, name: 'late', startTimeUnixNano: BASE_TIME_UNIX_NANO + 2n });
         const early = source.span({ traceId, name: 'early', startTimeUnixNano: BASE_TIME_UNIX_NANO + 1n });
-        await session.store1({ spans: [late] });
-        await session.store1({ spans: [early] });
+        await session.writeOne({ spans: [late] });
+        await session.writeOne({ spans: [early] });
         expect(await session.names()).toEqual(['early']);
       });
 
@@ -618,8 +618,8 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const starts = [7n, 1n, 9n, 3n, 5n, 8n, 2n, 6n, 4n].map((offset) => BASE_TIME_UNIX_NANO + offset * 1000n * MS);
         const traces = starts.map((startTimeUnixNano) => source.trace(4, { startTimeUnixNano }));
         for (const [at, spans] of traces.entries()) {
-          await session.store1({ spans: spans.slice(2) }, at % 2);
-          await session.store1({ spans: spans.slice(0, 2) }, (at + 1) % 2);
+          await session.writeOne({ spans: spans.slice(2) }, at % 2);
+          await session.writeOne({ spans: spans.slice(0, 2) }, (at + 1) % 2);
         }
         const newestFirst = [...starts].sort((a, b) => Number(b - a));
         expect((await session.traces()).items.map((item) => item.startTimeUnixNano)).toEqual(newestFirst);
@@ -634,7 +634,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(55);
         const startTimeUnixNano = BASE_TIME_UNIX_NANO;
         const traces = Array.from({ length: 23 }, () => source.trace(2, { startTimeUnixNano }));
-        for (const [at, spans] of traces.entries()) await session.store1({ spans }, at % 2);
+        for (const [at, spans] of traces.entries()) await session.writeOne({ spans }, at % 2);
         const listed = await pages((after) => session.traces(following({ limit: 5 }, after)));
         const ids = listed.map((item) => hex(item.traceId));
         expect([...ids].sort()).toEqual(traces.map(([root]) => hex(root!.traceId)).sort());
@@ -644,10 +644,10 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open({ blockMaxSpans: 8 });
         const source = recordSource(56);
         const first = Array.from({ length: 20 }, () => source.trace(2));
-        for (const spans of first) await session.store1({ spans });
+        for (const spans of first) await session.writeOne({ spans });
         const listed = await pages(
           (after) => session.traces(following({ limit: 3 }, after)),
-          () => session.store1({ spans: source.trace(2) }, 1),
+          () => session.writeOne({ spans: source.trace(2) }, 1),
         );
         expect(listed.map((item) => hex(item.traceId))).toEqual(first.map(([root]) => hex(root!.traceId)).reverse());
       });
@@ -655,7 +655,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
       test('an offset skips another number of traces than it says', async () => {
         const session = await open({ blockMaxSpans: 4 });
         const source = recordSource(57);
-        for (let count = 0; count < 9; count++) await session.store1({ spans: source.trace(2) });
+        for (let count = 0; count < 9; count++) await session.writeOne({ spans: source.trace(2) });
         const all = (await session.traces()).items;
         const page = await session.traces({ limit: 3, offset: 4 });
         expect(page.items).toEqual(all.slice(4, 7));
@@ -666,7 +666,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
       test('the last page names a next one, or a full page names none though there is more', async () => {
         const session = await open();
         const source = recordSource(58);
-        for (let count = 0; count < 4; count++) await session.store1({ spans: source.trace(2) });
+        for (let count = 0; count < 4; count++) await session.writeOne({ spans: source.trace(2) });
         expect((await session.traces({ limit: 4 })).next).toBeUndefined();
         expect((await session.traces({ limit: 3 })).next).toBeDefined();
         expect((await session.traces({ limit: 4, offset: 1 })).next).toBeUndefined();
@@ -698,7 +698,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         ];
         // Each span alone in its batch, the child first: what is asked for lies now in this part, now in that.
         for (const [index, spans] of traces.entries()) {
-          for (const span of spans) await session.store1({ spans: [span] }, index % 2);
+          for (const span of spans) await session.writeOne({ spans: [span] }, index % 2);
         }
         const attributes = (key: string, value: string) => ({ attributes: [{ key, value }] });
         const cases: [Partial<TraceQuery>, string[]][] = [
@@ -757,7 +757,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open();
         const source = recordSource(60);
         for (let batch = 0; batch < 3; batch++) {
-          await session.store1({ spans: Array.from({ length: 3500 }, () => source.span()) });
+          await session.writeOne({ spans: Array.from({ length: 3500 }, () => source.span()) });
         }
         const page = await session.traces({ limit: 1 });
         expect(page.total).toBeGreaterThanOrEqual(10_000);
@@ -793,7 +793,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           scope: scope('log-lib'),
         });
         const empty = source.logRecord({ body: 'null', attributes: '{}', severityText: '', severityNumber: 0 });
-        const frame = await session.store1({ logRecords: [full, empty] });
+        const frame = await session.writeOne({ logRecords: [full, empty] });
         const { items } = await list(session);
         expect(items.map(comparable)).toEqual([received(full, frame), received(empty, frame)].sort(byTime));
       });
@@ -803,7 +803,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(71);
         const timed = (body: string, timeUnixNano: bigint, observedTimeUnixNano: bigint) =>
           source.logRecord({ body, timeUnixNano, observedTimeUnixNano });
-        await session.store1({
+        await session.writeOne({
           logRecords: [
             timed('"old"', BASE_TIME_UNIX_NANO, BASE_TIME_UNIX_NANO + 50n),
             timed('"observed"', 0n, BASE_TIME_UNIX_NANO + 10n),
@@ -831,7 +831,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           source.logRecord({ body: '{"c":"100% quick_"}', eventName: 'login' }),
           source.logRecord({ body: '"d"', resource: resource('billing'), attributes: '{"user.id":"u1"}' }),
         ];
-        for (const [at, record] of records.entries()) await session.store1({ logRecords: [record] }, at % 2);
+        for (const [at, record] of records.entries()) await session.writeOne({ logRecords: [record] }, at % 2);
         const cases: [object, string][] = [
           [{}, 'dcba'],
           [{ traceId }, 'ba'],
@@ -863,10 +863,10 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const records = Array.from({ length: 17 }, (_, at) =>
           source.logRecord({ timeUnixNano: BASE_TIME_UNIX_NANO, body: `${at}` }),
         );
-        for (const [at, record] of records.entries()) await session.store1({ logRecords: [record] }, at % 2);
+        for (const [at, record] of records.entries()) await session.writeOne({ logRecords: [record] }, at % 2);
         const listed = await pages(
           (after) => list(session, following({ limit: 4 }, after)),
-          () => session.store1({ logRecords: [source.logRecord({ timeUnixNano: BASE_TIME_UNIX_NANO + 1n })] }),
+          () => session.writeOne({ logRecords: [source.logRecord({ timeUnixNano: BASE_TIME_UNIX_NANO + 1n })] }),
         );
         const bodies = listed.map((item) => Number(item.body)).sort((a, b) => a - b);
         expect(bodies).toEqual(records.map((_, at) => at));
@@ -891,7 +891,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           resource: resource('meter', { nested: { $map: { $int: '1' } } }),
           scope: scope('meter-lib'),
         });
-        const frame = await session.store1({ metricPoints: [full] });
+        const frame = await session.writeOne({ metricPoints: [full] });
         expect((await list(session)).items.map(comparable)).toEqual([received(full, frame)]);
       });
 
@@ -914,7 +914,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           number(undefined, Number.NEGATIVE_INFINITY),
           number(undefined, undefined),
         ];
-        await session.store1({ metricPoints: points });
+        await session.writeOne({ metricPoints: points });
         const read = (await list(session)).items.reverse();
         expect(read.map((point) => [point.intValue, point.doubleValue])).toEqual(
           points.map((point) => [point.intValue, point.doubleValue]),
@@ -930,7 +930,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
             resource: resource(at % 2 === 0 ? 'even' : 'odd'),
           }),
         );
-        for (const [at, point] of points.entries()) await session.store1({ metricPoints: [point] }, at % 2);
+        for (const [at, point] of points.entries()) await session.writeOne({ metricPoints: [point] }, at % 2);
         const types = async (query: object) => (await list(session, query)).items.map((point) => point.metric.type);
         expect(await types({})).toEqual([...METRIC_TYPES].reverse());
         expect(await types({ name: 'test.sum' })).toEqual(['sum']);
@@ -948,7 +948,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const points = Array.from({ length: 17 }, (_, at) =>
           source.metricPoint('sum', { timeUnixNano: BASE_TIME_UNIX_NANO, intValue: BigInt(at) }),
         );
-        for (const [at, point] of points.entries()) await session.store1({ metricPoints: [point] }, at % 2);
+        for (const [at, point] of points.entries()) await session.writeOne({ metricPoints: [point] }, at % 2);
         const listed = await pages((after) => list(session, following({ name: 'test.sum', limit: 4 }, after)));
         expect(listed.map((point) => Number(point.intValue)).sort((a, b) => a - b)).toEqual(points.map((_, at) => at));
       });
@@ -959,10 +959,10 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const session = await open({ blockMaxSpans: 3 });
         const source = recordSource(90);
         const traces = [source.trace(2), source.trace(2), source.trace(2)];
-        for (const spans of traces) await session.store1({ spans });
+        for (const spans of traces) await session.writeOne({ spans });
         await session.target.reopen();
         for (const spans of traces) expect(await session.spansOf(spans[0]!.traceId)).toHaveLength(2);
-        await session.store1({ spans: source.trace(2) });
+        await session.writeOne({ spans: source.trace(2) });
         expect(await session.traces()).toMatchObject({ total: 4 });
       });
 
@@ -972,7 +972,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         let writing = 2;
         const write = async (writer: number) => {
           for (let batch = 0; batch < 20; batch++)
-            await session.store1({ spans: [...source.trace(10), ...source.trace(10)] }, writer);
+            await session.writeOne({ spans: [...source.trace(10), ...source.trace(10)] }, writer);
           writing--;
         };
         const read = async () => {

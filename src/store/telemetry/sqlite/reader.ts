@@ -17,7 +17,8 @@ import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
 import { listLogs, listMetricPoints } from './record-list.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
-import { listTraces, readShares, summaryOf } from './trace-list.js';
+import { listTraces } from './trace-list.js';
+import { readShares, summaryOf } from './trace-scan.js';
 import type { Share } from './trace-summary.js';
 
 /** A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. */
