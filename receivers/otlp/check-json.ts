@@ -561,7 +561,7 @@ class SpanList {
   private cutEnd = -1;
 
   keep(start: number, stop: number): void {
-    if (this.cutStart >= 0) rejections.cuts.push(this.cutStart, this.keptEnd < 0 ? start : this.cutEnd);
+    if (this.cutStart >= 0) rejections.cut(this.cutStart, this.keptEnd < 0 ? start : this.cutEnd);
     this.cutStart = -1;
     this.keptEnd = stop;
     accepted += 1;
@@ -574,7 +574,7 @@ class SpanList {
   }
 
   close(): void {
-    if (this.cutStart >= 0) rejections.cuts.push(this.cutStart, this.cutEnd);
+    if (this.cutStart >= 0) rejections.cut(this.cutStart, this.cutEnd);
   }
 }
 

@@ -165,7 +165,7 @@ function allZero(pos: number, length: number): boolean {
 
 function reject(reason: Reason, start: number, end: number): void {
   rejections.add(reason);
-  rejections.cuts.push(start, end);
+  rejections.cut(start, end);
 }
 
 /** A span or metric starts with bytes, a log record with a fixed64. */

@@ -3,14 +3,47 @@
 /** How many levels of messages hold the items: ResourceSpans, ScopeSpans. Their lengths are written anew. */
 const CONTAINERS = 2;
 
-function varint(value: number): Buffer {
-  const out: number[] = [];
-  for (; value > 0x7f; value >>>= 7) out.push((value & 0x7f) | 0x80);
-  return Buffer.from([...out, value]);
+/** A sequential copy out of one payload. */
+class Copy {
+  private readonly source: Buffer;
+  private readonly out: Buffer;
+  private at = 0;
+
+  constructor(body: Uint8Array) {
+    this.source = Buffer.from(body.buffer, body.byteOffset, body.length);
+    // Not out of Node's shared pool, which a buffered request would keep.
+    this.out = Buffer.allocUnsafeSlow(body.length);
+  }
+
+  range(from: number, stop: number): void {
+    if (from < stop) this.at += this.source.copy(this.out, this.at, from, stop);
+  }
+
+  /** Leaves room for a length that replaces one of `size` bytes; it can't be greater. */
+  openLength(size: number): number {
+    this.at += size;
+    return this.at;
+  }
+
+  closeLength(start: number, size: number): void {
+    const length = this.at - start;
+    let to = start - size;
+    for (let rest = length; ; rest >>>= 7) {
+      this.out[to++] = rest > 0x7f ? (rest & 0x7f) | 0x80 : rest;
+      if (rest <= 0x7f) break;
+    }
+    if (to < start) this.out.copyWithin(to, start, this.at);
+    this.at = to + length;
+  }
+
+  finish(): Buffer {
+    return this.out.subarray(0, this.at);
+  }
 }
 
-/** `cuts` are whole fields of the verified `body`: start, end, start, end, …, ascending. */
+/** `cuts` are runs of whole fields of the verified `body`: start, end, start, end, …, ascending. */
 export function cutProtobuf(body: Uint8Array, cuts: readonly number[]): Buffer {
+  const copy = new Copy(body);
   let pos = 0;
   let cut = 0;
 
@@ -23,67 +56,65 @@ export function cutProtobuf(body: Uint8Array, cuts: readonly number[]): Buffer {
     }
   }
 
-  /** Only fields around or at a cut are looked at one by one; cuts lie in length-delimited fields alone. */
-  function rebuild(end: number, containers: number): Uint8Array[] {
-    const pieces: Uint8Array[] = [];
+  /** Only fields up to the last cut are looked at one by one. */
+  function rebuild(end: number, containers: number): void {
     let kept = pos;
     while (pos < end && cut < cuts.length && cuts[cut]! < end) {
       const start = pos;
-      const wireType = readVarint() & 7;
       if (start === cuts[cut]) {
-        pieces.push(body.subarray(kept, start));
+        copy.range(kept, start);
         kept = pos = cuts[cut + 1]!;
         cut += 2;
         continue;
       }
+      const wireType = readVarint() & 7;
       const tagEnd = pos;
-      const stop = skipTo(wireType, start);
+      const stop = endOfField(wireType);
       if (containers > 0 && cuts[cut]! < stop) {
-        pieces.push(body.subarray(kept, tagEnd));
-        const inner = rebuild(stop, containers - 1);
-        pieces.push(varint(inner.reduce((sum, piece) => sum + piece.length, 0)), ...inner);
+        copy.range(kept, tagEnd);
+        const size = pos - tagEnd;
+        const content = copy.openLength(size);
+        rebuild(stop, containers - 1);
+        copy.closeLength(content, size);
         kept = stop;
       }
       pos = stop;
     }
-    pieces.push(body.subarray(kept, end));
+    copy.range(kept, end);
     pos = end;
-    return pieces;
   }
 
-  /** Where the field ends; for a length-delimited one `pos` is left where its content starts. */
-  function skipTo(wireType: number, start: number): number {
+  /** From behind its tag; for a length-delimited field `pos` is left where its content starts. */
+  function endOfField(wireType: number): number {
     if (wireType === 1) return pos + 8;
     if (wireType === 5) return pos + 4;
     if (wireType === 3) return endOfGroup();
     const value = readVarint();
-    if (wireType === 0) return pos;
-    if (wireType === 2) return pos + value;
-    throw new Error(`not a verified payload: wire type ${wireType} at byte ${start}`);
+    return wireType === 2 ? pos + value : pos;
   }
 
   function endOfGroup(): number {
     for (let depth = 1; depth > 0; ) {
-      const start = pos;
       const wireType = readVarint() & 7;
       if (wireType === 4) depth -= 1;
       else if (wireType === 3) depth += 1;
-      else pos = skipTo(wireType, start);
+      else pos = endOfField(wireType);
     }
     return pos;
   }
 
-  return Buffer.concat(rebuild(body.length, CONTAINERS));
+  rebuild(body.length, CONTAINERS);
+  return copy.finish();
 }
 
 /** `cuts` are ranges of the text that were chosen with their commas. */
 export function cutRanges(body: Uint8Array, cuts: readonly number[]): Buffer {
-  const pieces: Uint8Array[] = [];
+  const copy = new Copy(body);
   let kept = 0;
   for (let i = 0; i < cuts.length; i += 2) {
-    pieces.push(body.subarray(kept, cuts[i]!));
+    copy.range(kept, cuts[i]!);
     kept = cuts[i + 1]!;
   }
-  pieces.push(body.subarray(kept));
-  return Buffer.concat(pieces);
+  copy.range(kept, body.length);
+  return copy.finish();
 }

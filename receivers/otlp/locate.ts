@@ -1,5 +1,5 @@
-/** Finds its way in a payload that may be malformed, for error messages: slow, and never throws. */
-import type { Message } from '../../src/otlp/schema.js';
+/** Finds its way in a payload that may be malformed, for error messages: never throws, and gives up in time. */
+import type { Field, Message } from '../../src/otlp/schema.js';
 
 export interface WireField {
   number: number;
@@ -9,19 +9,25 @@ export interface WireField {
   stop: number;
 }
 
+/** Payloads can hold millions of fields in one message: a good error message is not worth looking at them all. */
+const MAX_FIELDS = 10_000;
+
 /** The fields up to the first that can't be read. Groups end the list. */
-export function readFields(body: Uint8Array, pos: number, end: number): WireField[] {
-  const fields: WireField[] = [];
-  while (pos < end) {
+export function* readFields(body: Uint8Array, pos: number, end: number): Generator<WireField> {
+  for (let i = 0; pos < end && i < MAX_FIELDS; i++) {
     const field = readField(body, pos, end);
-    if (field === undefined) break;
-    fields.push(field);
+    if (field === undefined) return;
+    yield field;
     pos = field.stop;
   }
-  return fields;
 }
 
-function readVarint(body: Uint8Array, pos: number, end: number): { value: number; pos: number } | undefined {
+interface Varint {
+  value: number;
+  pos: number;
+}
+
+function readVarint(body: Uint8Array, pos: number, end: number): Varint | undefined {
   let value = 0;
   for (let i = 0; i < 10 && pos < end; i++) {
     const byte = body[pos++]!;
@@ -41,31 +47,46 @@ function readField(body: Uint8Array, start: number, end: number): WireField | un
   return stop > end ? undefined : { number: Math.floor(tag.value / 8), wireType, from, stop };
 }
 
-function stopOf(wireType: number, pos: number, content: { value: number; pos: number } | undefined): number {
+function stopOf(wireType: number, pos: number, content: Varint | undefined): number {
   if (wireType === 1) return pos + 8;
   if (wireType === 5) return pos + 4;
-  if (content === undefined) return Number.POSITIVE_INFINITY;
-  if (wireType === 0) return content.pos;
-  return wireType === 2 ? content.pos + content.value : Number.POSITIVE_INFINITY;
+  if (content === undefined || wireType > 2) return Number.POSITIVE_INFINITY;
+  return wireType === 0 ? content.pos : content.pos + content.value;
 }
+
+const MAX_PATH = 12;
 
 /** The path of the innermost field around `offset`: `resource_spans[0].scope_spans[0].spans[2].name`. */
 export function locate(body: Uint8Array, request: Message, offset: number): string {
   const path: string[] = [];
   let message: Message | undefined = request;
-  let from = 0;
-  let stop = body.length;
-  while (message !== undefined) {
-    const before = readFields(body, from, stop).filter((field) => field.from <= offset);
-    const field = before.at(-1);
-    if (field === undefined || offset > field.stop || (offset === field.stop && field.wireType !== 2)) break;
-    const known: Message['fields'][number] | undefined = message.fields.find(({ number }) => number === field.number);
-    if (known === undefined) break;
-    const index = before.filter(({ number }) => number === field.number).length - 1;
-    path.push(known.repeated ? `${known.name}[${index}]` : known.name);
-    message = field.wireType === 2 ? known.message : undefined;
-    from = field.from;
-    stop = field.stop;
+  let around = { from: 0, stop: body.length };
+  while (message !== undefined && path.length < MAX_PATH) {
+    const step = find(body, message, around, offset);
+    if (step === undefined) break;
+    path.push(step.name);
+    message = step.field.message;
+    around = step;
   }
   return path.length === 0 ? request.name : path.join('.');
+}
+
+interface Step extends WireField {
+  field: Field;
+  name: string;
+}
+
+/** The field of `message` that holds the offset, if it is one that OTLP knows. */
+function find(body: Uint8Array, message: Message, around: { from: number; stop: number }, offset: number) {
+  const counts = new Map<number, number>();
+  for (const wire of readFields(body, around.from, around.stop)) {
+    const index = counts.get(wire.number) ?? 0;
+    counts.set(wire.number, index + 1);
+    if (offset > wire.stop || (offset === wire.stop && wire.stop < around.stop)) continue;
+    const field = message.fields.find(({ number }) => number === wire.number);
+    if (field === undefined || wire.wireType !== 2 || offset < wire.from) return undefined;
+    const step: Step = { ...wire, field, name: field.repeated ? `${field.name}[${index}]` : field.name };
+    return step;
+  }
+  return undefined;
 }

@@ -26,7 +26,7 @@ const ITEMS_LOOKED_AT = 16;
 export function guessSignal(body: Uint8Array): Signal | undefined {
   const seen = new Set<Signal>();
   for (const item of firstItems(body)) {
-    const signal = signalOf(readFields(body, item.from, item.stop));
+    const signal = signalOf([...readFields(body, item.from, item.stop)]);
     if (signal !== undefined) seen.add(signal);
   }
   const [only] = seen;

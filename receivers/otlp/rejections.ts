@@ -26,6 +26,12 @@ export class Rejections {
     this.counts.set(reason, (this.counts.get(reason) ?? 0) + 1);
   }
 
+  /** Neighbours become one range. */
+  cut(start: number, end: number): void {
+    if (this.cuts.at(-1) === start) this.cuts[this.cuts.length - 1] = end;
+    else this.cuts.push(start, end);
+  }
+
   /** `2 of 5 spans were rejected: trace id is all zero (1), span id is not 8 bytes (1)` */
   message(accepted: number): string {
     if (this.total === 0) return '';
