@@ -137,6 +137,7 @@ const INDEXES = [
   // What makes a span one. The partition's key has to be in it: a resend carries the same start.
   `create unique index spans_identity on spans (trace_id, span_id, workspace, start_time_unix_nano)`,
   `create index trace_batches_newest on trace_batches (workspace, start_time_unix_nano desc, trace_id)`,
+  `create index trace_batches_failed on trace_batches (workspace, start_time_unix_nano) where error_count > 0`,
   `create index trace_batches_trace on trace_batches (trace_id, start_time_unix_nano)`,
   `create index log_records_newest on log_records (workspace, item_time_unix_nano desc, row_id)`,
   `create index log_records_trace on log_records (trace_id) where trace_id is not null`,

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { SequenceRange } from '../../../component.js';
 import { hasSqlState } from '../../postgres/errors.js';
+import { mergeRanges } from '../ranges.js';
 import type { Queries } from './queries.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -36,14 +37,7 @@ export async function readApplied(
      where buffer_id = $1 and last_sequence >= $2 and first_sequence <= $3 order by first_sequence`,
     [bufferId, first, last],
   );
-  const merged: SequenceRange[] = [];
-  for (const row of rows) {
-    const range = { first: Number(row.first), last: Number(row.last) };
-    const before = merged.at(-1);
-    if (before && before.last + 1 === range.first) before.last = range.last;
-    else merged.push(range);
-  }
-  return merged;
+  return mergeRanges(rows.map((row) => ({ first: Number(row.first), last: Number(row.last) })));
 }
 
 /** The parts of a range that none of the applied ones covers. */
@@ -56,8 +50,4 @@ export function gaps({ first, last }: SequenceRange, applied: readonly SequenceR
   }
   if (next <= last) found.push({ first: next, last });
   return found;
-}
-
-export function covers(ranges: readonly SequenceRange[], sequence: number): boolean {
-  return ranges.some(({ first, last }) => sequence >= first && sequence <= last);
 }

@@ -46,31 +46,45 @@ const IS_HEAD = `not exists (
     and (earlier.start_time_unix_nano, earlier.batch_id) < (head.start_time_unix_nano, head.batch_id)
   offset 0)`;
 
-const BATCHES_OF_HEAD = `from trace_batches batch where ${SAME_TRACE('batch')}`;
+/** No batch of a trace starts before its head: the partitions of earlier days are left out. */
+const BATCHES_OF_HEAD = `from trace_batches batch
+  where ${SAME_TRACE('batch')} and batch.start_time_unix_nano >= head.start_time_unix_nano`;
 
-function conditionsOf(query: TraceQuery): Conditions {
+function conditionsOf(query: TraceQuery, failed: readonly string[] | undefined): Conditions {
   const conditions = new Conditions();
   conditions.add('head.workspace = ?', query.workspace);
   addRange(conditions, 'head.start_time_unix_nano', query);
-  conditions.add(IS_HEAD);
+  if (failed) conditions.add('head.trace_id = any(?::uuid[])', failed);
+  else if (query.status !== undefined) addStatus(conditions, query.status);
+  if (query.name !== undefined) addRootName(conditions, query.name);
   if (query.service !== undefined) {
-    conditions.add(`exists (select 1 ${BATCHES_OF_HEAD} and ? = any(batch.services) offset 0)`, query.service);
-  }
-  if (query.status !== undefined) {
-    const not = query.status === 'ok' ? 'not ' : '';
-    conditions.add(`${not}exists (select 1 ${BATCHES_OF_HEAD} and batch.error_count > 0 offset 0)`);
+    const inOthers = `exists (select 1 ${BATCHES_OF_HEAD} and ? = any(batch.services) offset 0)`;
+    conditions.add(`(? = any(head.services) or ${inOthers})`, query.service, query.service);
   }
   if (query.minDurationNano !== undefined) {
-    const latestEnd = `(select max(batch.end_time_unix_nano) ${BATCHES_OF_HEAD})`;
-    conditions.add(`${latestEnd} - head.start_time_unix_nano >= ?`, query.minDurationNano);
-  }
-  if (query.name !== undefined) {
-    const rootName = `(select batch.root_name ${BATCHES_OF_HEAD} and batch.root_name is not null
-      order by batch.root_start_time_unix_nano limit 1)`;
-    conditions.add(`${rootName} = ?`, query.name);
+    // As numeric: the difference of two times that no clock should tell may be none of 64 bits.
+    const latestEnd = `(select max(batch.end_time_unix_nano)::numeric ${BATCHES_OF_HEAD})`;
+    conditions.add(`${latestEnd} - head.start_time_unix_nano >= ?::numeric`, query.minDurationNano);
   }
   if (query.attributes?.length) addSpanAttributes(conditions, query);
+  conditions.add(IS_HEAD);
   return conditions;
+}
+
+function addStatus(conditions: Conditions, status: 'ok' | 'error'): void {
+  const failed = `(head.error_count > 0 or exists (select 1 ${BATCHES_OF_HEAD} and batch.error_count > 0 offset 0))`;
+  conditions.add(status === 'error' ? failed : `not ${failed}`);
+}
+
+/** A root that is the earliest span of all, as it mostly is, is the earliest root: then no other batch is looked at. */
+function addRootName(conditions: Conditions, name: string): void {
+  const earliest = `(select batch.root_name ${BATCHES_OF_HEAD} and batch.root_name is not null
+    order by batch.root_start_time_unix_nano limit 1)`;
+  conditions.add(
+    `case when head.root_start_time_unix_nano = head.start_time_unix_nano then head.root_name = ? else ${earliest} = ? end`,
+    name,
+    name,
+  );
 }
 
 /** All of them on one and the same span. */
@@ -80,12 +94,32 @@ function addSpanAttributes(conditions: Conditions, query: TraceQuery): void {
   addAttributes(ofSpan, 'span', query);
   conditions.values.splice(0, Number.POSITIVE_INFINITY, ...ofSpan.values);
   conditions.add(`exists (select 1 from spans span
-    where ${SAME_TRACE('span')} and ${ofSpan.sql} offset 0)`);
+    where ${SAME_TRACE('span')} and span.start_time_unix_nano >= head.start_time_unix_nano
+      and ${ofSpan.sql} offset 0)`);
+}
+
+/** When fewer traces than this have failed, they are looked up; when more have, walking the list soon fills a page. */
+const FEW_FAILED = 1_000;
+
+/** Traces that may be all that have failed; undefined when they are many. */
+async function findFewFailed(queries: Queries, query: TraceQuery): Promise<string[] | undefined> {
+  if (query.status !== 'error') return undefined;
+  const conditions = new Conditions();
+  conditions.add('head.workspace = ? and head.error_count > 0', query.workspace);
+  // A trace that begins in the range may fail later; none that begins after it can.
+  const { toUnixNano: _, ...range } = query;
+  addRange(conditions, 'head.start_time_unix_nano', range);
+  const rows = await queries.rows<{ trace_id: string }>(
+    `select head.trace_id from trace_batches head where ${conditions.sql} limit ${FEW_FAILED + 1}`,
+    conditions.values,
+  );
+  return rows.length > FEW_FAILED ? undefined : [...new Set(rows.map((row) => row.trace_id))];
 }
 
 export async function listTraces(queries: Queries, wanted: TraceQuery): Promise<Page<TraceSummary>> {
+  const failed = await findFewFailed(queries, wanted);
   const heads: PageQuery<HeadRow> = {
-    matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted) }),
+    matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted, failed) }),
     columns: 'head.trace_id, head.start_time_unix_nano',
     order: { time: 'head.start_time_unix_nano', tie: 'head.trace_id', tieType: 'uuid' },
     keysetOf: (row) => ({ timeUnixNano: unsigned(row.start_time_unix_nano), id: row.trace_id.replaceAll('-', '') }),

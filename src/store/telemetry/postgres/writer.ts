@@ -6,6 +6,7 @@
 import pg from 'pg';
 import { GatewayError } from '../../../errors.js';
 import { fromPostgres, isDataError, isUniqueViolation } from '../../postgres/errors.js';
+import { includes } from '../ranges.js';
 import type { TelemetryBatch, TelemetryWriter, WriteResult, WriterOptions } from '../telemetry.js';
 import {
   encodeLogRecords,
@@ -18,7 +19,7 @@ import {
 } from './batch.js';
 import { copyInto, EncodingError, encoding } from './copy.js';
 import { CopyRows } from './copy-rows.js';
-import { beginApplying, covers, gaps, isAppliedAlready, readApplied } from './ledger.js';
+import { beginApplying, gaps, isAppliedAlready, readApplied } from './ledger.js';
 import { Partitions } from './partitions.js';
 import { COLUMNS, type CopiedTable } from './rows.js';
 import { createShared, type Shared, storeShared, trimShared } from './shared-rows.js';
@@ -135,7 +136,7 @@ async function remaining({ client }: Session, { bufferId, range, frames }: Telem
   const query = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
     (await client.query(sql, [...values])).rows as Row[];
   const ranges = gaps(range, await readApplied(query, bufferId, range));
-  return { bufferId, ranges, frames: frames.filter((frame) => covers(ranges, frame.sequence)) };
+  return { bufferId, ranges, frames: frames.filter((frame) => includes(ranges, frame.sequence)) };
 }
 
 /** undefined, with nothing written, when some of the ranges are applied already. */
