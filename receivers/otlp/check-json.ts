@@ -12,26 +12,42 @@ import { inRange, parseDouble, parseInteger } from '../../src/otlp/json-scalar.j
 import { type Field, type Message, messageNamed, messages, REQUESTS } from '../../src/otlp/schema.js';
 import type { CheckResult } from './check.js';
 import { cutRanges } from './cut.js';
+import {
+  BACKSLASH,
+  bytes,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  closeText,
+  describe,
+  expectByte,
+  expectEnd,
+  fail,
+  hexValue,
+  JsonError,
+  LOWER_N,
+  MAX_SCANNED_BYTES,
+  MINUS,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  openText,
+  peek,
+  pos,
+  QUOTE,
+  scanLiteral,
+  scanNumber,
+  scannedText,
+  scanString,
+  skipScalar,
+  skipValue,
+  take,
+  textEnd,
+  textEscaped,
+  textStart,
+} from './json-scanner.js';
 import { misdirected } from './misdirected.js';
 import { type Reason, Rejections } from './rejections.js';
-
-/** Arrays and objects in fields that OTLP doesn't know. */
-const MAX_UNKNOWN_DEPTH = 256;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const MINUS = 0x2d;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const LOWER_N = 0x6e;
-
-class JsonError extends Error {}
 
 // ---- the keys of each message, by hash ----
 
@@ -45,19 +61,18 @@ interface Key {
 
 const KEY_TABLE_SIZE = 64;
 
-function hash(text: Uint8Array): number {
-  let value = 0;
-  for (const byte of text) value = (Math.imul(value, 31) + byte) | 0;
-  return value;
+/** Few names of one message agree in length, first and last byte. */
+function slotOf(text: Uint8Array, from: number, to: number): number {
+  return to > from ? ((to - from) * 5 + text[from]! * 3 + text[to - 1]!) & (KEY_TABLE_SIZE - 1) : 0;
 }
 
 function keyTable(fields: readonly Field[]): (Key | undefined)[] {
   const table = new Array<Key | undefined>(KEY_TABLE_SIZE).fill(undefined);
   fields.forEach((field, bit) => {
     for (const name of new Set([field.jsonName, field.name])) {
-      const bytes = Buffer.from(name);
-      const slot = hash(bytes) & (KEY_TABLE_SIZE - 1);
-      table[slot] = { bytes, field, bit, following: table[slot] };
+      const spelling = Buffer.from(name);
+      const slot = slotOf(spelling, 0, spelling.length);
+      table[slot] = { bytes: spelling, field, bit, following: table[slot] };
     }
   });
   return table;
@@ -76,17 +91,8 @@ const METRIC = messageNamed('Metric');
 /** From Metric.gauge to Metric.summary: the members of its oneof. */
 const isMetricData = (field: Field) => field.number >= 5 && field.number <= 11;
 
-// ---- the request that is being checked ----
-// Synchronous, so one at a time; variables of the module are the cheapest to reach.
+// ---- the request that is being checked: one at a time, as the scanner's text ----
 
-const NOTHING = Buffer.alloc(0);
-let bytes: Buffer = NOTHING;
-let pos = 0;
-let end = 0;
-/** Content of the string or number that was read last. */
-let textStart = 0;
-let textEnd = 0;
-let textEscaped = false;
 let valueDepth = 0;
 let accepted = 0;
 let withoutIds = 0;
@@ -106,149 +112,6 @@ let traceIdState = ABSENT;
 let spanIdState = ABSENT;
 let parentIdState = ABSENT;
 
-function fail(problem: string): never {
-  throw new JsonError(problem);
-}
-
-// ---- grammar ----
-
-function skipSpace(): void {
-  while (pos < end) {
-    const byte = bytes[pos]!;
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
-    pos += 1;
-  }
-}
-
-/** The next byte that is not white space, which stays unread; 0 at the end. */
-function peek(): number {
-  if (pos < end && bytes[pos]! > 0x20) return bytes[pos]!;
-  skipSpace();
-  return pos < end ? bytes[pos]! : 0;
-}
-
-function describe(): string {
-  return pos < end ? JSON.stringify(bytes.toString('utf8', pos, Math.min(end, pos + 1))) : 'the end';
-}
-
-function expectByte(byte: number): void {
-  if (peek() !== byte) fail(`expected ${String.fromCharCode(byte)}, found ${describe()}`);
-  pos += 1;
-}
-
-/** 1 for what ends or interrupts the run of a string's ordinary bytes: quote, backslash, control characters. */
-const stringStops = new Uint8Array(256).fill(1, 0, 0x20);
-stringStops[QUOTE] = stringStops[BACKSLASH] = 1;
-
-/** From the opening quote to behind the closing one. */
-function scanString(): void {
-  if (peek() !== QUOTE) fail(`expected a string, found ${describe()}`);
-  const buffer = bytes;
-  let at = pos + 1;
-  textStart = at;
-  textEscaped = false;
-  for (;;) {
-    while (at < end && stringStops[buffer[at]!] === 0) at += 1;
-    pos = at;
-    if (at >= end) fail('a string without an end');
-    if (buffer[at] === QUOTE) break;
-    if (buffer[at] !== BACKSLASH) fail('a control character in a string');
-    textEscaped = true;
-    at += escapeLength(at);
-  }
-  textEnd = at;
-  pos = at + 1;
-}
-
-const SHORT_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
-
-function escapeLength(at: number): number {
-  const letter = at + 1 < end ? bytes[at + 1]! : 0;
-  if (SHORT_ESCAPES.has(letter)) return 2;
-  if (letter !== 0x75 || at + 6 > end) fail('an invalid escape in a string');
-  for (let i = at + 2; i < at + 6; i++) if (hexValue[bytes[i]!]! > 15) fail('an invalid escape in a string');
-  return 6;
-}
-
-function isDigit(at: number): boolean {
-  return at < end && bytes[at]! >= 0x30 && bytes[at]! <= 0x39;
-}
-
-function skipDigits(at: number): number {
-  if (!isDigit(at)) {
-    pos = at;
-    fail(`expected a digit, found ${describe()}`);
-  }
-  while (isDigit(at)) at += 1;
-  return at;
-}
-
-function scanNumber(): void {
-  let at = pos;
-  textStart = at;
-  textEscaped = false;
-  if (bytes[at] === MINUS) at += 1;
-  at = bytes[at] === ZERO ? at + 1 : skipDigits(at);
-  if (at < end && bytes[at] === DOT) at = skipDigits(at + 1);
-  if (at < end && (bytes[at]! | 0x20) === 0x65) {
-    const sign = at + 1 < end ? bytes[at + 1]! : 0;
-    at = skipDigits(sign === MINUS || sign === 0x2b ? at + 2 : at + 1);
-  }
-  textEnd = at;
-  pos = at;
-}
-
-function scanLiteral(word: string): void {
-  for (let i = 0; i < word.length; i++) {
-    if (pos + i >= end || bytes[pos + i] !== word.charCodeAt(i)) fail(`expected a value, found ${describe()}`);
-  }
-  pos += word.length;
-}
-
-function skipScalar(first: number): void {
-  if (first === QUOTE) scanString();
-  else if (first === MINUS || (first >= ZERO && first <= 0x39)) scanNumber();
-  else scanLiteral(first === 0x74 ? 'true' : first === 0x66 ? 'false' : 'null');
-}
-
-/** 1: an object is open at that depth. */
-const openObjects = new Uint8Array(MAX_UNKNOWN_DEPTH);
-
-/** Any value, without recursion. */
-function skipValue(): void {
-  let depth = 0;
-  for (;;) {
-    const first = peek();
-    let opened = false;
-    if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
-      if (depth === MAX_UNKNOWN_DEPTH) fail(`nests deeper than ${MAX_UNKNOWN_DEPTH}`);
-      openObjects[depth++] = first === OPEN_OBJECT ? 1 : 0;
-      pos += 1;
-      opened = true;
-    } else skipScalar(first);
-    depth = closeValues(depth, opened);
-    if (depth === 0) return;
-    if (openObjects[depth - 1] === 1) {
-      scanString();
-      expectByte(COLON);
-    }
-  }
-}
-
-/** Behind a value or an opening bracket: closes what ends here, and steps over the comma if more follows. */
-function closeValues(depth: number, opened: boolean): number {
-  for (; depth > 0; depth--, opened = false) {
-    const close = openObjects[depth - 1] === 1 ? CLOSE_OBJECT : CLOSE_ARRAY;
-    const byte = peek();
-    if (byte !== close) {
-      if (!opened) expectByte(COMMA);
-      return depth;
-    }
-    pos += 1;
-  }
-  return 0;
-}
-
 // ---- messages ----
 
 /** The key at `pos`, and the colon behind it. */
@@ -260,9 +123,7 @@ function scanKey(table: readonly (Key | undefined)[]): Key | undefined {
 }
 
 function find(table: readonly (Key | undefined)[], text: Uint8Array, from: number, to: number): Key | undefined {
-  let value = 0;
-  for (let i = from; i < to; i++) value = (Math.imul(value, 31) + text[i]!) | 0;
-  for (let key = table[value & (KEY_TABLE_SIZE - 1)]; key !== undefined; key = key.following) {
+  for (let key = table[slotOf(text, from, to)]; key !== undefined; key = key.following) {
     if (matches(key.bytes, text, from, to)) return key;
   }
   return undefined;
@@ -274,25 +135,11 @@ function matches(name: Uint8Array, text: Uint8Array, from: number, to: number): 
   return true;
 }
 
-/** No name or number that OTLP knows is longer than this when each of its characters is escaped. */
-const MAX_ESCAPED_BYTES = 512;
-
 function findEscaped(table: readonly (Key | undefined)[]): Key | undefined {
-  if (textEnd - textStart > MAX_ESCAPED_BYTES) return undefined;
+  if (textEnd - textStart > MAX_SCANNED_BYTES) return undefined;
   const text = Buffer.from(scannedText());
   return find(table, text, 0, text.length);
 }
-
-/** The string or number that was read last, with its escapes resolved; cut off where it is longer than any we know. */
-function scannedText(): string {
-  const raw = bytes.toString('latin1', textStart, Math.min(textEnd, textStart + MAX_ESCAPED_BYTES));
-  if (!textEscaped) return raw;
-  return raw.replace(/\\(?:u(....)|(.))/g, (_, hex: string | undefined, letter: string) =>
-    hex === undefined ? (LETTERS[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-}
-
-const LETTERS: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
 /** `null` stands for the default of any field. */
 function scanNull(): boolean {
@@ -306,32 +153,32 @@ function checkMessage(message: Message): void {
   const table = keyTables[message.id]!;
   const before = accepted;
   let seen = 0;
-  if (peek() === CLOSE_OBJECT) {
-    pos += 1;
-    return;
-  }
+  if (take(CLOSE_OBJECT)) return;
   level += 1;
   for (;;) {
     const key = scanKey(table);
     if (key === undefined) skipValue();
     else {
-      trail[level] = key.field.jsonName;
-      if ((seen & (1 << key.bit)) !== 0) fail('the key stands twice in one object');
-      seen |= 1 << key.bit;
+      seen = see(key, seen);
       // Of the members of a oneof the last one counts: the points of those before it are no points.
       if (message === METRIC && isMetricData(key.field) && peek() !== LOWER_N) accepted = before;
       checkField(key.field, message);
     }
-    if (peek() === CLOSE_OBJECT) break;
+    if (take(CLOSE_OBJECT)) break;
     expectByte(COMMA);
   }
-  pos += 1;
   level -= 1;
 }
 
+/** Adds the key to the set of those that the object has shown. */
+function see(key: Key, seen: number): number {
+  trail[level] = key.field.jsonName;
+  if ((seen & (1 << key.bit)) !== 0) fail('the key stands twice in one object');
+  return seen | (1 << key.bit);
+}
+
 function expectObject(): void {
-  if (peek() !== OPEN_OBJECT) fail(`expected an object, found ${describe()}`);
-  pos += 1;
+  if (!take(OPEN_OBJECT)) fail(`expected an object, found ${describe()}`);
 }
 
 function checkField(field: Field, owner: Message): void {
@@ -352,18 +199,12 @@ function checkList(field: Field, owner: Message): void {
 
 /** False when the list is empty, and closed. */
 function openList(): boolean {
-  if (peek() !== OPEN_ARRAY) fail(`expected a list, found ${describe()}`);
-  pos += 1;
-  if (peek() !== CLOSE_ARRAY) return true;
-  pos += 1;
-  return false;
+  if (!take(OPEN_ARRAY)) fail(`expected a list, found ${describe()}`);
+  return !take(CLOSE_ARRAY);
 }
 
 function moreInList(): boolean {
-  if (peek() === CLOSE_ARRAY) {
-    pos += 1;
-    return false;
-  }
+  if (take(CLOSE_ARRAY)) return false;
   expectByte(COMMA);
   return true;
 }
@@ -408,14 +249,14 @@ function scanNumeric(): boolean {
     scanString();
     return true;
   }
-  if (first !== MINUS && (first < ZERO || first > 0x39)) fail(`expected a number, found ${describe()}`);
+  if (first !== MINUS && (first < 0x30 || first > 0x39)) fail(`expected a number, found ${describe()}`);
   scanNumber();
   return false;
 }
 
 function checkDouble(): void {
   if (!scanNumeric()) return;
-  if (textEnd - textStart > MAX_ESCAPED_BYTES || parseDouble(scannedText()) === undefined) fail('not a number');
+  if (textEnd - textStart > MAX_SCANNED_BYTES || parseDouble(scannedText()) === undefined) fail('not a number');
 }
 
 function checkInteger(field: Field): void {
@@ -423,7 +264,7 @@ function checkInteger(field: Field): void {
   if (isShortUnsigned(field.kind)) return;
   const text = scannedText();
   if (quoted && field.values?.has(text)) return;
-  const value = textEnd - textStart > MAX_ESCAPED_BYTES ? undefined : parseInteger(text);
+  const value = textEnd - textStart > MAX_SCANNED_BYTES ? undefined : parseInteger(text);
   if (value === undefined) fail(field.values ? 'not a name or number of this enum' : 'not an integer');
   else if (!inRange(field.kind, value)) fail(`out of the range of ${field.kind === 'enum' ? 'int32' : field.kind}`);
 }
@@ -467,12 +308,6 @@ function checkBase64(): void {
     else characters += 1;
   }
   if (padding > 2 || characters % 4 === 1) fail('not base64');
-}
-
-const hexValue = new Uint8Array(256).fill(255);
-for (let i = 0; i < 16; i++) {
-  hexValue[i.toString(16).charCodeAt(0)] = i;
-  hexValue[i.toString(16).toUpperCase().charCodeAt(0)] = i;
 }
 
 function checkId(field: Field, owner: Message): void {
@@ -580,28 +415,23 @@ class SpanList {
 
 // ---- requests ----
 
-/** Returns the signals that the top-level keys name, other than `signal`, whose list is checked. */
+/** Returns another signal that a top-level key names, with a list that is not empty. */
 function checkRequestObject(signal: Signal): Signal | undefined {
   expectObject();
   let other: Signal | undefined;
   let seen = 0;
-  if (peek() === CLOSE_OBJECT) pos += 1;
-  else {
-    for (;;) {
-      const key = scanKey(requestKeys);
-      if (key === undefined) skipValue();
-      else {
-        trail[0] = key.field.jsonName;
-        if ((seen & (1 << key.bit)) !== 0) fail('the key stands twice in one object');
-        seen |= 1 << key.bit;
-        if (SIGNALS[key.bit] === signal) checkField(key.field, REQUESTS[signal]);
-        else if (skipFilled()) other = SIGNALS[key.bit];
-      }
-      if (peek() === CLOSE_OBJECT) break;
-      expectByte(COMMA);
+  if (take(CLOSE_OBJECT)) return other;
+  do {
+    const key = scanKey(requestKeys);
+    if (key === undefined) {
+      skipValue();
+      continue;
     }
-    pos += 1;
-  }
+    seen = see(key, seen);
+    if (SIGNALS[key.bit] === signal) checkField(key.field, REQUESTS[signal]);
+    else if (skipFilled()) other = SIGNALS[key.bit];
+  } while (take(COMMA));
+  expectByte(CLOSE_OBJECT);
   return other;
 }
 
@@ -614,9 +444,7 @@ function skipFilled(): boolean {
 }
 
 function open(body: Uint8Array): void {
-  bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  pos = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  end = body.length;
+  openText(body);
   accepted = withoutIds = valueDepth = level = 0;
   rejections = new Rejections();
   trail.length = 0;
@@ -638,7 +466,7 @@ export function checkJson(signal: Signal, body: Uint8Array): CheckResult {
   open(body);
   try {
     const other = checkRequestObject(signal);
-    if (peek() !== 0 || pos < end) fail(`expected nothing more, found ${describe()}`);
+    expectEnd();
     if (other !== undefined && accepted + rejections.total === 0) throw misdirected(signal, other);
     if (withoutIds > 0 && withoutIds === accepted + rejections.total) throw misdirected(signal, undefined);
     const payload = rejections.total === 0 ? body : cutRanges(body, rejections.cuts);
@@ -646,7 +474,7 @@ export function checkJson(signal: Signal, body: Uint8Array): CheckResult {
   } catch (error) {
     throw error instanceof JsonError ? invalid(error) : error;
   } finally {
-    bytes = NOTHING;
+    closeText();
   }
 }
 
@@ -655,17 +483,16 @@ export function looksLikeOtlpJson(body: Uint8Array): boolean {
   open(body);
   try {
     expectObject();
-    if (peek() === CLOSE_OBJECT) return false;
-    for (;;) {
+    if (take(CLOSE_OBJECT)) return false;
+    do {
       if (scanKey(requestKeys) !== undefined) return true;
       skipValue();
-      if (peek() !== COMMA) return false;
-      pos += 1;
-    }
+    } while (take(COMMA));
+    return false;
   } catch (error) {
     if (error instanceof JsonError) return false;
     throw error;
   } finally {
-    bytes = NOTHING;
+    closeText();
   }
 }
