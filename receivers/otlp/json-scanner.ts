@@ -104,31 +104,33 @@ stringStops[QUOTE] = stringStops[BACKSLASH] = 1;
 export function scanString(): void {
   if (peek() !== QUOTE) fail(`expected a string, found ${describe()}`);
   const buffer = bytes;
+  const stop = end;
   let at = pos + 1;
   textStart = at;
   textEscaped = false;
   for (;;) {
-    while (at < end && stringStops[buffer[at]!] === 0) at += 1;
+    while (at < stop && stringStops[buffer[at]!] === 0) at += 1;
+    if (at < stop && buffer[at] === QUOTE) break;
     pos = at;
-    if (at >= end) fail('a string without an end');
-    if (buffer[at] === QUOTE) break;
-    if (buffer[at] !== BACKSLASH) fail('a control character in a string');
-    textEscaped = true;
     at += escapeLength(at);
   }
   textEnd = at;
   pos = at + 1;
 }
 
-const SHORT_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
-
+/** Of the escape at `at`, where a string's ordinary bytes stop. */
 function escapeLength(at: number): number {
+  if (at >= end) fail('a string without an end');
+  if (bytes[at] !== BACKSLASH) fail('a control character in a string');
+  textEscaped = true;
   const letter = at + 1 < end ? bytes[at + 1]! : 0;
   if (SHORT_ESCAPES.has(letter)) return 2;
   if (letter !== LOWER_U || at + 6 > end) fail('an invalid escape in a string');
   for (let i = at + 2; i < at + 6; i++) if (hexValue[bytes[i]!]! > 15) fail('an invalid escape in a string');
   return 6;
 }
+
+const SHORT_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 
 function isDigit(at: number): boolean {
   return at < end && bytes[at]! >= ZERO && bytes[at]! <= NINE;

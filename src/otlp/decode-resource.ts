@@ -51,7 +51,7 @@ function keyOf(pieces: Ranges, schemaUrl: string): string | undefined {
   if (pieces.length > 2) return undefined;
   const [from, stop] = pieces.length === 2 ? (pieces as [number, number]) : [0, 0];
   if (stop - from + schemaUrl.length > Cache.MAX_KEY_BYTES) return undefined;
-  return `${schemaUrl}\0${bytes.toString('latin1', from, stop)}`;
+  return `${schemaUrl.length}:${schemaUrl}${bytes.toString('latin1', from, stop)}`;
 }
 
 const resources = new Cache<Resource>();

@@ -13,7 +13,7 @@ import { resetKeyValues } from './decode-value.js';
 import { resetText } from './json-text.js';
 import { closeWire, openWire } from './wire.js';
 
-export interface Request {
+export interface EncodedRequest {
   signal: Signal;
   encoding: Encoding;
   payload: Buffer;
@@ -30,7 +30,7 @@ export interface DecodedRequest {
  * Nothing of the result refers to `payload`. Spans without usable ids are left out, as the check does. Throws an Error
  * that says what can't be decoded.
  */
-export function decodeRequest({ signal, encoding, payload }: Request): DecodedRequest {
+export function decodeRequest({ signal, encoding, payload }: EncodedRequest): DecodedRequest {
   const request = encoding === 'json' ? toProtobuf(signal, payload) : payload;
   const decoded: DecodedRequest = { spans: [], logRecords: [], metricPoints: [] };
   openWire(request);
