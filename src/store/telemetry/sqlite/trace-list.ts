@@ -3,11 +3,11 @@ import { GatewayError } from '../../../errors.js';
 import type { Keyset, Page, TraceQuery, TraceSummary } from '../telemetry.js';
 import type { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';
-import { timeConditions } from './conditions.js';
+import { type Conditions, timeConditions } from './conditions.js';
 import { COUNT_BOUND, COUNT_BUDGET_MS, countUpToBound } from './list-page.js';
 import { type Candidate, type Position, relevantBlocks } from './trace-candidates.js';
 import { signed } from './trace-groups.js';
-import { isFirst, MAX_STEP, TraceScan } from './trace-scan.js';
+import { inChunks, isFirst, MAX_STEP, TraceScan } from './trace-scan.js';
 
 /** A page's few traces are looked up at once, but no more than these are looked up in vain. */
 const MIN_STEP = 16;
@@ -68,23 +68,51 @@ function* ones(items: Iterable<unknown>): Generator<number> {
   for (const _ of items) yield 1;
 }
 
-/** Without summaries: the ids whose batches lie in the range, less those that began before it. */
+/** How many ids are compared with earlier blocks before the count goes on. */
+const COMPARED_AT_A_TIME = 500;
+
+/**
+ * Without summaries: the ids whose batches lie in the range, less those that began before it. Past the bound the few that
+ * began before it don't matter, so nothing is compared.
+ */
 function* countDistinct(catalog: Catalog, query: TraceQuery): Generator<number> {
   const { fromUnixNano, toUnixNano } = query;
   const seen = new Set<string>();
+  const ids: Buffer[] = [];
   for (const block of relevantBlocks(catalog, { fromUnixNano, toUnixNano, after: undefined })) {
-    const fresh = traceIdsIn(catalog, block, query).filter((id) => isFirst(seen, id));
-    yield fresh.length - startedBefore(catalog, query, fresh);
+    if (countIdsIn(catalog, block, query) > COUNT_BOUND) return yield COUNT_BOUND + 1;
+    for (const id of idsIn(catalog, block, query)) if (isFirst(seen, id)) ids.push(id);
+    if (ids.length > COUNT_BOUND) return yield ids.length;
   }
+  for (const chunk of inChunks(ids, COMPARED_AT_A_TIME)) yield chunk.length - startedBefore(catalog, query, chunk);
 }
 
-function traceIdsIn(catalog: Catalog, block: Block, query: TraceQuery): Buffer[] {
+/** Up to one more than the bound. */
+function distinctIds(query: TraceQuery): { sql: string; parameters: Conditions['parameters'] } {
   const time = timeConditions('start_time_unix_nano', query);
+  const where = ['workspace_id = @workspace', ...time.sql, 'within_budget()'].join(' AND ');
   const sql = `SELECT DISTINCT trace_id AS traceId FROM trace_batches INDEXED BY trace_batches_by_time
-    WHERE ${['workspace_id = @workspace', ...time.sql].join(' AND ')} AND within_budget() LIMIT ${COUNT_BOUND + 1}`;
-  const rows = catalog.read(block.file, (reader) => {
+    WHERE ${where} LIMIT ${COUNT_BOUND + 1}`;
+  return { sql, parameters: time.parameters };
+}
+
+function countIdsIn(catalog: Catalog, { file }: Block, query: TraceQuery): number {
+  const { sql, parameters } = distinctIds(query);
+  const count = catalog.read(file, (reader) => {
     const workspace = reader.workspaceId(query.workspace);
-    return workspace === undefined ? [] : reader.all<Candidate>(sql, { ...time.parameters, workspace });
+    const select = `SELECT count(*) AS count FROM (${sql})`;
+    return workspace === undefined
+      ? 0
+      : Number(reader.get<{ count: bigint }>(select, { ...parameters, workspace })!.count);
+  });
+  return count ?? 0;
+}
+
+function idsIn(catalog: Catalog, { file }: Block, query: TraceQuery): Buffer[] {
+  const { sql, parameters } = distinctIds(query);
+  const rows = catalog.read(file, (reader) => {
+    const workspace = reader.workspaceId(query.workspace);
+    return workspace === undefined ? [] : reader.all<Candidate>(sql, { ...parameters, workspace });
   });
   return (rows ?? []).map(({ traceId }) => traceId);
 }

@@ -43,7 +43,7 @@ interface Match extends Position {
   summary: TraceSummary;
 }
 
-function* inChunks<Item>(items: Iterable<Item>, size: number): Generator<Item[]> {
+export function* inChunks<Item>(items: Iterable<Item>, size: number): Generator<Item[]> {
   let chunk: Item[] = [];
   for (const item of items) {
     chunk.push(item);

@@ -55,7 +55,7 @@ class SqliteWriter {
 
   private apply(batch: TelemetryBatch): WriteResult {
     const { block, applied } = whileOpening(() => this.prepare(batch));
-    if (covers(applied, batch.range)) return NOTHING;
+    if (covers(applied, batch.range)) return { ...NOTHING };
     const frames = batch.frames.filter(({ sequence }) => !includes(applied, sequence));
     const { groups, duplicateSpans, newTraces } = this.distinctSpans(frames);
     block.write({ bufferId: batch.bufferId, range: batch.range, frames, groups, newTraces });
