@@ -1,0 +1,145 @@
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nopReceiverEvents } from '../../receivers/otlp/events.js';
+import { createGrpcReceiver } from '../../receivers/otlp/grpc.js';
+import { createHttpReceiver } from '../../receivers/otlp/http.js';
+import { InFlight } from '../../receivers/otlp/in-flight.js';
+import { createApi } from '../../src/api/server.js';
+import { createBuffer } from '../../src/buffer/buffer.js';
+import { nopBufferEvents } from '../../src/buffer/events.js';
+import type { Component } from '../../src/component.js';
+import { type Config, loadConfig } from '../../src/config.js';
+import { createDataDirectory } from '../../src/data-directory.js';
+import { createGateway } from '../../src/gateway.js';
+import { createControlStore } from '../../src/store/control/store.js';
+import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
+import { createDrain, nopDrainEvents } from '../../workers/drain.js';
+import { createPool } from '../../workers/pool.js';
+import { apiOptions } from '../helpers/api.js';
+
+let directory: string;
+let config: Config;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'components-'));
+  const env = {
+    DATA_DIR: path.join(directory, 'data'),
+    PORT: '0',
+    OTLP_HTTP_PORT: '0',
+    OTLP_GRPC_PORT: '0',
+    LOG_LEVEL: 'silent',
+  };
+  config = loadConfig({ env, directory });
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const doors = () => ({
+  config: config.receivers,
+  next: { append: async () => ({ sequence: 1 }) },
+  authenticate: () => 'default',
+  inFlight: new InFlight(1000),
+  events: nopReceiverEvents,
+});
+const buffer = () =>
+  createBuffer({
+    config: config.buffer,
+    directory: path.join(directory, 'buffer'),
+    maxFrameBytes: 2 ** 20,
+    events: nopBufferEvents,
+  });
+
+/** Two components that live and end together, as the gateway has them. */
+function both(first: Component, second: Component): Component {
+  return {
+    name: second.name,
+    async start() {
+      await first.start();
+      await second.start();
+    },
+    async shutdown(options) {
+      await second.shutdown(options);
+      await first.shutdown(options);
+    },
+  };
+}
+
+const COMPONENTS: Record<string, () => Component> = {
+  'data directory': () => createDataDirectory(path.join(directory, 'data')),
+  buffer,
+  'writer pool': () => createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 1 }),
+  'control store': () => {
+    const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
+    return both(thread, createControlStore({ config: { ...config.store, dataDir: directory }, thread }));
+  },
+  'telemetry store': () => {
+    const pool = createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 10 });
+    return both(pool, createSqliteTelemetry({ directory: path.join(directory, 'telemetry'), pool }));
+  },
+  drain: () => {
+    const source = buffer();
+    const drain = createDrain({
+      config: config.workers,
+      bufferId: () => source.id,
+      consumer: source.consumer('store'),
+      writers: [],
+      telemetry: { appliedRanges: async () => [], forgetApplied: async () => {} },
+      deadLetters: { trim: async () => 0 },
+      events: nopDrainEvents,
+    });
+    return both(source, drain);
+  },
+  'OTLP/HTTP receiver': () => createHttpReceiver(doors()),
+  'OTLP/gRPC receiver': () => createGrpcReceiver(doors()),
+  API: () => createApi(apiOptions().options),
+  gateway: () => createGateway(config),
+};
+
+/** What keeps a process alive, and the files below the test's folder that it has open. */
+function openThings(): string[] {
+  const ignored = /^(PipeWrap|TTYWrap|MessagePort|Immediate|FSReqPromise|FSReqCallback)$/;
+  const handles = process.getActiveResourcesInfo().filter((name) => !ignored.test(name));
+  const files = readdirSync('/proc/self/fd')
+    .map((descriptor) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`);
+      } catch {
+        return '';
+      }
+    })
+    .filter((target) => target.startsWith(directory));
+  return [...handles, ...files].sort();
+}
+
+/** What is open now and was not before, after the few turns that closing takes. The test runner's timers come and go. */
+async function leftOpen(before: string[]): Promise<string[]> {
+  for (let tries = 0; ; tries++) {
+    const known = [...before];
+    const more = openThings().filter(
+      (thing) => !known.includes(thing) || known.splice(known.indexOf(thing), 1).length === 0,
+    );
+    if (more.length === 0 || tries === 100) return more;
+    await sleep(10);
+  }
+}
+
+describe.each(Object.entries(COMPONENTS))('%s', (_name, create) => {
+  it('does no I/O when it is created, and shuts down although it never started', async () => {
+    const before = openThings();
+    const component = create();
+    expect(await leftOpen(before)).toEqual([]);
+    await component.shutdown({ deadlineMs: 1000 });
+    await component.shutdown({ deadlineMs: 1000 });
+    expect(await leftOpen(before)).toEqual([]);
+  });
+
+  it('leaves nothing open when it has shut down, and may be shut down twice', async () => {
+    const before = openThings();
+    const component = create();
+    await component.start();
+    await component.shutdown({ deadlineMs: 5000 });
+    await component.shutdown({ deadlineMs: 5000 });
+    expect(await leftOpen(before)).toEqual([]);
+  });
+});
