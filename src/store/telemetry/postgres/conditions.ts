@@ -3,8 +3,10 @@ import type { ListQuery } from '../telemetry.js';
 import { signed } from './time.js';
 
 export class Conditions {
-  readonly values: unknown[] = [];
   private readonly all: string[] = [];
+
+  /** Conditions inside other ones share their values. */
+  constructor(readonly values: unknown[] = []) {}
 
   /** `?` stands for the values, in order. */
   add(condition: string, ...values: unknown[]): void {
