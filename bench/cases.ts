@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPostgres } from '../test/helpers/postgres.js';
-import { type Driven, driveGrpc, driveHttp } from './drive.js';
+import { type Driven, driveGrpc, driveHttp, driveHttpSteadily } from './drive.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
 import type { LimitOptions, LimitResult } from './limit.js';
 import { createLoad, type Load, type LoadEncoding, type Shape } from './load.js';
+import type { ReadOptions } from './read-traces.js';
 import { type Row, thousands } from './table.js';
 
 export interface CaseOptions {
@@ -100,11 +101,15 @@ function toBufferCase(name: string, send: Send, encoding: LoadEncoding, size: 'l
 
 const execute = promisify(execFile);
 
-async function runLimit(options: LimitOptions): Promise<LimitResult> {
-  const file = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limit.js');
-  const { stdout } = await execute(process.execPath, [file, JSON.stringify(options)]);
-  return JSON.parse(stdout) as LimitResult;
+/** Runs a measurement in a process of its own. */
+async function runApart<Result>(name: 'limit' | 'read-traces', options: unknown): Promise<Result> {
+  const file = path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}.js`);
+  const { stdout } = await execute(process.execPath, [file, JSON.stringify(options)], { maxBuffer: 64 * MEBIBYTE });
+  return JSON.parse(stdout) as Result;
 }
+
+const runLimit = (options: LimitOptions) => runApart<LimitResult>('limit', options);
+const readApart = (options: ReadOptions) => runApart<number[]>('read-traces', options);
 
 const limitCase: Case = {
   name: 'limit',
@@ -187,10 +192,10 @@ const steadyCase: Case = {
   async run({ seconds, seed }) {
     const load = createLoad({ shape: 'small', spans: 50, encoding: 'protobuf', seed });
     return withGateway({}, async (gateway) => {
-      const drive = { load, connections: 10, requestsPerSecond: 10_000 / load.spans } as const;
-      assertClean(await driveHttp(gateway.otlpHttp, { ...drive, until: { seconds: 2 } }));
+      const pace = { load, requestsPerSecond: 10_000 / load.spans };
+      assertClean(await driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds: 2 }));
       const cpuBefore = gateway.cpuSeconds();
-      const driven = await driveHttp(gateway.otlpHttp, { ...drive, until: { seconds } });
+      const driven = await driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds });
       const cores = (gateway.cpuSeconds() - cpuBefore) / driven.seconds;
       assertClean(driven);
       return [
@@ -219,17 +224,8 @@ const readCase: Case = {
       assertClean(first);
       await untilStored(gateway, first.spans);
       const traceIds = load.latestTraceIds();
-      const driving = driveHttp(gateway.otlpHttp, { load, connections: CONNECTIONS, until: { seconds } });
-      const latencies: number[] = [];
-      const until = performance.now() + seconds * 1000 - 200;
-      for (let index = 0; performance.now() < until; index++) {
-        const begun = performance.now();
-        const response = await fetch(`${gateway.api}/v1/traces/${traceIds[index % traceIds.length]}`);
-        if (!response.ok) throw new Error(`GET trace answered ${response.status}`);
-        await response.arrayBuffer();
-        latencies.push(performance.now() - begun);
-        await sleep(5);
-      }
+      const driving = driveHttp(gateway.otlpHttp, { load, connections: CONNECTIONS, until: { seconds: seconds + 1 } });
+      const latencies = await readApart({ api: gateway.api, traceIds, reads: seconds * 25, pauseMs: 5 });
       const driven = await driving;
       return [
         {
@@ -285,21 +281,10 @@ const growthCase: Case = {
   },
 };
 
-async function readTraces(dataDirectory: string, traceIds: readonly string[]): Promise<number[]> {
+async function readTraces(dataDirectory: string, traceIds: string[]): Promise<number[]> {
   const gateway = await startGatewayProcess({ dataDirectory });
   try {
-    const latencies: number[] = [];
-    // Every other one first, so that each read is of another place than the one before.
-    const order = traceIds.map((id, index) => ({ id, key: (index * 7919) % traceIds.length }));
-    order.sort((a, b) => a.key - b.key);
-    for (const { id } of order) {
-      const begun = performance.now();
-      const response = await fetch(`${gateway.api}/v1/traces/${id}`);
-      if (!response.ok) throw new Error(`GET trace answered ${response.status}`);
-      await response.arrayBuffer();
-      latencies.push(performance.now() - begun);
-    }
-    return latencies;
+    return await readApart({ api: gateway.api, traceIds, reads: 2000, pauseMs: 0 });
   } finally {
     await gateway.kill();
   }

@@ -2,7 +2,9 @@
  * Load generators: HTTP with autocannon's API (bodies as Buffers); gRPC as plain HTTP/2, because a full gRPC client in
  * JavaScript takes more processor time for a call than the server it would measure.
  */
+import { Agent, request } from 'node:http';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import type { Load } from './load.js';
 
@@ -11,8 +13,6 @@ export interface Drive {
   connections: number;
   /** Ends after so many seconds, or after so many requests. */
   until: { seconds: number } | { requests: number };
-  /** Requests a second over all connections; as many as possible when left out. */
-  requestsPerSecond?: number;
 }
 
 export interface Driven {
@@ -32,7 +32,6 @@ export async function driveHttp(baseUrl: string, drive: Drive): Promise<Driven> 
     connections,
     timeout: 60,
     ...('seconds' in until ? { duration: until.seconds } : { amount: until.requests }),
-    ...(drive.requestsPerSecond === undefined ? {} : { overallRate: drive.requestsPerSecond }),
     requests: [
       {
         method: 'POST',
@@ -50,6 +49,49 @@ export async function driveHttp(baseUrl: string, drive: Drive): Promise<Driven> 
     failures: result.non2xx + result.errors + result.timeouts,
     latencyMs: { p50: result.latency.p50, p99: result.latency.p99, max: result.latency.max },
   };
+}
+
+export interface Pace {
+  load: Load;
+  requestsPerSecond: number;
+  seconds: number;
+}
+
+function post(agent: Agent, url: URL, load: Load): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const body = load.next();
+    const headers = { 'content-type': load.contentType, 'content-length': body.length };
+    const sent = request(url, { agent, method: 'POST', headers }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode!));
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+/**
+ * One request at each tick of a clock, whether or not those before are answered; latencies count from the tick. (A rate
+ * limit of autocannon is a burst at the beginning of each second.)
+ */
+export async function driveHttpSteadily(baseUrl: string, { load, requestsPerSecond, seconds }: Pace): Promise<Driven> {
+  const agent = new Agent({ keepAlive: true });
+  const url = new URL('/v1/traces', baseUrl);
+  const latencies: number[] = [];
+  const answers: Promise<void>[] = [];
+  let failures = 0;
+  const started = performance.now();
+  for (let index = 0; index < requestsPerSecond * seconds; index++) {
+    const due = started + (index * 1000) / requestsPerSecond;
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    const answer = post(agent, url, load).then((status) => {
+      if (status === 200) latencies.push(performance.now() - due);
+      else failures++;
+    });
+    answers.push(answer);
+  }
+  await Promise.all(answers);
+  agent.destroy();
+  return summarise(load, latencies, failures, started);
 }
 
 const EXPORT_HEADERS = {
@@ -84,6 +126,17 @@ function percentile(sorted: number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
+function summarise(load: Load, latencies: number[], failures: number, startedMs: number): Driven {
+  latencies.sort((a, b) => a - b);
+  return {
+    spans: latencies.length * load.spans,
+    requests: latencies.length,
+    seconds: (performance.now() - startedMs) / 1000,
+    failures,
+    latencyMs: { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), max: latencies.at(-1) ?? 0 },
+  };
+}
+
 /** Each of `connections` is a session of its own, as so many SDKs are, with one call in flight. */
 export async function driveGrpc(address: string, drive: Drive): Promise<Driven> {
   const latencies: number[] = [];
@@ -104,13 +157,5 @@ export async function driveGrpc(address: string, drive: Drive): Promise<Driven> 
     session.close();
   };
   await Promise.all(Array.from({ length: drive.connections }, run));
-  const seconds = (performance.now() - started) / 1000;
-  latencies.sort((a, b) => a - b);
-  return {
-    spans: latencies.length * drive.load.spans,
-    requests: latencies.length,
-    seconds,
-    failures,
-    latencyMs: { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), max: latencies.at(-1) ?? 0 },
-  };
+  return summarise(drive.load, latencies, failures, started);
 }

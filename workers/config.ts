@@ -15,7 +15,7 @@ export const workerSettings = z.object({
       description: 'Spans, log records or data points that one transaction of the store takes, about',
     } satisfies SettingMeta),
   batchMaxBytes: bytes()
-    .prefault('8MiB')
+    .prefault('4MiB')
     .meta({
       env: 'BATCH_MAX_BYTES',
       description: 'Request bytes that one transaction takes, about',

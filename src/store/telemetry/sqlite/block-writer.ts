@@ -11,7 +11,7 @@ import { shareOf, signed, type TraceGroup } from './trace-groups.js';
 
 /** GenAI spans are some 2 KB: with pages of 16 KiB they need few overflow pages (1.5 times the rate of 4 KiB). */
 const PAGE_BYTES = 16_384;
-const CACHE_KIB = 64 * 1024;
+const CACHE_KIB = 32 * 1024;
 /** A checkpoint writes each page once however often it changed since the last: the more rarely, the fewer writes. */
 const CHECKPOINT_PAGES = (128 * 1024 * 1024) / PAGE_BYTES;
 const LOG_KEPT_BYTES = 128 * 1024 * 1024;
