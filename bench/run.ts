@@ -1,7 +1,9 @@
 /**
- * `npm run bench [-- --all] [-- --seconds 8] [-- case …]`: measures, and prints one table. Load and gateway share this
- * machine's processors; a figure stands beside others of the same run only.
+ * `npm run bench -- [--all] [--seconds 8] [--write README.md] [case …]`: measures, and prints one table, or writes it
+ * between the marks of a document. Load and gateway share this machine's processors; a figure stands beside others of the
+ * same run only.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.js';
 import { describeMachine } from './machine.js';
@@ -14,8 +16,20 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
     list: { type: 'boolean', default: false },
+    write: { type: 'string' },
   },
 });
+
+const MARKED = /<!-- bench -->.*<!-- \/bench -->/s;
+
+function publish(text: string, file: string): void {
+  const document = readFileSync(file, 'utf8');
+  if (!MARKED.test(document)) throw new Error(`${file} has no <!-- bench --> … <!-- /bench -->`);
+  writeFileSync(
+    file,
+    document.replace(MARKED, () => `<!-- bench -->\n${text}\n<!-- /bench -->`),
+  );
+}
 
 const chosen = CASES.filter((one) =>
   positionals.length > 0 ? positionals.some((name) => one.name.startsWith(name)) : values.all || !one.long,
@@ -28,5 +42,7 @@ if (values.list) {
     process.stderr.write(`${one.name} …\n`);
     rows.push(...(await one.run({ seconds: Number(values.seconds), seed: Number(values.seed) })));
   }
-  process.stdout.write(`${describeMachine()}\n\n${formatTable(rows)}\n`);
+  const text = `${describeMachine()}\n\n${formatTable(rows)}`;
+  process.stdout.write(`${text}\n`);
+  if (values.write) publish(text, values.write);
 }
