@@ -4,7 +4,8 @@ import { integer, milliseconds, type SettingMeta, text } from '../setting.js';
 
 function postgresUrl() {
   return z.string().refine((value) => {
-    const protocol = URL.parse(value)?.protocol;
+    // URL.parse came with Node 22.1.
+    const protocol = URL.canParse(value) ? new URL(value).protocol : undefined;
     return protocol === 'postgres:' || protocol === 'postgresql:';
   }, 'expected postgres://user:password@host:5432/database');
 }
