@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GatewayError } from './errors.js';
 
 /**
  * The interfaces between the rooms of the house. Receivers know only an {@link Appender}; workers and exporters know
@@ -134,4 +135,6 @@ export interface OtlpHandler {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void>;
+  /** Answers with the error as OTLP/HTTP writes it, in the encoding that the Content-Type names. */
+  refuse(signal: Signal, error: GatewayError, request: IncomingMessage, response: ServerResponse): void;
 }

@@ -37,6 +37,10 @@ export function createOtlpHandler(options: OtlpHandlerOptions): OtlpHandler {
       exchange.answer(await takeRequest(exchange, workspace, next));
     },
 
+    refuse(signal, error, request, response) {
+      open(signal, request, response).answer(failure(error));
+    },
+
     async readBody(request, response) {
       const exchange = open(undefined, request, response);
       response.once('close', () => exchange.lease.release());

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
-import { type Identify, identifyAnyone, registerAuthentication } from './authentication.js';
+import { identifyAnyone, registerAuthentication } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
 import type { ApiConfig } from './config.js';
@@ -24,7 +25,6 @@ import { otlpPlugin } from './otlp/plugin.js';
 import { parseQueryString } from './query-string.js';
 import { tracesPlugin } from './traces/plugin.js';
 import { validatorCompiler } from './validation.js';
-import { registerWorkspace } from './workspace.js';
 
 export interface ApiOptions extends HealthOptions {
   config: ApiConfig;
@@ -34,7 +34,9 @@ export interface ApiOptions extends HealthOptions {
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
   /** Without it, anyone may do anything. */
-  authenticate?: Identify;
+  identify?: Identify;
+  /** Asked right after authentication, with the principal on the request; throws RATE_LIMIT_EXCEEDED. */
+  limit?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   events: ApiEvents;
 }
 
@@ -47,9 +49,11 @@ function requestId(request: IncomingMessage): string {
   return typeof header === 'string' && header !== '' ? header : randomUUID();
 }
 
-function createInstance(): FastifyInstance {
+function createInstance(trustedProxies: readonly string[]): FastifyInstance {
   return fastify({
     logger: false,
+    // Whose X-Forwarded-For is believed; nobody's by default.
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: requestId as never,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -94,7 +98,7 @@ async function registerCors(app: FastifyInstance, origins: readonly string[]): P
 
 export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   const { config, events, version, telemetry, health, metrics, otlp } = options;
-  const app = createInstance();
+  const app = createInstance(config.trustedProxies);
   app.setValidatorCompiler(validatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
   // Answers are documented by their schemas and checked against them by tests, not again for each request.
   app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
@@ -103,8 +107,8 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
-  registerWorkspace(app);
-  registerAuthentication(app, options.authenticate ?? identifyAnyone);
+  registerAuthentication(app, options.identify ?? identifyAnyone);
+  if (options.limit) app.addHook('onRequest', options.limit);
   registerEtag(app);
   await registerOpenApi(app, { version });
   const refuseOtherMethods = collectMethods(app);

@@ -1,42 +1,97 @@
-/** The place where a request gets its principal: one hook above all groups. Who may do what is the caller's to say. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-
-export interface Principal {
-  /** Who: an API key's id, or 'anyone'. */
-  id: string;
-  scopes: readonly string[];
-}
-
-export interface Credentials {
-  apiKey: string | undefined;
-  workspace: string;
-}
-
-/** Rejects with UNAUTHORIZED. */
-export type Identify = (credentials: Credentials) => Promise<Principal>;
-
-export const identifyAnyone: Identify = async () => ({ id: 'anyone', scopes: ['read', 'write', 'admin'] });
+/**
+ * Who may do what: one hook above all groups. `X-Workspace-Id` is checked first, on public routes too (clients rely on
+ * that order), then the key, then the scope that the route's config names. All before a byte of the body is read.
+ */
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import { credentialsOf, originOf, requireScope } from '../access/credentials.js';
+import { type Identify, type Principal, SCOPES, type Scope } from '../access/principal.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** undefined on public routes. */
     principal: Principal | undefined;
+    /** The principal's: what the request reads and writes. Throws on public routes, which have none. */
+    readonly workspace: string;
   }
   interface FastifyContextConfig {
     /** Answered without credentials. */
     public?: boolean;
+    /** What a key must be allowed to; `any`: every valid key. */
+    scope?: Scope | 'any';
+  }
+  interface FastifyInstance {
+    /** Every route and what it asks for. */
+    readonly guardedRoutes: readonly GuardedRoute[];
   }
 }
 
-function credentialsOf(request: FastifyRequest): Credentials {
-  const header = request.headers['x-api-key'];
-  return { apiKey: Array.isArray(header) ? header[0] : header, workspace: request.workspace };
+export interface GuardedRoute {
+  method: string;
+  url: string;
+  /** undefined: public. */
+  scope: Scope | 'any' | undefined;
+}
+
+/** For a gateway whose settings ask nobody for a key, and for tests. */
+export const identifyAnyone: Identify = ({ workspace }) => ({
+  keyId: undefined,
+  name: 'anyone',
+  workspace: workspace ?? 'default',
+  master: false,
+  scopes: new Set(SCOPES),
+});
+
+/** Fastify has walked the chain of proxies already when TRUSTED_PROXIES names the one that connected. */
+function peerOf(request: FastifyRequest): string {
+  const peer = request.socket.remoteAddress ?? '';
+  return request.ip === peer ? originOf(request.headers, peer) : request.ip;
+}
+
+/** For handlers of routes with a scope. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === undefined) throw new TypeError(`${request.url} has no principal: its route is public`);
+  return request.principal;
+}
+
+function admit(request: FastifyRequest, principal: Principal): void {
+  request.principal = principal;
+  const { scope } = request.routeOptions.config;
+  if (scope !== undefined && scope !== 'any') requireScope(principal, scope);
+}
+
+/** A route that says neither which scope it needs nor that it is public would be open to every key: that never starts. */
+function guardRoutes(app: FastifyInstance): void {
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => void routes.push(route));
+  const guarded = (): GuardedRoute[] =>
+    routes.flatMap(({ method, url, config }) =>
+      [method].flat().map((each) => ({ method: each, url, scope: config?.scope })),
+    );
+  app.decorate('guardedRoutes', { getter: guarded });
+  app.addHook('onReady', async () => {
+    const open = routes.filter(({ config }) => config?.public !== true && config?.scope === undefined);
+    if (open.length === 0) return;
+    throw new TypeError(`No scope, and not public: ${open.map(({ method, url }) => `${method} ${url}`).join(', ')}`);
+  });
 }
 
 export function registerAuthentication(app: FastifyInstance, identify: Identify): void {
   app.decorateRequest('principal', undefined);
-  app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.public === true) return;
-    request.principal = await identify(credentialsOf(request));
+  app.decorateRequest('workspace', {
+    getter(this: FastifyRequest) {
+      return principalOf(this).workspace;
+    },
+  });
+  guardRoutes(app);
+  // With a callback: a key that is in the cache costs no turn of the event loop.
+  app.addHook('onRequest', (request, _reply, done) => {
+    const credentials = credentialsOf(request.headers, peerOf(request));
+    if (request.routeOptions.config.public === true) return done();
+    const identified = identify(credentials);
+    if (!(identified instanceof Promise)) {
+      admit(request, identified);
+      return done();
+    }
+    identified.then((principal) => admit(request, principal)).then(() => done(), done);
   });
 }

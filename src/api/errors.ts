@@ -44,6 +44,7 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function sendError(reply: FastifyReply, error: GatewayError): FastifyReply {
   if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+  if (error.httpStatus === 401) reply.header('www-authenticate', 'Bearer realm="api"');
   return reply.code(error.httpStatus).type(JSON_TYPE).send(errorBody(error, reply.request.id));
 }
 

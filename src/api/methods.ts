@@ -24,6 +24,7 @@ function refuseOthers(app: FastifyInstance, url: string, allowed: ReadonlySet<st
   app.route({
     method,
     url,
+    config: { scope: 'any' },
     schema: { hide: true },
     // In a hook, so that no body is read first.
     onRequest: async (request, reply) => {

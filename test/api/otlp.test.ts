@@ -23,6 +23,10 @@ function echoHandler(): OtlpHandler {
       return body;
     },
     looksLikeOtlpJson: (body) => body.includes('"resource'),
+    refuse(signal, error, _request, response) {
+      response.statusCode = error.httpStatus;
+      response.end(JSON.stringify({ by: 'refuse', signal, code: error.code }));
+    },
     async handleBody(signal, workspace, encoding, body, _request, response) {
       answer(response, { by: 'handleBody', signal, workspace, encoding, body: body.toString() });
     },
@@ -36,7 +40,7 @@ let context: Awaited<ReturnType<typeof testApp>>;
 beforeEach(async () => {
   context = await testApp({
     otlp: echoHandler(),
-    config: { port: 0, host: '127.0.0.1', corsOrigins: ['https://ui.example'] },
+    config: { port: 0, host: '127.0.0.1', corsOrigins: ['https://ui.example'], trustedProxies: [] },
   });
   app = context.app;
   await app.listen({ port: 0, host: '127.0.0.1' });

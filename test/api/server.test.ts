@@ -42,7 +42,7 @@ describe('the port of the API', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     const { port } = taken.address() as { port: number };
-    const { options } = apiOptions({ config: { port, host: '127.0.0.1', corsOrigins: [] } });
+    const { options } = apiOptions({ config: { port, host: '127.0.0.1', corsOrigins: [], trustedProxies: [] } });
     const api = createApi(options);
     await expect(api.start()).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',

@@ -25,7 +25,7 @@ export function apiOptions(overrides: Partial<ApiOptions> = {}) {
   const failures: Failure[] = [];
   const answers: Answer[] = [];
   const options: ApiOptions = {
-    config: { port: 0, host: '127.0.0.1', corsOrigins: [] },
+    config: { port: 0, host: '127.0.0.1', corsOrigins: [], trustedProxies: [] },
     version: '1.2.3',
     telemetry,
     health: healthyGateway,

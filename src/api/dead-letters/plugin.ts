@@ -41,6 +41,7 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
   app.route({
     method: 'GET',
     url: '/v1/dead-letters',
+    config: { scope: 'read' },
     schema: {
       tags: ['dead letters'],
       summary: 'Requests that were acknowledged and could not be stored, newest first',
@@ -57,6 +58,7 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
   app.route({
     method: 'GET',
     url: '/v1/dead-letters/:id',
+    config: { scope: 'read' },
     schema: {
       tags: ['dead letters'],
       summary: 'One of them',
@@ -69,6 +71,7 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
   app.route({
     method: 'POST',
     url: '/v1/dead-letters/:id/replay',
+    config: { scope: 'admin' },
     schema: {
       tags: ['dead letters'],
       summary: 'Put it back into the buffer, to be stored again',
@@ -84,6 +87,7 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
   app.route({
     method: 'DELETE',
     url: '/v1/dead-letters/:id',
+    config: { scope: 'admin' },
     schema: {
       tags: ['dead letters'],
       summary: 'Delete it for good',

@@ -25,6 +25,7 @@ export const otelLogsPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (
   app.route({
     method: 'GET',
     url: '/v1/otel/logs',
+    config: { scope: 'read' },
     schema: {
       tags: ['logs'],
       summary: 'List OTLP log records, newest first',

@@ -13,6 +13,7 @@ export const otelMetricsPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = asyn
   app.route({
     method: 'GET',
     url: '/v1/otel/metrics',
+    config: { scope: 'read' },
     schema: {
       tags: ['metrics'],
       summary: 'List OTLP metric points, newest first',

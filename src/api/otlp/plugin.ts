@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type OtlpHandler, SIGNALS, type Signal } from '../../component.js';
 import { GatewayError } from '../../errors.js';
-import { errorSchema } from '../errors.js';
+import { apiError, errorSchema } from '../errors.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
 
@@ -37,6 +37,15 @@ async function answerJson(otlp: OtlpHandler, signal: Signal, request: FastifyReq
   await otlp.handleBody(signal, request.workspace, 'json', body, request.raw, reply.raw);
 }
 
+/** A client that speaks protobuf is refused in protobuf; JSON may be native, and gets the error of this port. */
+function refuse(otlp: OtlpHandler, signal: Signal, thrown: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const error = apiError(thrown);
+  // Goes on to the error handler of all groups.
+  if (mediaType(request) !== 'application/x-protobuf') throw error;
+  handOver(reply);
+  otlp.refuse(signal, error, request.raw, reply.raw);
+}
+
 export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }) => {
   // Nothing is read before it is known whose request it is.
   app.removeAllContentTypeParsers();
@@ -46,6 +55,7 @@ export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }
     app.route({
       method: 'POST',
       url: `/v1/${signal}`,
+      config: { scope: 'write' },
       schema: {
         tags: ['otlp'],
         summary: `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`,
@@ -53,6 +63,7 @@ export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }
         body: z.looseObject({}),
         response: { 200: z.looseObject({}), '4xx': errorSchema, '5xx': errorSchema },
       },
+      errorHandler: (thrown, request, reply) => refuse(otlp, signal, thrown, request, reply),
       // The body's schema is for the document: what is in it is for the handler to judge.
       validatorCompiler: () => (value: unknown) => ({ value }),
       handler: async (request, reply) => {

@@ -59,6 +59,7 @@ export const tracesPlugin: ApiPlugin<TracesOptions> = async (app, { telemetry, e
   app.route({
     method: 'GET',
     url: '/v1/traces',
+    config: { scope: 'read' },
     schema: {
       tags: ['traces'],
       summary: 'List traces, newest first',
@@ -74,6 +75,7 @@ export const tracesPlugin: ApiPlugin<TracesOptions> = async (app, { telemetry, e
   app.route({
     method: 'GET',
     url: '/v1/traces/:trace_id',
+    config: { scope: 'read' },
     schema: {
       tags: ['traces'],
       summary: 'One trace with all its spans, by start time',
@@ -91,6 +93,7 @@ export const tracesPlugin: ApiPlugin<TracesOptions> = async (app, { telemetry, e
   app.route({
     method: 'GET',
     url: '/v1/traces/:trace_id/spans/:span_id',
+    config: { scope: 'read' },
     schema: {
       tags: ['traces'],
       summary: 'One span',
