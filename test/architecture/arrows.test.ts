@@ -8,7 +8,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Rooms, the most specific folder first. */
 const ROOMS = ['src/gateway.ts', 'src/main.ts', 'src/config.ts', 'src/buffer', 'src/otlp', 'src/model', 'src/semconv']
-  .concat(['src/store', 'src/registry', 'src/api', 'src/observability', 'receivers', 'exporters', 'workers', 'proto'])
+  .concat([
+    'src/access',
+    'src/store',
+    'src/registry',
+    'src/api',
+    'src/observability',
+    'receivers',
+    'exporters',
+    'workers',
+    'proto',
+  ])
   .concat(['migrations', 'bench', 'test', 'src']);
 
 /** Who may import whom, beside itself. `src` is component.ts, errors.ts and setting.ts: the common ground. */
@@ -20,15 +30,17 @@ const ALLOWED: Record<string, string[]> = {
   'src/semconv': ['src', 'src/model'],
   'src/store': ['src', 'src/model', 'migrations'],
   migrations: ['src', 'src/store'],
+  'src/access': ['src', 'src/model', 'src/store'],
   'src/registry': ['src', 'src/store'],
-  'src/api': ['src', 'src/model', 'src/store', 'src/otlp', 'src/registry'],
+  'src/api': ['src', 'src/model', 'src/access', 'src/store', 'src/otlp', 'src/registry'],
   // The check and the decoder share one reading of the wire; decoding itself is never a receiver's (below).
-  receivers: ['src', 'src/model', 'src/otlp', 'proto'],
+  receivers: ['src', 'src/model', 'src/access', 'src/otlp', 'proto'],
   workers: ['src', 'src/model', 'src/otlp', 'src/semconv', 'src/store', 'src/buffer', 'exporters'],
   exporters: ['src', 'src/model', 'src/otlp', 'src/buffer', 'proto'],
-  'src/observability': ['src', 'src/buffer', 'receivers', 'workers', 'src/api', 'src/store'],
+  'src/observability': ['src', 'src/access', 'src/buffer', 'receivers', 'workers', 'src/api', 'src/store'],
   'src/config.ts': [
     'src',
+    'src/access',
     'src/buffer',
     'src/store',
     'src/api',

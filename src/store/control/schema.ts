@@ -1,7 +1,12 @@
+import type { Generated } from 'kysely';
+
 /** The tables of the control half, as Kysely sees them. */
 export interface ControlSchema {
   workspaces: WorkspaceTable;
   installation: InstallationTable;
+  api_keys: ApiKeyTable;
+  audit_logs: AuditLogTable;
+  audit_chains: AuditChainTable;
 }
 
 export interface WorkspaceTable {
@@ -12,4 +17,45 @@ export interface WorkspaceTable {
 export interface InstallationTable {
   key: string;
   value: string;
+}
+
+/** Times in seconds since the epoch, as clients know them. */
+export interface ApiKeyTable {
+  id: Generated<number>;
+  key_hash: string;
+  name: string;
+  workspace_id: string;
+  scopes: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+  replaced_by: number | null;
+  grace_until: number | null;
+}
+
+export interface AuditLogTable {
+  id: Generated<number>;
+  workspace_id: string;
+  sequence: number;
+  time_unix_ms: number;
+  action: string;
+  target_id: string | null;
+  prompt_name: string | null;
+  version_tag: string | null;
+  api_key_id: number | null;
+  api_key_name: string;
+  ip_address: string | null;
+  request_id: string | null;
+  details: string;
+  source: string | null;
+  prev_hash: string;
+  hash: string;
+}
+
+/** The end of each workspace's chain: who appends holds this row. */
+export interface AuditChainTable {
+  workspace_id: string;
+  sequence: number;
+  hash: string;
 }
