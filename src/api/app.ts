@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
@@ -23,6 +23,7 @@ import { otelLogsPlugin } from './otel-logs/plugin.js';
 import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
 import { parseQueryString } from './query-string.js';
+import { type RateLimit, registerRateLimit } from './rate-limit.js';
 import { tracesPlugin } from './traces/plugin.js';
 import { validatorCompiler } from './validation.js';
 
@@ -35,8 +36,8 @@ export interface ApiOptions extends HealthOptions {
   deadLetters?: DeadLetters;
   /** Without it, anyone may do anything. */
   identify?: Identify;
-  /** Asked right after authentication, with the principal on the request; throws RATE_LIMIT_EXCEEDED. */
-  limit?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  /** Without it, nobody is limited. */
+  limit?: RateLimit;
   events: ApiEvents;
 }
 
@@ -108,7 +109,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
   registerAuthentication(app, options.identify ?? identifyAnyone);
-  if (options.limit) app.addHook('onRequest', options.limit);
+  registerRateLimit(app, options.limit);
   registerEtag(app);
   await registerOpenApi(app, { version });
   const refuseOtherMethods = collectMethods(app);
