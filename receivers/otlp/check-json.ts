@@ -48,6 +48,7 @@ import {
 } from './json-scanner.js';
 import { misdirected } from './misdirected.js';
 import { type Reason, Rejections } from './rejections.js';
+import { MAX_ITEMS, MAX_MESSAGES, tooManyItems, tooManyMessages } from './request-bounds.js';
 
 // ---- the keys of each message, by hash ----
 
@@ -96,6 +97,8 @@ const isMetricData = (field: Field) => field.number >= 5 && field.number <= 11;
 let valueDepth = 0;
 let accepted = 0;
 let withoutIds = 0;
+/** Messages that were gone into, of every kind. */
+let visited = 0;
 let rejections = new Rejections();
 /** Where in the messages the check is, for error messages. */
 const trail: string[] = [];
@@ -149,6 +152,7 @@ function scanNull(): boolean {
 }
 
 function checkMessage(message: Message): void {
+  if (++visited > MAX_MESSAGES) throw tooManyMessages();
   expectObject();
   const table = keyTables[message.id]!;
   const before = accepted;
@@ -215,6 +219,7 @@ for (const { name, id } of messages) if (name === 'LogRecord' || name.endsWith('
 
 function count(message: Message): void {
   accepted += ITEMS[message.id]!;
+  if (accepted > MAX_ITEMS) throw tooManyItems();
 }
 
 function checkSingle(field: Field, owner: Message): void {
@@ -369,6 +374,7 @@ function checkSpans(): void {
 }
 
 function checkSpan(index: number): Reason | undefined {
+  if (accepted + rejections.total === MAX_ITEMS) throw tooManyItems();
   traceIdState = spanIdState = parentIdState = ABSENT;
   trail[level] = `spans[${index}]`;
   if (!scanNull()) checkMessage(SPAN);
@@ -445,7 +451,7 @@ function skipFilled(): boolean {
 
 function open(body: Uint8Array): void {
   openText(body);
-  accepted = withoutIds = valueDepth = level = 0;
+  accepted = withoutIds = visited = valueDepth = level = 0;
   rejections = new Rejections();
   trail.length = 0;
 }

@@ -26,6 +26,7 @@ import { cutProtobuf } from './cut.js';
 import { locate } from './locate.js';
 import { guessSignal, misdirected } from './misdirected.js';
 import { type Reason, Rejections } from './rejections.js';
+import { MAX_ITEMS, MAX_MESSAGES, tooManyItems, tooManyMessages } from './request-bounds.js';
 
 /** Field numbers up to this are looked up; the highest that OTLP uses is 16. */
 const TABLE_FIELDS = 32;
@@ -57,12 +58,15 @@ let accepted = 0;
 let rejections = new Rejections();
 /** Spans that carry neither id, and log records or metrics whose first field is of another signal's type. */
 let foreign = 0;
+/** Messages that were gone into, of every kind. */
+let visited = 0;
 
 function checkPackedVarints(pos: number, end: number): void {
   while (pos < end) pos = skipVarint(pos, end);
 }
 
 function checkMessage(type: number, pos: number, end: number, depth: number): void {
+  if (++visited > MAX_MESSAGES) throw tooManyMessages();
   const row = type * TABLE_FIELDS;
   while (pos < end) {
     const start = pos;
@@ -97,6 +101,7 @@ function checkContent(content: number, start: number, pos: number, stop: number,
   else if (content === ANY_VALUE) checkValue(pos, stop, depth + 1);
   else {
     accepted += POINTS[content]!;
+    if (accepted > MAX_ITEMS) throw tooManyItems();
     checkMessage(content, pos, stop, depth);
   }
 }
@@ -116,6 +121,7 @@ function checkSpan(start: number, pos: number, end: number): void {
   let spanId = 0;
   let spanIdLength = 0;
   let parentLength = 0;
+  if (accepted + rejections.total === MAX_ITEMS) throw tooManyItems();
   const row = SPAN * TABLE_FIELDS;
   while (pos < end) {
     const from = pos;
@@ -170,6 +176,7 @@ function reject(reason: Reason, start: number, end: number): void {
 
 /** A span or metric starts with bytes, a log record with a fixed64. */
 function checkLogRecord(pos: number, stop: number): void {
+  if (accepted === MAX_ITEMS) throw tooManyItems();
   accepted += 1;
   if (pos < stop && bytes[pos] === 0x0a) foreign += 1;
   checkMessage(LOG_RECORD, pos, stop, 0);
@@ -243,6 +250,7 @@ export function checkProtobuf(signal: Signal, body: Uint8Array): CheckResult {
   openWire(body);
   accepted = 0;
   foreign = 0;
+  visited = 0;
   rejections = new Rejections();
   try {
     checkMessage(REQUESTS[signal].id, 0, body.length, 0);

@@ -27,7 +27,7 @@ export interface CheckedRequest {
   body: Uint8Array;
 }
 
-/** Throws INVALID_PAYLOAD. */
+/** Throws INVALID_PAYLOAD, or PAYLOAD_TOO_LARGE when it holds more than a request may (request-bounds.ts). */
 export function checkRequest({ signal, encoding, body }: CheckedRequest): CheckResult {
   return encoding === 'protobuf' ? checkProtobuf(signal, body) : checkJson(signal, body);
 }
