@@ -1,0 +1,110 @@
+/** Sliding windows in Redis, which every gateway that names the same REDIS_URL shares. */
+import { Redis } from 'ioredis';
+import type { Allowance } from './allowance.js';
+import { PARTS } from './window.js';
+
+/**
+ * The window of window.ts: {last, count, last, count, …} by time, ascending. One script, so nobody comes in between;
+ * by the server's clock, so no gateway's clock matters; and the key is gone when its window is empty. A time in the
+ * future means that the server's clock went back: those requests count from now.
+ */
+const CHARGE = `
+local limit, window, parts = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local stored = redis.call('GET', KEYS[1])
+local entries = stored and cmsgpack.unpack(stored) or {}
+local kept, total = {}, 0
+for i = 1, #entries, 2 do
+  local last = math.min(entries[i], now)
+  if now - last < window then
+    kept[#kept + 1] = last
+    kept[#kept + 1] = entries[i + 1]
+    total = total + entries[i + 1]
+  end
+end
+local newest = #kept - 1
+if total >= limit then
+  return {0, 0, kept[newest] + window - now, kept[1] + window - now}
+end
+local part = window / parts
+if newest > 0 and math.floor(kept[newest] / part) == math.floor(now / part) then
+  kept[newest] = now
+  kept[newest + 1] = kept[newest + 1] + 1
+else
+  kept[#kept + 1] = now
+  kept[#kept + 1] = 1
+end
+redis.call('SET', KEYS[1], cmsgpack.pack(kept), 'PX', window)
+return {1, limit - total - 1, window, 0}
+`;
+
+/** Other programs may live in the same Redis. */
+const KEY_PREFIX = 'promptmetrics:rate_limit:';
+/** A healthy Redis answers within a millisecond; nobody waits longer than this for one that isn't. */
+const COMMAND_TIMEOUT_MS = 250;
+const CONNECT_TIMEOUT_MS = 2000;
+const MAX_RECONNECT_DELAY_MS = 1000;
+
+type Answer = [allowed: 0 | 1, remaining: number, resetAfterMs: number, retryAfterMs: number];
+
+interface Connection extends Redis {
+  charge(key: string, limit: number, windowMs: number, parts: number): Promise<Answer>;
+}
+
+export interface RedisLimitOptions {
+  url: string;
+  windowMs: number;
+  maxRequests: number;
+}
+
+export interface RedisLimit {
+  /** Rejects when Redis is not there; goes on trying to reach it all the same. */
+  connect(): Promise<void>;
+  /** Rejects when Redis doesn't answer, soon. */
+  charge(bucket: string): Promise<Allowance>;
+  /** Drops the connection, and makes another one. */
+  reconnect(): void;
+  disconnect(): void;
+}
+
+function createConnection(url: string): Connection {
+  const connection = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY_MS),
+    // A request is decided now: what can't be sent fails, and what was sent isn't sent again.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
+  });
+  connection.defineCommand('charge', { numberOfKeys: 1, lua: CHARGE });
+  // Every command that fails because of it says so itself.
+  connection.on('error', () => {});
+  return connection as Connection;
+}
+
+export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLimitOptions): RedisLimit {
+  let connection: Connection | undefined;
+  return {
+    async connect() {
+      connection = createConnection(url);
+      await connection.connect();
+    },
+    async charge(bucket) {
+      if (connection === undefined) throw new Error('Not connected');
+      const answer = await connection.charge(KEY_PREFIX + bucket, limit, windowMs, PARTS);
+      const [allowed, remaining, resetAfterMs, retryAfterMs] = answer;
+      return { allowed: allowed === 1, limit, remaining, resetAfterMs, retryAfterMs };
+    },
+    reconnect() {
+      if (connection?.status === 'ready') connection.disconnect(true);
+    },
+    disconnect() {
+      connection?.disconnect();
+      connection = undefined;
+    },
+  };
+}
