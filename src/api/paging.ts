@@ -26,7 +26,7 @@ interface PagingQuery {
 }
 
 /** Which list a cursor is of: one can't be followed in another. */
-export type CursorKind = 'trace' | 'log' | 'metric';
+export type CursorKind = 'trace' | 'log' | 'metric' | 'key' | 'audit';
 
 export function encodeCursor(kind: CursorKind, { timeUnixNano, id }: Keyset): string {
   return Buffer.from(`${kind}:${timeUnixNano}:${id}`).toString('base64url');

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas, and a page to try them. */
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { ApiPlugin } from '../plugin.js';
 
@@ -53,15 +53,36 @@ const transformObject: SwaggerTransformObject = (input) => {
   return whole;
 };
 
+const TAGS = ['traces', 'logs', 'metrics', 'otlp', 'dead letters', 'api keys', 'workspaces', 'audit logs', 'health'];
+
+const SECURITY_SCHEMES = {
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+  bearer: { type: 'http', scheme: 'bearer' },
+} as const;
+
+/** Either of them; OpenAPI 3.1 lets the scope stand where OAuth has its own. Public routes take none. */
+function securityOf({ scope }: FastifyContextConfig): Record<string, string[]>[] {
+  if (scope === undefined) return [];
+  const scopes = scope === 'any' ? [] : [scope];
+  return [{ apiKey: scopes }, { bearer: scopes }];
+}
+
+const transform: typeof jsonSchemaTransform = (input) => {
+  const { schema, url } = jsonSchemaTransform(input);
+  if (schema.hide) return { schema, url };
+  return { schema: { ...schema, security: securityOf(input.route.config ?? {}) }, url };
+};
+
 /** Before any route, so that it sees them all. */
 export async function registerOpenApi(app: FastifyInstance, { version }: { version: string }): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'PromptMetrics', version, license: { name: 'MIT', identifier: 'MIT' } },
-      tags: ['traces', 'logs', 'metrics', 'otlp', 'dead letters', 'health'].map((name) => ({ name })),
+      tags: TAGS.map((name) => ({ name })),
+      components: { securitySchemes: SECURITY_SCHEMES },
     },
-    transform: jsonSchemaTransform,
+    transform,
     transformObject,
   });
   await app.register(docsPage);
