@@ -1,5 +1,6 @@
 /** Listed by hand: what is in a folder at run time (`.ts`, `.js`, a stray file) never decides what a database becomes. */
 import type { MigrationSeries } from '../../src/store/migrator.js';
 import * as foundation from './0001-foundation.js';
+import * as access from './0002-access.js';
 
-export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation] };
+export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation, access] };

@@ -2,7 +2,10 @@
  * The audit log: one row for each mutation, in a chain of hashes per workspace. Written in the transaction of what it
  * tells of.
  */
+import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
+import { CHAIN_START, type ChainEnd, faultOf, link } from './audit-chain.js';
+import type { AuditLogTable, ControlSchema } from './schema.js';
 
 export interface AuditEntry {
   workspace: string;
@@ -74,4 +77,237 @@ export interface AuditLogs {
   /** Oldest event first, in pages; what is written after the call began is not among them. */
   stream(filters: AuditFilters): AsyncIterable<AuditLog[]>;
   verify(workspace: string): Promise<Verification>;
+}
+
+type Database = Kysely<ControlSchema>;
+type Row = Selectable<AuditLogTable>;
+
+/** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
+const ROWS_PER_INSERT = 500;
+const ROWS_PER_READ = 500;
+/** Further than this, a total is only known to be more. */
+const MAX_COUNTED = 10_000;
+const NANO_PER_MS = 1_000_000n;
+
+export function createAuditLogs(db: Database): AuditLogs {
+  const inTransaction = <Result>(work: (transaction: Database) => Promise<Result>) =>
+    db.isTransaction ? work(db) : db.transaction().execute(work);
+  const appendAll = (entries: readonly AuditEntry[]) =>
+    inTransaction(async (transaction) => {
+      for (const [workspace, group] of byWorkspace(entries)) await appendTo(transaction, workspace, group);
+    });
+  const count = (filters: AuditFilters) => (isUnfiltered(filters) ? countAll(db, filters) : countSome(db, filters));
+  return {
+    append: (entry) => appendAll([entry]),
+    appendAll,
+    count,
+    async list(query) {
+      const { limit } = query;
+      const rows = await page(select(db, query), query)
+        .limit(limit + 1)
+        .selectAll()
+        .execute();
+      return pageOf(rows, limit, await count(query));
+    },
+    async get(workspace, id) {
+      const found = db.selectFrom('audit_logs').selectAll().where('workspace_id', '=', workspace);
+      const row = await found.where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    stream: (filters) => streamPages(db, filters),
+    verify: (workspace) => verifyChain(db, workspace),
+  };
+}
+
+/** In one order for all: two transactions never wait for each other's chains. */
+function byWorkspace(entries: readonly AuditEntry[]): [string, AuditEntry[]][] {
+  const groups = new Map<string, AuditEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry.workspace);
+    if (group) group.push(entry);
+    else groups.set(entry.workspace, [entry]);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+async function appendTo(db: Database, workspace: string, entries: readonly AuditEntry[]): Promise<void> {
+  let end = await holdChain(db, workspace);
+  const fresh = await withoutApplied(db, entries);
+  if (fresh.length === 0) return;
+  const rows = fresh.map((entry) => {
+    const row = link(end, entry);
+    end = row;
+    return row;
+  });
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    const some = rows.slice(at, at + ROWS_PER_INSERT);
+    await db.insertInto('audit_logs').values(some).execute();
+  }
+  const { sequence, hash } = end;
+  await db.updateTable('audit_chains').set({ sequence, hash }).where('workspace_id', '=', workspace).execute();
+}
+
+/** The write takes the row's lock until the transaction ends; on SQLite there is one transaction at a time anyway. */
+async function holdChain(db: Database, workspace: string): Promise<ChainEnd> {
+  const insert = db.insertInto('audit_chains').values({ workspace_id: workspace, ...CHAIN_START });
+  const unchanged = sql<number>`audit_chains.sequence`;
+  return insert
+    .onConflict((conflict) => conflict.column('workspace_id').doUpdateSet({ sequence: unchanged }))
+    .returning(['sequence', 'hash'])
+    .executeTakeFirstOrThrow();
+}
+
+async function withoutApplied(db: Database, entries: readonly AuditEntry[]): Promise<AuditEntry[]> {
+  const applied = new Set<string>();
+  const sources = entries.flatMap(({ source }) => source ?? []);
+  for (let at = 0; at < sources.length; at += ROWS_PER_READ) {
+    const some = sources.slice(at, at + ROWS_PER_READ);
+    const rows = await db.selectFrom('audit_logs').select('source').where('source', 'in', some).execute();
+    for (const { source } of rows) applied.add(source!);
+  }
+  // Twice in one call counts as twice, too.
+  return entries.filter(({ source }) => {
+    if (source === undefined) return true;
+    return !applied.has(source) && applied.add(source);
+  });
+}
+
+type Selection = SelectQueryBuilder<ControlSchema, 'audit_logs', object>;
+
+function select(db: Database, filters: AuditFilters): Selection {
+  const { workspace, fromUnixMs, toUnixMs, action, keyId, keyName, targetId } = filters;
+  let rows = db.selectFrom('audit_logs').where('workspace_id', '=', workspace);
+  if (fromUnixMs !== undefined) rows = rows.where('time_unix_ms', '>=', fromUnixMs);
+  if (toUnixMs !== undefined) rows = rows.where('time_unix_ms', '<', toUnixMs);
+  if (action !== undefined) rows = rows.where('action', '=', action);
+  if (keyId !== undefined) rows = rows.where('api_key_id', '=', keyId);
+  if (keyName !== undefined) rows = rows.where('api_key_name', '=', keyName);
+  if (targetId !== undefined) rows = rows.where('target_id', '=', targetId);
+  return rows;
+}
+
+function page(rows: Selection, { offset = 0, after }: AuditQuery): Selection {
+  const ordered = rows.orderBy('time_unix_ms', 'desc').orderBy('id', 'desc');
+  if (!after) return ordered.offset(offset);
+  const timeUnixMs = Number(after.timeUnixNano / NANO_PER_MS);
+  return ordered.where(sql<boolean>`(time_unix_ms, id) < (${timeUnixMs}, ${Number(after.id) || 0})`);
+}
+
+function isUnfiltered({ fromUnixMs, toUnixMs, action, keyId, keyName, targetId }: AuditFilters): boolean {
+  return [fromUnixMs, toUnixMs, action, keyId, keyName, targetId].every((filter) => filter === undefined);
+}
+
+/** The chain has counted them already. */
+async function countAll(db: Database, { workspace }: AuditFilters): Promise<{ total: number; totalRelation: 'eq' }> {
+  return { total: (await chainEnd(db, workspace)).sequence, totalRelation: 'eq' };
+}
+
+async function countSome(db: Database, filters: AuditFilters): Promise<{ total: number; totalRelation: 'eq' | 'gte' }> {
+  const some = select(db, filters)
+    .select('id')
+    .limit(MAX_COUNTED + 1)
+    .as('some');
+  const counted = db.selectFrom(some).select((e) => e.fn.countAll<number>().as('total'));
+  const { total } = await counted.executeTakeFirstOrThrow();
+  return total > MAX_COUNTED ? { total: MAX_COUNTED, totalRelation: 'gte' } : { total, totalRelation: 'eq' };
+}
+
+function pageOf(
+  rows: readonly Row[],
+  limit: number,
+  counted: { total: number; totalRelation: 'eq' | 'gte' },
+): Page<AuditLog> {
+  const items = rows.slice(0, limit).map(fromRow);
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  const next = last && { timeUnixNano: BigInt(last.timeUnixMs) * NANO_PER_MS, id: String(last.id) };
+  return { items, ...counted, ...(next && { next }) };
+}
+
+function fromRow(row: Row): AuditLog {
+  return {
+    id: row.id,
+    workspace: row.workspace_id,
+    sequence: row.sequence,
+    timeUnixMs: row.time_unix_ms,
+    action: row.action,
+    targetId: row.target_id ?? undefined,
+    promptName: row.prompt_name ?? undefined,
+    versionTag: row.version_tag ?? undefined,
+    keyId: row.api_key_id ?? undefined,
+    keyName: row.api_key_name,
+    ip: row.ip_address ?? undefined,
+    requestId: row.request_id ?? undefined,
+    details: readDetails(row.details),
+    source: row.source ?? undefined,
+    prevHash: row.prev_hash,
+    hash: row.hash,
+  };
+}
+
+/** Whoever broke a row must not break the list that shows it. */
+function readDetails(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return { unreadable: text };
+  }
+}
+
+async function chainEnd(db: Database, workspace: string): Promise<ChainEnd> {
+  const end = db.selectFrom('audit_chains').select(['sequence', 'hash']).where('workspace_id', '=', workspace);
+  return (await end.executeTakeFirst()) ?? CHAIN_START;
+}
+
+async function* streamPages(db: Database, filters: AuditFilters): AsyncGenerator<AuditLog[]> {
+  const end = await chainEnd(db, filters.workspace);
+  const rows = select(db, filters).where('sequence', '<=', end.sequence);
+  const ordered = rows.orderBy('time_unix_ms').orderBy('id').limit(ROWS_PER_READ).selectAll();
+  let last: Row | undefined;
+  do {
+    const following = last && sql<boolean>`(time_unix_ms, id) > (${last.time_unix_ms}, ${last.id})`;
+    const some = await (following ? ordered.where(following) : ordered).execute();
+    if (some.length > 0) yield some.map(fromRow);
+    last = some.length === ROWS_PER_READ ? some.at(-1) : undefined;
+  } while (last);
+}
+
+async function verifyChain(db: Database, workspace: string): Promise<Verification> {
+  const head = await chainEnd(db, workspace);
+  let end: ChainEnd = CHAIN_START;
+  for (;;) {
+    const rows = await rowsAfter(db, workspace, end, head);
+    for (const row of rows) {
+      const reason = faultOf(end, row);
+      if (reason) return bad(head, end, row.id, reason);
+      end = row;
+    }
+    if (rows.length < ROWS_PER_READ) break;
+  }
+  if (end.sequence !== head.sequence) return bad(head, end, undefined, 'missing');
+  if (end.hash !== head.hash) return bad(head, end, undefined, 'changed');
+  return { ok: true, checked: end.sequence, head: { sequence: head.sequence, hash: head.hash } };
+}
+
+/** Up to the end that was read first: what is appended meanwhile is for the next verification. */
+function rowsAfter(db: Database, workspace: string, end: ChainEnd, head: ChainEnd): Promise<Row[]> {
+  const rows = db.selectFrom('audit_logs').selectAll().where('workspace_id', '=', workspace);
+  const within = rows.where('sequence', '>', end.sequence).where('sequence', '<=', head.sequence);
+  return within.orderBy('sequence').limit(ROWS_PER_READ).execute();
+}
+
+function bad(
+  head: ChainEnd,
+  end: ChainEnd,
+  firstBadId: number | undefined,
+  reason: 'changed' | 'missing',
+): Verification {
+  const { sequence, hash } = head;
+  return {
+    ok: false,
+    checked: end.sequence,
+    firstBadId,
+    firstBadSequence: end.sequence + 1,
+    reason,
+    head: { sequence, hash },
+  };
 }

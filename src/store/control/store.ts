@@ -8,14 +8,16 @@ import { type DialectFacts, POSTGRES_FACTS, SQLITE_FACTS } from '../dialect-fact
 import { migrate } from '../migrator.js';
 import { createPostgresDialect } from '../postgres/dialect.js';
 import { createPool } from '../postgres/pool.js';
+import { type ApiKeys, createApiKeys } from './api-keys.js';
+import { type AuditLogs, createAuditLogs } from './audit-logs.js';
+import { type Change, ChangeFeed, type ChangeListener, type Changes, createChanges, readChange } from './changes.js';
 import { createInstallation, type Installation } from './installation.js';
+import { createListener, deafListener, type Listener } from './listener.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
 import { createWorkspaces, DEFAULT_WORKSPACE, type Workspaces } from './workspaces.js';
 
-export interface ControlStore extends Component {
-  readonly workspaces: Workspaces;
-  readonly installation: Installation;
+export interface ControlStore extends Component, Repositories {
   /**
    * Everything that the callback does through the repositories it is given happens, or nothing of it. Wait for nothing
    * in there but the database: other writers wait for the end. Never use the store itself inside: its writes would wait too.
@@ -23,10 +25,17 @@ export interface ControlStore extends Component {
   transaction<Result>(work: (repositories: Repositories) => Promise<Result>): Promise<Result>;
   /** Rejects when the database can't serve now. */
   ping(): Promise<void>;
+  /** Hears what is announced by committed transactions, here and on other gateways. Answers how to stop listening. */
+  onChange(listener: ChangeListener): () => void;
+  /** Whether changes by other processes are heard as they happen: on Postgres, unless the connection for it is down. */
+  hearsOthers(): boolean;
 }
 
 export interface Repositories {
   readonly workspaces: Workspaces;
+  readonly apiKeys: ApiKeys;
+  readonly auditLogs: AuditLogs;
+  readonly changes: Changes;
   readonly installation: Installation;
 }
 
@@ -39,24 +48,48 @@ export interface ControlStoreOptions {
 interface Database {
   db: Kysely<ControlSchema>;
   facts: DialectFacts;
+  listen(feed: ChangeFeed): Listener;
 }
 
 export function createControlStore(options: ControlStoreOptions): ControlStore {
-  const { db, facts } = openDatabase(options);
-  let ending: Promise<void> | undefined;
+  const { db, facts, listen } = openDatabase(options);
+  const feed = new ChangeFeed();
+  const listener = listen(feed);
+  const repositories = (executor: Kysely<ControlSchema>, spread: (change: Change) => void): Repositories => ({
+    workspaces: createWorkspaces(executor),
+    installation: createInstallation(executor),
+    apiKeys: createApiKeys(executor),
+    auditLogs: createAuditLogs(executor),
+    changes: createChanges(executor, facts, spread),
+  });
+  const own = repositories(db, (change) => feed.emit(change));
+  let ending: Promise<unknown> | undefined;
   return {
     name: 'store/control',
-    ...repositories(db),
+    ...own,
     async start() {
       await migrate(db, facts, controlMigrations);
-      await repositories(db).workspaces.ensure(DEFAULT_WORKSPACE);
+      await own.workspaces.ensure(DEFAULT_WORKSPACE);
+      await listener.start();
     },
-    transaction: (work) => db.transaction().execute((transaction) => work(repositories(transaction))),
+    async transaction(work) {
+      const announced: Change[] = [];
+      try {
+        return await db
+          .transaction()
+          .execute((transaction) => work(repositories(transaction, (change) => announced.push(change))));
+      } finally {
+        // Also after a failure: a commit whose answer was lost has happened, and a change too many costs a read.
+        for (const change of announced) feed.emit(change);
+      }
+    },
     async ping() {
       await db.selectNoFrom(sql`1`.as('one')).execute();
     },
+    onChange: (hear) => feed.subscribe(hear),
+    hearsOthers: () => listener.listening(),
     shutdown({ deadlineMs }) {
-      ending ??= db.destroy();
+      ending ??= Promise.all([listener.shutdown({ deadlineMs }), db.destroy()]);
       return within(deadlineMs, ending);
     },
   };
@@ -67,15 +100,27 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
   const { databaseUrl: connectionString, databasePoolSize: poolSize, queryTimeoutMs } = config;
   if (connectionString !== undefined) {
     const pool = createPool({ connectionString, poolSize, queryTimeoutMs, int8: 'number', json: 'value' });
-    return { db: new Kysely({ dialect: createPostgresDialect(pool) }), facts: POSTGRES_FACTS };
+    return {
+      db: new Kysely({ dialect: createPostgresDialect(pool) }),
+      facts: POSTGRES_FACTS,
+      listen: (feed) => listenTo(connectionString, feed),
+    };
   }
   if (!thread) throw new TypeError('SQLite needs the thread that has its file open');
   return {
     db: new Kysely({ dialect: createSqliteDialect({ file: controlFile(config), thread }) }),
     facts: SQLITE_FACTS,
+    listen: () => deafListener,
   };
 }
 
-function repositories(db: Kysely<ControlSchema>): Repositories {
-  return { workspaces: createWorkspaces(db), installation: createInstallation(db) };
+function listenTo(connectionString: string, feed: ChangeFeed): Listener {
+  return createListener({
+    connectionString,
+    onNotification(payload) {
+      const change = readChange(payload);
+      if (change) feed.emit(change);
+    },
+    onMissed: () => feed.emit('missed'),
+  });
 }

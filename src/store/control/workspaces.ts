@@ -15,6 +15,18 @@ export interface Workspaces {
   create(id: string): Promise<Workspace>;
   /** Creates it unless it is there. */
   ensure(id: string): Promise<void>;
+  /** false when there is none. */
+  delete(id: string): Promise<boolean>;
+  /** What the control half holds of it; undefined when there is no such workspace. */
+  summary(id: string): Promise<WorkspaceSummary | undefined>;
+  /** By id. */
+  summaries(): Promise<WorkspaceSummary[]>;
+}
+
+export interface WorkspaceSummary extends Workspace {
+  /** Not revoked. */
+  apiKeys: number;
+  auditLogs: number;
 }
 
 /** The workspace of those who name none. */
@@ -45,7 +57,39 @@ export function createWorkspaces(db: Kysely<ControlSchema>): Workspaces {
       const insert = db.insertInto('workspaces').values(newRow(id));
       await insert.onConflict((conflict) => conflict.column('id').doNothing()).execute();
     },
+    async delete(id) {
+      return (await db.deleteFrom('workspaces').where('id', '=', id).executeTakeFirst()).numDeletedRows > 0n;
+    },
+    async summary(id) {
+      const row = await selectSummaries(db).where('workspaces.id', '=', id).executeTakeFirst();
+      return row && fromSummaryRow(row);
+    },
+    async summaries() {
+      const rows = await selectSummaries(db).orderBy('workspaces.id').execute();
+      return rows.map(fromSummaryRow);
+    },
   };
+}
+
+function selectSummaries(db: Kysely<ControlSchema>) {
+  return db
+    .selectFrom('workspaces')
+    .leftJoin('audit_chains', 'audit_chains.workspace_id', 'workspaces.id')
+    .select(['workspaces.id', 'workspaces.created_time_unix_ms', 'audit_chains.sequence as audit_logs'])
+    .select((e) =>
+      e
+        .selectFrom('api_keys')
+        .whereRef('api_keys.workspace_id', '=', 'workspaces.id')
+        .where('api_keys.revoked_at', 'is', null)
+        .select((of) => of.fn.countAll<number>().as('keys'))
+        .as('api_keys'),
+    );
+}
+
+type SummaryRow = Selectable<WorkspaceTable> & { audit_logs: number | null; api_keys: number | null };
+
+function fromSummaryRow(row: SummaryRow): WorkspaceSummary {
+  return { ...fromRow(row), apiKeys: row.api_keys ?? 0, auditLogs: row.audit_logs ?? 0 };
 }
 
 function newRow(id: string): Selectable<WorkspaceTable> {

@@ -1,0 +1,60 @@
+/** Tells whoever keeps something in memory that it has changed in the database: in this process, and in the others. */
+import { type Kysely, sql } from 'kysely';
+import { z } from 'zod';
+import type { DialectFacts } from '../dialect-facts.js';
+import type { ControlSchema } from './schema.js';
+
+const changeSchema = z.discriminatedUnion('topic', [z.object({ topic: z.literal('api-keys'), id: z.number() })]);
+
+/** What has changed: one key. */
+export type Change = z.infer<typeof changeSchema>;
+
+/** `missed`: for a while changes by other processes were not heard. */
+export type ChangeListener = (change: Change | 'missed') => void;
+
+export interface Changes {
+  /** Heard in this process when the transaction has ended, before whoever waits for it goes on. */
+  announce(change: Change): Promise<void>;
+}
+
+export const CHANGE_CHANNEL = 'promptmetrics_changes';
+
+export class ChangeFeed {
+  private readonly listeners = new Set<ChangeListener>();
+
+  /** Answers how to stop listening. */
+  subscribe(listener: ChangeListener): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  emit(change: Change | 'missed'): void {
+    for (const listener of this.listeners) listener(change);
+  }
+}
+
+/** undefined for what a later version of the gateway sends. */
+export function readChange(payload: string): Change | undefined {
+  try {
+    return changeSchema.parse(JSON.parse(payload));
+  } catch {
+    return undefined;
+  }
+}
+
+/** `spread` is called with what was announced, for the listeners in this process. */
+export function createChanges(
+  db: Kysely<ControlSchema>,
+  facts: DialectFacts,
+  spread: (change: Change) => void,
+): Changes {
+  return {
+    async announce(change) {
+      const { notifyFunction } = facts;
+      if (notifyFunction !== undefined) {
+        await sql`select ${sql.raw(notifyFunction)}(${CHANGE_CHANNEL}, ${JSON.stringify(change)})`.execute(db);
+      }
+      spread(change);
+    },
+  };
+}
