@@ -20,8 +20,7 @@ export interface MemoryLimit {
   readonly buckets: number;
   /** Why a request may not pass now; undefined when it may. Counts nothing. */
   refusal(bucket: string): Allowance | undefined;
-  /** Counts a request that passes. */
-  record(bucket: string): Allowance;
+  /** Counts one request of this bucket, unless that would be one too many. */
   charge(bucket: string): Allowance;
 }
 
@@ -65,7 +64,6 @@ export function createMemoryLimit({
       return windows.size;
     },
     refusal,
-    record,
     charge: (bucket) => refusal(bucket) ?? record(bucket),
   };
 }

@@ -78,7 +78,6 @@ function createConnection(url: string): Connection {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    enableAutoPipelining: true,
   });
   connection.defineCommand('charge', { numberOfKeys: 1, lua: CHARGE });
   // Every command that fails because of it says so itself.

@@ -61,8 +61,10 @@ export function createSharedLimit({ redis, memory, events }: SharedLimitOptions)
   async function chargeShared(bucket: string): Promise<Allowance> {
     try {
       const allowance = await redis.charge(bucket);
-      if (allowance.allowed) memory.record(bucket);
-      return allowance;
+      if (!allowance.allowed) return allowance;
+      // Others of this bucket may have been let through without Redis while this one was under way.
+      const own = memory.charge(bucket);
+      return own.allowed ? allowance : own;
     } catch (error) {
       lost(error);
       return memory.charge(bucket);
