@@ -1,6 +1,6 @@
 /** What the keyring reports. */
 export interface AccessEvents {
-  /** The first start made a master key: told this once, and never stored. */
+  /** The first start made a master key, which is stored nowhere: this is the one time that it is told. */
   firstKeyMade(key: string): void;
   /** The first start without API_KEY_SALT made a salt and keeps it there. */
   saltMade(file: string): void;

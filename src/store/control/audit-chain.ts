@@ -21,7 +21,7 @@ const MAX_TEXT_LENGTH = 256;
 const MAX_DETAILS_LENGTH = 16_384;
 
 /** As both databases give it back: no NUL, which Postgres refuses, and no half of a surrogate pair. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return Buffer.from(text.slice(0, MAX_TEXT_LENGTH).replaceAll('\0', '\uFFFD')).toString();
 }
 

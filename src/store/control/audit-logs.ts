@@ -4,7 +4,7 @@
  */
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
-import { CHAIN_START, type ChainEnd, faultOf, link } from './audit-chain.js';
+import { CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
 import type { AuditLogTable, ControlSchema } from './schema.js';
 
 export interface AuditEntry {
@@ -179,10 +179,10 @@ function select(db: Database, filters: AuditFilters): Selection {
   let rows = db.selectFrom('audit_logs').where('workspace_id', '=', workspace);
   if (fromUnixMs !== undefined) rows = rows.where('time_unix_ms', '>=', fromUnixMs);
   if (toUnixMs !== undefined) rows = rows.where('time_unix_ms', '<', toUnixMs);
-  if (action !== undefined) rows = rows.where('action', '=', action);
+  if (action !== undefined) rows = rows.where('action', '=', storable(action));
   if (keyId !== undefined) rows = rows.where('api_key_id', '=', keyId);
-  if (keyName !== undefined) rows = rows.where('api_key_name', '=', keyName);
-  if (targetId !== undefined) rows = rows.where('target_id', '=', targetId);
+  if (keyName !== undefined) rows = rows.where('api_key_name', '=', storable(keyName));
+  if (targetId !== undefined) rows = rows.where('target_id', '=', storable(targetId));
   return rows;
 }
 

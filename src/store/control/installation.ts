@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ControlSchema } from './schema.js';
 
 /** Facts about this installation, by key. */
 export interface Installation {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string): Promise<void>;
+  /**
+   * In a transaction: its value, which is the given one when it had none. Whoever else holds it waits for the end of the
+   * transaction: that makes it a lock between gateways.
+   */
+  hold(key: string, value: string): Promise<string>;
   /** Made by the first call, of whichever gateway; the same ever after. */
   id(): Promise<string>;
 }
@@ -22,6 +27,12 @@ export function createInstallation(db: Kysely<ControlSchema>): Installation {
     async set(key, value) {
       const insert = db.insertInto('installation').values({ key, value });
       await insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
+    },
+    async hold(key, value) {
+      const insert = db.insertInto('installation').values({ key, value });
+      const unchanged = sql<string>`installation.value`;
+      const held = insert.onConflict((conflict) => conflict.column('key').doUpdateSet({ value: unchanged }));
+      return (await held.returning('value').executeTakeFirstOrThrow()).value;
     },
     async id() {
       const known = await get(INSTANCE_ID);
