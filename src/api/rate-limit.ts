@@ -1,6 +1,5 @@
 /** A key's requests are counted once each, right after it is known whose they are, and every answer says what is left. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Principal } from '../access/principal.js';
 import { GatewayError } from '../errors.js';
 import type { Allowance } from '../limits/allowance.js';
 import { bucketOf } from '../limits/bucket.js';
@@ -26,8 +25,8 @@ function tell(reply: FastifyReply, { limit, remaining, resetAfterMs }: Allowance
 
 /** Public routes have no principal, and no limit. */
 function bucketOfRequest(request: FastifyRequest): string | undefined {
-  const principal = request.principal as unknown as Principal | undefined;
-  const counted = request.routeOptions.config.counted;
+  const { principal } = request;
+  const { counted } = request.routeOptions.config;
   if (principal === undefined || counted?.(request) === false) return undefined;
   return bucketOf(principal, request.ip);
 }

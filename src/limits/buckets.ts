@@ -7,8 +7,8 @@ export interface BucketsOptions<State> {
 
 /**
  * States by name, at most so many of them. They live in two generations: what is touched moves into the younger one, and
- * when that is full it becomes the older one, whose states make room. So whoever calls often stays, and nothing is
- * searched for (the first entry of a Map from which many were deleted is far away).
+ * when that is full it becomes the older one, whose states make room. So the half that was touched last always stays,
+ * and nobody is searched for: the first entry of a Map from which many were deleted is far away.
  */
 export class Buckets<State> {
   readonly #options: BucketsOptions<State>;

@@ -3,7 +3,7 @@ import { Buckets } from './buckets.js';
 import type { LimitEvents } from './events.js';
 import { SlidingWindow } from './window.js';
 
-/** More keys than any gateway sees in one window; with full windows they take 60 MB, with one burst each 15. */
+/** At half a kilobyte each, and 16 bytes for every sixtieth of a window in which they called. Half of them are sure to stay. */
 const MAX_BUCKETS = 50_000;
 
 export interface MemoryLimitOptions {
