@@ -149,7 +149,7 @@ function nowSeconds(): number {
 }
 
 /** A master key sees those of all workspaces. */
-function visibleTo(principal: Principal): Visibility {
+export function visibleTo(principal: Principal): Visibility {
   return principal.master ? 'all' : { workspace: principal.workspace };
 }
 
@@ -187,7 +187,7 @@ async function endOfCaller({ apiKeys }: Repositories, { keyId }: Principal): Pro
 }
 
 /** When a key ends: at its expiry, or at the end of the grace that a rotation left it, whichever is earlier. */
-function endOf({ expiresAt, graceUntil }: ApiKey): number | undefined {
+export function endOf({ expiresAt, graceUntil }: ApiKey): number | undefined {
   const ends = [expiresAt, graceUntil].filter((end) => end !== undefined);
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
