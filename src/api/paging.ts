@@ -16,7 +16,14 @@ export const pagingParameters = {
     .default(1)
     .meta({ description: `page × limit ends at ${MAX_OFFSET_ROWS}` }),
   limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().optional().meta({ description: 'nextCursor of the answer before' }),
+  cursor: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        'nextCursor of the answer before. A list looks for about a second: when its filters match rarely, an answer may ' +
+        'have fewer items than "limit", or none, and a nextCursor that goes on where it stopped',
+    }),
 };
 
 interface PagingQuery {
@@ -28,15 +35,16 @@ interface PagingQuery {
 /** Which list a cursor is of: one can't be followed in another. */
 export type CursorKind = 'trace' | 'log' | 'metric' | 'key' | 'audit';
 
-export function encodeCursor(kind: CursorKind, { timeUnixNano, id }: Keyset): string {
-  return Buffer.from(`${kind}:${timeUnixNano}:${id}`).toString('base64url');
+export function encodeCursor(kind: CursorKind, { timeUnixNano, id, skip }: Keyset): string {
+  const skipped = skip ? `+${skip}` : '';
+  return Buffer.from(`${kind}:${timeUnixNano}${skipped}:${id}`).toString('base64url');
 }
 
 export function decodeCursor(kind: CursorKind, cursor: string): Keyset | undefined {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const [, of, time, id] = /^([a-z]+):(\d{1,20}):(.{1,256})$/.exec(text) ?? [];
-  if (of !== kind || time === undefined || id === undefined) return undefined;
-  const keyset = { timeUnixNano: BigInt(time), id };
+  const [, of, time, skip, id] = /^([a-z]+):(\d{1,20})(?:\+(\d{1,5}))?:(.{1,256})$/.exec(text) ?? [];
+  if (of !== kind || time === undefined || id === undefined || Number(skip) > MAX_OFFSET_ROWS) return undefined;
+  const keyset = { timeUnixNano: BigInt(time), id, ...(skip !== undefined && { skip: Number(skip) }) };
   // Buffer skips what is not base64url: only what encodes back to the same text was ever handed out.
   return encodeCursor(kind, keyset) === cursor ? keyset : undefined;
 }
@@ -62,11 +70,16 @@ export function pageSchema<Item extends z.ZodType>(items: Item) {
   return z.object({
     items: z.array(items),
     total: z.int().min(0),
-    totalRelation: z.enum(['eq', 'gte']).describe('gte: there are more than were counted'),
+    totalRelation: z
+      .enum(['eq', 'gte'])
+      .describe('gte: there are as many at least: more than were counted, or than were looked at'),
     page: z.int(),
     limit: z.int(),
     totalPages: z.int(),
-    nextCursor: z.string().nullable().describe('null on the last page'),
+    nextCursor: z
+      .string()
+      .nullable()
+      .describe('null on the last page; a page that is not full may have one, and so may an empty one'),
   });
 }
 

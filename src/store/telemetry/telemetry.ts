@@ -43,6 +43,8 @@ export interface Keyset {
   timeUnixNano: bigint;
   /** Breaks ties: the trace id in hex, or the store's own opaque row address. */
   id: string;
+  /** Matches still to be skipped from here: the page before ended within its offset. */
+  skip?: number;
 }
 
 export interface ListQuery {
@@ -92,7 +94,10 @@ export interface Page<Item> {
   /** How many rows match. Counted exactly up to a bound; `totalRelation` is 'gte' when there are more than counted. */
   total: number;
   totalRelation: 'eq' | 'gte';
-  /** Where the next page starts; undefined on the last. */
+  /**
+   * Where the next page starts; undefined on the last. A page that was not full when its budget ended has one as well:
+   * the place that was looked to. Its `total` counts what it found, and its `totalRelation` is 'gte'.
+   */
   next?: Keyset;
 }
 

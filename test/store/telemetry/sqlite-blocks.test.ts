@@ -337,18 +337,18 @@ describe('crashes and full disks', () => {
 });
 
 describe('bounds and bad places', () => {
-  test('a query that takes too long holds its thread', async () => {
+  test('a query that takes too long holds its thread, or a list answers with an error', async () => {
     const target = await open();
     const source = recordSource(30);
-    await write(
-      target,
-      Array.from({ length: 2000 }, () => source.span()),
-    );
-    const reader = new SqliteReader(target.directory, { queryBudgetMs: 0 });
-    const attributes = [{ key: 'not', value: 'there' }];
-    expect(() => reader.listTraces({ workspace: 'default', limit: 10, attributes })).toThrow(
+    const trace = source.trace(2000);
+    await write(target, [...trace, ...Array.from({ length: 2000 }, () => source.span())]);
+    const reader = new SqliteReader(target.directory, { queryBudgetMs: 0, pageBudgetMs: 0 });
+    expect(() => reader.getTrace({ workspace: 'default', traceId: trace[0]!.traceId })).toThrow(
       expect.objectContaining({ code: 'QUERY_TIMEOUT' }),
     );
+    const attributes = [{ key: 'not', value: 'there' }];
+    const page = reader.listTraces({ workspace: 'default', limit: 10, attributes });
+    expect(page).toMatchObject({ items: [], total: 0, totalRelation: 'gte', next: { id: expect.any(String) } });
     reader.close();
   });
 

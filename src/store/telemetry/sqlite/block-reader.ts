@@ -82,6 +82,7 @@ export class BlockReader {
   private readonly resources = new Map<bigint, Resource>();
   private readonly scopes = new Map<bigint, Scope>();
   private readonly metrics = new Map<bigint, Metric>();
+  private elsewhere: (traceId: Uint8Array) => boolean = () => true;
 
   constructor(
     directory: string,
@@ -94,6 +95,9 @@ export class BlockReader {
       budget.spend();
       return 1;
     });
+    this.db.function('elsewhere', { deterministic: false }, (traceId: unknown) =>
+      this.elsewhere(traceId as Uint8Array) ? 1 : 0,
+    );
     this.db.function('body_contains', { deterministic: true }, (body: unknown, needle: unknown) =>
       bodyContains(body as string, needle as string),
     );
@@ -147,6 +151,35 @@ export class BlockReader {
     if (known !== undefined) return known;
     const row = this.get<{ id: bigint }>('SELECT id FROM workspaces WHERE name = ?', [name]);
     return row && bounded(this.workspaces, name, MAX_REMEMBERED_ROWS, () => row.id);
+  }
+
+  /** Runs `read`, in whose SQL `elsewhere(trace_id)` asks `elsewhere`. */
+  withElsewhere<Result>(elsewhere: (traceId: Uint8Array) => boolean, read: () => Result): Result {
+    this.elsewhere = elsewhere;
+    try {
+      return read();
+    } finally {
+      this.elsewhere = () => true;
+    }
+  }
+
+  hasTrace(workspace: string, traceId: Uint8Array): boolean {
+    const id = this.workspaceId(workspace);
+    const sql = `SELECT 1 FROM trace_batches INDEXED BY trace_batches_by_trace WHERE trace_id = ? AND workspace_id = ? LIMIT 1`;
+    return id !== undefined && this.get(sql, [traceId, id]) !== undefined;
+  }
+
+  /** The last row's id; rows are numbered from 1 on. */
+  lastTraceBatch(): number {
+    return Number(this.get<{ last: bigint | null }>('SELECT max(id) AS last FROM trace_batches', [])!.last ?? 0);
+  }
+
+  /** The trace ids of the next rows, 16 bytes each. As one text: a thousand values cost as much as one this way. */
+  traceIdsAfter(row: number, count: number): { ids: Uint8Array; last: number } {
+    const sql = `SELECT group_concat(hex(trace_id), '') AS ids, max(id) AS last
+      FROM (SELECT id, trace_id FROM trace_batches WHERE id > ? ORDER BY id LIMIT ?)`;
+    const { ids, last } = this.get<{ ids: string | null; last: bigint | null }>(sql, [row, count])!;
+    return { ids: Buffer.from(ids ?? '', 'hex'), last: Number(last ?? row) };
   }
 
   shares(workspaceId: bigint, traceId: Uint8Array): ShareRow[] {

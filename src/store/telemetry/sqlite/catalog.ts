@@ -24,6 +24,8 @@ export class Catalog {
   /** Of closed blocks: they change no more. */
   private readonly settled = new Map<string, Block>();
   private readonly unreadable = new Map<string, string>();
+  /** Blocks that a read is going on in, which may itself read others. */
+  private readonly busy: string[] = [];
 
   constructor(
     private readonly directory: string,
@@ -44,11 +46,14 @@ export class Catalog {
   /** Runs `read` over the block's connection; undefined when the block is damaged, or gone. */
   read<Result>(file: string, read: (block: BlockReader) => Result): Result | undefined {
     if (this.unreadable.has(file)) return undefined;
+    this.busy.push(file);
     try {
       return read(this.connection(file));
     } catch (error) {
       if (!this.leaveOut(file, error)) throw error;
       return undefined;
+    } finally {
+      this.busy.pop();
     }
   }
 
@@ -71,8 +76,12 @@ export class Catalog {
     const open = this.connections.get(file) ?? new BlockReader(this.directory, file, this.budget);
     this.connections.delete(file);
     this.connections.set(file, open);
-    if (this.connections.size > MAX_CONNECTIONS) this.disconnect(this.connections.keys().next().value!);
+    if (this.connections.size > MAX_CONNECTIONS) this.disconnect(this.leastRecentlyUsed());
     return open;
+  }
+
+  private leastRecentlyUsed(): string {
+    return [...this.connections.keys()].find((file) => !this.busy.includes(file))!;
   }
 
   private disconnect(file: string): void {

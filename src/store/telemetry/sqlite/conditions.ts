@@ -59,13 +59,13 @@ export function serviceCondition(service: string | undefined): Conditions {
     : { sql: ['x.resource_id IN (SELECT id FROM resources WHERE service_name = @service)'], parameters: { service } };
 }
 
+/** The trace is no filter: its records are a run of an index. */
 export function logConditions(query: LogQuery): Conditions {
   const conditions: Conditions = { sql: [], parameters: {} };
   const add = (sql: string, name: string, value: unknown) => {
     conditions.sql.push(sql);
     conditions.parameters[name] = value;
   };
-  if (query.traceId) add('x.trace_id = @traceId', 'traceId', query.traceId);
   if (query.spanId) add('x.span_id = @spanId', 'spanId', query.spanId);
   if (query.minSeverityNumber !== undefined) add('x.severity_number >= @severity', 'severity', query.minSeverityNumber);
   if (query.eventName !== undefined) add('x.event_name = @eventName', 'eventName', query.eventName);

@@ -15,6 +15,8 @@ export type ReadOperation = (typeof READ_OPERATIONS)[number];
 
 export interface ReadTask {
   directory: string;
+  /** How long a list may look for its page. */
+  pageBudgetMs?: number | undefined;
   query: unknown;
 }
 

@@ -6,16 +6,17 @@ import { SqliteReader } from './reader.js';
 
 const readers = new Map<string, SqliteReader>();
 
-function readerOf(directory: string): SqliteReader {
-  const reader = readers.get(directory) ?? new SqliteReader(directory);
+function readerOf({ directory, pageBudgetMs }: ReadTask): SqliteReader {
+  const options = pageBudgetMs === undefined ? {} : { pageBudgetMs };
+  const reader = readers.get(directory) ?? new SqliteReader(directory, options);
   readers.set(directory, reader);
   return reader;
 }
 
-export function runReadTask(operation: ReadOperation, { directory, query }: ReadTask): ReadAnswer {
-  const reader = readerOf(directory);
+export function runReadTask(operation: ReadOperation, task: ReadTask): ReadAnswer {
+  const reader = readerOf(task);
   try {
-    const value: unknown = reader[operation](query as never);
+    const value: unknown = reader[operation](task.query as never);
     return { value, unreadable: reader.unreadableBlocks() };
   } catch (error) {
     return { failure: failureOf(error), unreadable: reader.unreadableBlocks() };

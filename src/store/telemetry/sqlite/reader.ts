@@ -1,6 +1,7 @@
 /** All reads of one directory of blocks: synchronous, for a worker thread. */
 import { accessSync, constants } from 'node:fs';
 import type { SequenceRange } from '../../../component.js';
+import { PAGE_BUDGET_MS } from '../budgets.js';
 import { mergeRanges } from '../ranges.js';
 import type {
   LogQuery,
@@ -15,39 +16,48 @@ import type {
 } from '../telemetry.js';
 import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
+import type { ListContext } from './list-page.js';
 import { listLogs, listMetricPoints } from './record-list.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
+import { TraceHolders } from './trace-holders.js';
 import { listTraces } from './trace-list.js';
 import { readShares, summaryOf } from './trace-scan.js';
 import type { Share } from './trace-summary.js';
 
-/** A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. */
+/**
+ * A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. A list ends its page well
+ * before: this bounds what one step of it may take.
+ */
 const QUERY_BUDGET_MS = 5000;
+
+export interface ReaderOptions {
+  queryBudgetMs?: number;
+  pageBudgetMs?: number;
+}
 
 export class SqliteReader {
   private readonly budget = new Budget();
   private readonly catalog: Catalog;
+  private readonly holders: TraceHolders;
 
   constructor(
     private readonly directory: string,
-    private readonly options = { queryBudgetMs: QUERY_BUDGET_MS },
+    private readonly options: ReaderOptions = {},
   ) {
     this.catalog = new Catalog(directory, this.budget);
+    this.holders = new TraceHolders(this.catalog);
   }
 
   listTraces(query: TraceQuery): Page<TraceSummary> {
-    this.budget.start(this.options.queryBudgetMs);
-    return listTraces(this.catalog, this.budget, query);
+    return listTraces(this.listContext(), query);
   }
 
   listLogs(query: LogQuery): Page<StoredLogRecord> {
-    this.budget.start(this.options.queryBudgetMs);
-    return listLogs(this.catalog, this.budget, query);
+    return listLogs(this.listContext(), query);
   }
 
   listMetricPoints(query: MetricQuery): Page<StoredMetricPoint> {
-    this.budget.start(this.options.queryBudgetMs);
-    return listMetricPoints(this.catalog, this.budget, query);
+    return listMetricPoints(this.listContext(), query);
   }
 
   getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): StoredTrace | undefined {
@@ -96,8 +106,18 @@ export class SqliteReader {
     this.catalog.close();
   }
 
+  private startBudget(): void {
+    this.budget.start(this.options.queryBudgetMs ?? QUERY_BUDGET_MS);
+  }
+
+  private listContext(): ListContext {
+    this.startBudget();
+    const { catalog, holders, budget } = this;
+    return { catalog, holders, budget, pageBudgetMs: this.options.pageBudgetMs ?? PAGE_BUDGET_MS };
+  }
+
   private sharesOf(workspace: string, traceId: Uint8Array): Share[] {
-    this.budget.start(this.options.queryBudgetMs);
+    this.startBudget();
     return readShares(this.catalog, workspace, [traceId])[0]!;
   }
 

@@ -1,5 +1,6 @@
-/** Log records and metric points newest first: the newest of each block by its time index, merged. */
+/** Log records and metric points newest first: each block by its time index, merged. */
 import { GatewayError } from '../../../errors.js';
+import { COUNT_BUDGET_MS } from '../budgets.js';
 import type {
   Keyset,
   ListQuery,
@@ -10,7 +11,7 @@ import type {
   StoredMetricPoint,
 } from '../telemetry.js';
 import type { BlockReader, Extent } from './block-reader.js';
-import type { Budget } from './budget.js';
+import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';
 import {
   allOf,
@@ -20,8 +21,19 @@ import {
   serviceCondition,
   timeConditions,
 } from './conditions.js';
-import { COUNT_BOUND, COUNT_BUDGET_MS, countUpToBound, type Total } from './list-page.js';
+import {
+  atLeast,
+  COUNT_BOUND,
+  countUpToBound,
+  type ListContext,
+  type Step,
+  skipOf,
+  type Total,
+  takePage,
+  withSkip,
+} from './list-page.js';
 import { signed, unsigned } from './trace-groups.js';
+import { type Order, type Stream, walk } from './walk.js';
 
 /** What differs between the two kinds of record. */
 interface RecordKind<Query extends ListQuery, Item> {
@@ -45,7 +57,7 @@ const LOG_RECORDS: RecordKind<LogQuery, StoredLogRecord> = {
   index: ({ traceId }) => (traceId ? 'log_records_by_trace' : 'log_records_by_time'),
   extent: ({ logRecords }) => logRecords,
   conditions: logConditions,
-  runs: () => [NO_CONDITIONS],
+  runs: (_, { traceId }) => [traceId ? { sql: ['x.trace_id = @traceId'], parameters: { traceId } } : NO_CONDITIONS],
   load: (reader, id) => reader.logRecord(id),
 };
 
@@ -78,135 +90,195 @@ function compare(a: Place, b: Place): number {
   return a.id > b.id ? -1 : 1;
 }
 
-export function listLogs(catalog: Catalog, budget: Budget, query: LogQuery): Page<StoredLogRecord> {
-  return new RecordList(catalog, LOG_RECORDS, query).page(budget);
+const RECORD_ORDER: Order<Place> = { timeOf: ({ time }) => time, compare };
+
+export function listLogs(context: ListContext, query: LogQuery): Page<StoredLogRecord> {
+  return new RecordList(context, LOG_RECORDS, query).page();
 }
 
-export function listMetricPoints(catalog: Catalog, budget: Budget, query: MetricQuery): Page<StoredMetricPoint> {
-  return new RecordList(catalog, METRIC_POINTS, query).page(budget);
+export function listMetricPoints(context: ListContext, query: MetricQuery): Page<StoredMetricPoint> {
+  return new RecordList(context, METRIC_POINTS, query).page();
 }
 
-class RecordList<Query extends ListQuery, Item> {
-  private readonly conditions: Conditions;
-  private readonly after: Place | undefined;
-  /** Latest first. */
-  private readonly blocks: Block[];
+/** What is the same for all blocks of one list. */
+interface RecordSelection<Query extends ListQuery> {
+  kind: RecordKind<Query, unknown>;
+  query: Query;
+  /** The time range, which the index keeps. */
+  range: Conditions;
+  /** What each row is asked. */
+  filters: Conditions;
+}
+
+/** A run of records in one block. */
+class RecordStream<Query extends ListQuery> implements Stream<Place> {
+  readonly latestTime: bigint;
+  readonly earliestTime: bigint;
 
   constructor(
     private readonly catalog: Catalog,
+    private readonly selection: RecordSelection<Query>,
+    private readonly block: Block,
+    private readonly run: Conditions,
+  ) {
+    const extent = selection.kind.extent(block)!;
+    this.latestTime = extent.max;
+    this.earliestTime = extent.min;
+  }
+
+  placeAfter(after: Place | undefined, rows: number): Place | undefined {
+    return this.select(this.afterIn(after), 'LIMIT 1 OFFSET @rows', { rows: rows - 1 })[0];
+  }
+
+  between(after: Place | undefined, end: Place | undefined): Place[] {
+    return this.select(allOf(this.afterIn(after), this.upTo(end), this.selection.filters));
+  }
+
+  private select(conditions: Conditions, limit = '', parameters: object = {}): Place[] {
+    const { kind, range, query } = this.selection;
+    const { file } = this.block;
+    const all = allOf(this.run, range, conditions);
+    const select = `SELECT x.${kind.timeColumn} AS time, x.id ${fromRecords(kind, query, all.sql)}
+      ORDER BY x.${kind.timeColumn} DESC, x.id DESC ${limit}`;
+    const rows = this.catalog.read(file, (reader) =>
+      reader.all<{ time: bigint; id: bigint }>(select, { ...all.parameters, ...parameters }),
+    );
+    return (rows ?? []).map(({ time, id }) => ({ time, file, id }));
+  }
+
+  private afterIn(after: Place | undefined): Conditions {
+    if (!after) return NO_CONDITIONS;
+    const column = `x.${this.selection.kind.timeColumn}`;
+    const { file } = this.block;
+    const parameters = { afterTime: after.time };
+    if (file === after.file)
+      return { sql: [`(${column}, x.id) < (@afterTime, @afterId)`], parameters: { ...parameters, afterId: after.id } };
+    return { sql: [`${column} ${file < after.file ? '<=' : '<'} @afterTime`], parameters };
+  }
+
+  private upTo(end: Place | undefined): Conditions {
+    if (!end) return NO_CONDITIONS;
+    const column = `x.${this.selection.kind.timeColumn}`;
+    const { file } = this.block;
+    const parameters = { endTime: end.time };
+    if (file === end.file)
+      return { sql: [`(${column}, x.id) >= (@endTime, @endId)`], parameters: { ...parameters, endId: end.id } };
+    return { sql: [`${column} ${file > end.file ? '>=' : '>'} @endTime`], parameters };
+  }
+}
+
+function fromRecords<Query extends ListQuery>(
+  kind: RecordKind<Query, unknown>,
+  query: Query,
+  conditions: readonly string[],
+): string {
+  const where = ['x.workspace_id = @workspace', ...conditions].join(' AND ');
+  return `FROM ${kind.table} x INDEXED BY ${kind.index(query)} WHERE ${where}`;
+}
+
+class RecordList<Query extends ListQuery, Item> {
+  private readonly selection: RecordSelection<Query>;
+  private readonly blocks: Block[];
+
+  constructor(
+    private readonly context: ListContext,
     private readonly kind: RecordKind<Query, Item>,
     private readonly query: Query,
   ) {
-    this.conditions = allOf(
-      timeConditions(`x.${kind.timeColumn}`, query),
+    const range = timeConditions(`x.${kind.timeColumn}`, query);
+    const filters = allOf(
       kind.conditions(query),
       serviceCondition(query.service),
       attributeConditions(query.attributes),
     );
-    this.after = query.after && placeOf(query.after);
+    this.selection = { kind, query, range, filters };
     this.blocks = this.relevantBlocks();
   }
 
-  page(budget: Budget): Page<Item> {
-    const { limit, offset = 0 } = this.query;
-    const wanted = offset + limit + 1;
-    const found = this.newest(wanted);
-    const places = found.slice(offset, offset + limit);
-    const last = found.length === wanted ? places.at(-1) : undefined;
-    const items = places.map((place) => this.load(place)).filter((item) => item !== undefined);
-    budget.start(COUNT_BUDGET_MS);
-    return { items, ...this.total(), ...(last ? { next: keysetOf(last) } : {}) };
+  page(): Page<Item> {
+    const { query, context } = this;
+    const { limit } = query;
+    const skip = skipOf(query);
+    const steps = this.steps(query.after && placeOf(query.after), skip + limit + 1);
+    const { items, found, next, partial } = takePage(steps, { limit, skip }, Budget.of(context.pageBudgetMs));
+    return {
+      items: items.map((place) => this.load(place)).filter((item) => item !== undefined),
+      ...(partial ? atLeast(found) : this.total()),
+      ...(next && { next: withSkip(keysetOf(next.after), next.skip) }),
+    };
+  }
+
+  private *steps(after: Place | undefined, wanted: number): Generator<Step<Place, Place>> {
+    for (const { matches, end } of walk(this.streams(), { order: RECORD_ORDER, after, firstRows: wanted })) {
+      for (const match of matches) yield { match };
+      if (end !== undefined) yield { lookedTo: end };
+    }
   }
 
   private relevantBlocks(): Block[] {
     const { fromUnixNano: from, toUnixNano: to } = this.query;
     const extent = (block: Block) => this.kind.extent(block)!;
-    return this.catalog
+    return this.context.catalog
       .blocks()
       .filter((block) => this.kind.extent(block) !== undefined)
       .filter(
         (block) => (from === undefined || extent(block).max >= from) && (to === undefined || extent(block).min < to),
-      )
-      .sort((a, b) => (extent(a).max < extent(b).max ? 1 : -1));
+      );
   }
 
-  /** Ends at the first block that has nothing as new as what was found. */
-  private newest(wanted: number): Place[] {
-    let found: Place[] = [];
-    for (const block of this.blocks) {
-      const last = found[wanted - 1];
-      if (last && last.time > this.kind.extent(block)!.max) break;
-      found = [...found, ...this.placesIn(block, wanted)].sort(compare).slice(0, wanted);
-    }
-    return found;
+  private streams(): RecordStream<Query>[] {
+    return this.blocks.flatMap((block) =>
+      this.runsOf(block).map((run) => new RecordStream(this.context.catalog, this.selection, block, run)),
+    );
   }
 
-  private placesIn({ file }: Block, limit: number): Place[] {
-    const { timeColumn } = this.kind;
-    const after = this.afterIn(file);
-    const rows = this.eachRun(file, (reader, run) => {
-      const { sql, parameters } = allOf(this.conditions, run, after);
-      const select = `SELECT x.${timeColumn} AS time, x.id ${this.from(sql)} ORDER BY x.${timeColumn} DESC, x.id DESC LIMIT @limit`;
-      return reader.all<{ time: bigint; id: bigint }>(select, { ...parameters, limit });
-    });
-    return rows.flat().map(({ time, id }) => ({ time, file, id }));
-  }
-
-  private afterIn(file: string): Conditions {
-    if (!this.after) return NO_CONDITIONS;
-    const { time, file: afterFile, id } = this.after;
-    const column = `x.${this.kind.timeColumn}`;
-    if (file === afterFile)
-      return { sql: [`(${column}, x.id) < (@afterTime, @afterId)`], parameters: { afterTime: time, afterId: id } };
-    return { sql: [`${column} ${file < afterFile ? '<=' : '<'} @afterTime`], parameters: { afterTime: time } };
-  }
-
-  private from(conditions: readonly string[]): string {
-    const where = ['x.workspace_id = @workspace', ...conditions, 'within_budget()'].join(' AND ');
-    return `FROM ${this.kind.table} x INDEXED BY ${this.kind.index(this.query)} WHERE ${where}`;
-  }
-
-  private eachRun<Result>(file: string, read: (reader: BlockReader, run: Conditions) => Result): Result[] {
-    const results = this.catalog.read(file, (reader) => {
+  /** With the workspace; none where the block has nothing of it. */
+  private runsOf({ file }: Block): Conditions[] {
+    const runs = this.context.catalog.read(file, (reader) => {
       const workspace = reader.workspaceId(this.query.workspace);
-      if (workspace === undefined) return [];
-      return this.kind
-        .runs(reader, this.query)
-        .map((run) => read(reader, allOf(run, { sql: [], parameters: { workspace } })));
+      const ofWorkspace: Conditions = { sql: [], parameters: { workspace } };
+      return workspace === undefined ? [] : this.kind.runs(reader, this.query).map((run) => allOf(run, ofWorkspace));
     });
-    return results ?? [];
+    return runs ?? [];
   }
 
   private load({ file, id }: Place): Item | undefined {
-    return this.catalog.read(file, (reader) => this.kind.load(reader, id));
+    return this.context.catalog.read(file, (reader) => this.kind.load(reader, id));
   }
 
   private total(): Total {
+    this.context.budget.start(COUNT_BUDGET_MS);
     return countUpToBound(this.isWhole() ? this.storedCounts() : this.matchingCounts());
   }
 
   private isWhole(): boolean {
+    const { range, filters } = this.selection;
     const { name } = this.query as MetricQuery;
-    return this.conditions.sql.length === 0 && name === undefined;
+    const { traceId } = this.query as LogQuery;
+    return range.sql.length + filters.sql.length === 0 && name === undefined && traceId === undefined;
   }
 
   private *storedCounts(): Generator<number> {
     const sql = `SELECT ${this.kind.table} AS count FROM workspaces WHERE name = ?`;
     for (const { file } of this.blocks) {
-      const row = this.catalog.read(file, (reader) => reader.get<{ count: bigint }>(sql, [this.query.workspace]));
+      const row = this.context.catalog.read(file, (reader) =>
+        reader.get<{ count: bigint }>(sql, [this.query.workspace]),
+      );
       yield Number(row?.count ?? 0);
     }
   }
 
   private *matchingCounts(): Generator<number> {
-    for (const { file } of this.blocks) {
-      const counts = this.eachRun(file, (reader, run) => {
-        const { sql, parameters } = allOf(this.conditions, run);
-        const select = `SELECT count(*) AS count FROM (SELECT 1 ${this.from(sql)} LIMIT ${COUNT_BOUND + 1})`;
-        return Number(reader.get<{ count: bigint }>(select, parameters)!.count);
-      });
-      yield* counts;
-    }
+    for (const block of this.blocks) for (const run of this.runsOf(block)) yield this.countIn(block, run);
+  }
+
+  private countIn({ file }: Block, run: Conditions): number {
+    const { kind, query, range, filters } = this.selection;
+    const { sql, parameters } = allOf(run, range, filters);
+    const matching = `SELECT 1 ${fromRecords(kind, query, [...sql, 'within_budget()'])} LIMIT ${COUNT_BOUND + 1}`;
+    const select = `SELECT count(*) AS count FROM (${matching})`;
+    const row = this.context.catalog.read(file, (reader) => reader.get<{ count: bigint }>(select, parameters));
+    return Number(row?.count ?? 0);
   }
 }
 

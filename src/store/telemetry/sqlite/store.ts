@@ -34,6 +34,8 @@ export interface SqliteTelemetryOptions {
   /** Spans, log records and metric points together. */
   blockMaxSpans?: number;
   blockMaxBytes?: number;
+  /** How long a list may look for its page; PAGE_BUDGET_MS when absent. */
+  pageBudgetMs?: number;
 }
 
 /** Where the writer's rate is still that of an empty block, and a file is handy to drop or to copy. */
@@ -53,7 +55,7 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     }
   };
   const read = async <Result>(operation: ReadOperation, query: unknown): Promise<Result> => {
-    const task: ReadTask = { directory, query };
+    const task: ReadTask = { directory, pageBudgetMs: options.pageBudgetMs, query };
     const answer = await pool.run<ReadAnswer>(operation, task);
     report(answer);
     if ('failure' in answer) throw new GatewayError(answer.failure.code, answer.failure.message);

@@ -1,21 +1,16 @@
-/** The traces that come into question, in order, merged over the blocks. */
+/** The traces that come into question, as each block yields them: by their earliest start within it. */
 import type { TraceQuery } from '../telemetry.js';
 import type { BlockReader } from './block-reader.js';
 import type { Block, Catalog } from './catalog.js';
-import { allOf, attributeConditions, type Conditions, timeConditions } from './conditions.js';
-
-export interface Candidate {
-  start: bigint;
-  traceId: Buffer;
-}
+import { allOf, type Conditions, timeConditions } from './conditions.js';
+import { batchConditions } from './trace-conditions.js';
+import type { TraceHolders } from './trace-holders.js';
+import type { Order, Stream } from './walk.js';
 
 export interface Position {
   start: bigint;
   traceId: Uint8Array;
 }
-
-const FIRST_CHUNK = 64;
-const LAST_CHUNK = 1024;
 
 /** Newest first; of equal starts the greater id first, as the index is read backwards. */
 export function compare(a: Position, b: Position): number {
@@ -23,14 +18,7 @@ export function compare(a: Position, b: Position): number {
   return -Buffer.compare(a.traceId, b.traceId);
 }
 
-/** Which rows of `trace_batches` (t) to yield, and from where. */
-export interface Selection {
-  workspace: string;
-  conditions: Conditions;
-  fromUnixNano: bigint | undefined;
-  toUnixNano: bigint | undefined;
-  after: Position | undefined;
-}
+export const TRACE_ORDER: Order<Position> = { timeOf: ({ start }) => start, compare };
 
 /** No other batch in the block has the trace start earlier. */
 const EARLIEST_IN_BLOCK = `NOT EXISTS (SELECT 1 FROM trace_batches o INDEXED BY trace_batches_by_trace
@@ -38,128 +26,80 @@ const EARLIEST_IN_BLOCK = `NOT EXISTS (SELECT 1 FROM trace_batches o INDEXED BY 
     AND (o.start_time_unix_nano < t.start_time_unix_nano
       OR (o.start_time_unix_nano = t.start_time_unix_nano AND o.id < t.id)))`;
 
-export function selectInOrder(
-  { workspace, fromUnixNano, toUnixNano }: TraceQuery,
-  after: Position | undefined,
-): Selection {
-  return { workspace, conditions: { sql: [EARLIEST_IN_BLOCK], parameters: {} }, fromUnixNano, toUnixNano, after };
+const IN_ORDER = 'ORDER BY t.start_time_unix_nano DESC, t.trace_id DESC';
+
+/** Those that may hold a start in range. */
+export function relevantBlocks(
+  catalog: Catalog,
+  { fromUnixNano: from, toUnixNano: to }: { fromUnixNano?: bigint | undefined; toUnixNano?: bigint | undefined },
+): Block[] {
+  const relevant = ({ traces }: Block) =>
+    traces !== undefined && (from === undefined || traces.max >= from) && (to === undefined || traces.min < to);
+  const blocks = catalog.blocks().filter(relevant);
+  return blocks.sort((a, b) => (a.traces!.max < b.traces!.max ? 1 : -1));
 }
 
-/** A batch starts no earlier than its trace: neither the end of the range nor the position bounds it from above. */
-export function selectBySign({ workspace, fromUnixNano }: TraceQuery, sign: Conditions): Selection {
-  return { workspace, conditions: sign, fromUnixNano, toUnixNano: undefined, after: undefined };
-}
-
-/** What some batch of every accepted trace has; the rarest and cheapest first. undefined when no filter leaves a sign. */
-export function signOf({ name, status, service, attributes }: TraceQuery): Conditions | undefined {
-  if (name !== undefined) return { sql: ['t.root_name = @name'], parameters: { name } };
-  if (status === 'error') return { sql: ['t.error_count > 0'], parameters: {} };
-  if (attributes?.length) {
-    const { sql, parameters } = attributeConditions(attributes);
-    const spans = 'x.id >= t.first_span AND x.id < t.first_span + t.span_count';
-    const exists = `EXISTS (SELECT 1 FROM spans x WHERE ${[spans, ...sql].join(' AND ')})`;
-    return { sql: [exists], parameters };
-  }
-  if (service === undefined) return undefined;
-  return { sql: ['instr(t.services, @service)'], parameters: { service: JSON.stringify(service) } };
-}
-
-/** The selected traces of one block, fetched piece by piece. */
-class BlockTraces {
-  private chunk: Candidate[] = [];
-  private at = 0;
-  private size = FIRST_CHUNK;
-  private exhausted = false;
-  private position: Position | undefined;
+/** The traces of one block that may match the query: all that do are among them. */
+export class BlockTraces implements Stream<Position> {
+  readonly latestTime: bigint;
+  readonly earliestTime: bigint;
 
   constructor(
     private readonly catalog: Catalog,
+    private readonly holders: TraceHolders,
     private readonly block: Block,
-    private readonly selection: Selection,
+    /** Those that may have other batches of its traces. */
+    private readonly others: readonly Block[],
+    private readonly query: TraceQuery,
   ) {
-    this.position = selection.after;
+    this.latestTime = block.traces!.max;
+    this.earliestTime = block.traces!.min;
   }
 
-  /** No batch of this block starts later. */
-  get latestStart(): bigint {
-    return this.block.traces!.max;
+  placeAfter(after: Position | undefined, rows: number): Position | undefined {
+    return this.read((reader, workspace) => {
+      const { from, parameters } = this.range(workspace, after, undefined);
+      const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId ${from} ${IN_ORDER} LIMIT 1 OFFSET @rows`;
+      return reader.get<Position>(select, { ...parameters, rows: rows - 1 });
+    });
   }
 
-  head(): Candidate | undefined {
-    if (this.at === this.chunk.length && !this.exhausted) this.fetch();
-    return this.chunk[this.at];
+  between(after: Position | undefined, end: Position | undefined): Position[] {
+    // A batch starts no earlier than its trace: a block that ends before this slice has none of those that begin in it.
+    const others = this.others.filter(({ traces }) => end === undefined || traces!.max >= end.start);
+    const filters = batchConditions(this.query, others.length > 0);
+    if (filters.sql.length > 0) this.holders.refresh(others);
+    const elsewhere = (traceId: Uint8Array) => this.holders.mayHold(others, this.query.workspace, traceId);
+    const found = this.read((reader, workspace) => {
+      const { from, parameters } = this.range(workspace, after, end);
+      // CASE fixes the order: whether a batch is its trace's earliest takes a lookup, and is asked of few when asked last.
+      const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId ${from}
+        AND CASE WHEN ${['1', ...filters.sql].join(' AND ')} THEN ${EARLIEST_IN_BLOCK} ELSE 0 END`;
+      const all = () => reader.all<Position>(select, { ...parameters, ...filters.parameters });
+      return reader.withElsewhere(elsewhere, all);
+    });
+    return found ?? [];
   }
 
-  advance(): void {
-    this.at++;
-  }
-
-  private fetch(): void {
-    this.chunk = this.catalog.read(this.block.file, (reader) => this.read(reader)) ?? [];
-    this.at = 0;
-    this.exhausted = this.chunk.length < this.size;
-    this.position = this.chunk.at(-1);
-    this.size = Math.min(this.size * 2, LAST_CHUNK);
-  }
-
-  private read(reader: BlockReader): Candidate[] {
-    const workspace = reader.workspaceId(this.selection.workspace);
-    if (workspace === undefined) return [];
-    const after = this.position ? ['(t.start_time_unix_nano, t.trace_id) < (@start, @traceId)'] : [];
-    const { sql, parameters } = allOf(
-      { sql: ['t.workspace_id = @workspace'], parameters: { workspace } },
-      timeConditions('t.start_time_unix_nano', this.selection),
-      { sql: [...after, 'within_budget()'], parameters: { ...this.position } },
-      this.selection.conditions,
-    );
-    // Left to itself SQLite may look for the other batches by workspace alone: it doesn't know how many rows that means.
-    const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId
-      FROM trace_batches t INDEXED BY trace_batches_by_time WHERE ${sql.join(' AND ')}
-      ORDER BY t.start_time_unix_nano DESC, t.trace_id DESC LIMIT @limit`;
-    return reader.all(select, { ...parameters, limit: this.size });
-  }
-}
-
-/** Merges the blocks; one is opened only when its latest start comes up. */
-export function* candidates(catalog: Catalog, selection: Selection): Generator<Candidate> {
-  const waiting = relevantBlocks(catalog, selection).map((block) => new BlockTraces(catalog, block, selection));
-  let active: BlockTraces[] = [];
-  let previous: Candidate | undefined;
-  for (;;) {
-    let next = newestOf(active);
-    while (waiting[0] && (!next || waiting[0].latestStart >= next.head()!.start)) {
-      active.push(waiting.shift()!);
-      next = newestOf(active);
+  private range(workspace: bigint, after: Position | undefined, end: Position | undefined) {
+    const bounds: Conditions = { sql: [], parameters: {} };
+    if (after) {
+      bounds.sql.push('(t.start_time_unix_nano, t.trace_id) < (@afterStart, @afterId)');
+      Object.assign(bounds.parameters, { afterStart: after.start, afterId: after.traceId });
     }
-    if (!next) return;
-    const candidate = next.head()!;
-    next.advance();
-    active = active.filter((traces) => traces.head() !== undefined);
-    // Equal places follow one another: a trace that starts at the same time in two blocks, or two batches.
-    if (!previous || compare(previous, candidate) !== 0) yield candidate;
-    previous = candidate;
+    if (end) {
+      bounds.sql.push('(t.start_time_unix_nano, t.trace_id) >= (@endStart, @endId)');
+      Object.assign(bounds.parameters, { endStart: end.start, endId: end.traceId });
+    }
+    const ofWorkspace: Conditions = { sql: ['t.workspace_id = @workspace'], parameters: { workspace } };
+    const { sql, parameters } = allOf(ofWorkspace, timeConditions('t.start_time_unix_nano', this.query), bounds);
+    return { from: `FROM trace_batches t INDEXED BY trace_batches_by_time WHERE ${sql.join(' AND ')}`, parameters };
   }
-}
 
-function newestOf(active: readonly BlockTraces[]): BlockTraces | undefined {
-  let newest: BlockTraces | undefined;
-  for (const traces of active) {
-    const head = traces.head();
-    if (head && (!newest || compare(head, newest.head()!) < 0)) newest = traces;
+  private read<Result>(read: (reader: BlockReader, workspace: bigint) => Result): Result | undefined {
+    return this.catalog.read(this.block.file, (reader) => {
+      const workspace = reader.workspaceId(this.query.workspace);
+      return workspace === undefined ? undefined : read(reader, workspace);
+    });
   }
-  return newest;
-}
-
-/** Those that may hold a start in range, latest start first. */
-export function relevantBlocks(
-  catalog: Catalog,
-  { fromUnixNano: from, toUnixNano: to, after }: Pick<Selection, 'fromUnixNano' | 'toUnixNano' | 'after'>,
-): Block[] {
-  const relevant = ({ traces }: Block) =>
-    traces !== undefined &&
-    (from === undefined || traces.max >= from) &&
-    (to === undefined || traces.min < to) &&
-    (after === undefined || traces.min <= after.start);
-  const blocks = catalog.blocks().filter(relevant);
-  return blocks.sort((a, b) => (a.traces!.max < b.traces!.max ? 1 : -1));
 }

@@ -16,19 +16,30 @@ export function hashTraceId(id: Uint8Array): number {
 }
 
 export class TraceFilter {
-  private readonly words = new Uint32Array(BITS / 32);
+  private readonly words: Uint32Array;
+  private readonly lastWord: number;
+
+  /** A power of two. */
+  constructor(bits = BITS) {
+    this.words = new Uint32Array(bits / 32);
+    this.lastWord = bits / 32 - 1;
+  }
+
+  get bytes(): number {
+    return this.words.byteLength;
+  }
 
   add(hash: number): void {
     const step = stepOf(hash);
     for (let probe = 0, bit = hash; probe < PROBES; probe++, bit += step) {
-      this.words[(bit >>> 5) & (BITS / 32 - 1)]! |= 1 << (bit & 31);
+      this.words[(bit >>> 5) & this.lastWord]! |= 1 << (bit & 31);
     }
   }
 
   mayHold(hash: number): boolean {
     const step = stepOf(hash);
     for (let probe = 0, bit = hash; probe < PROBES; probe++, bit += step) {
-      if ((this.words[(bit >>> 5) & (BITS / 32 - 1)]! & (1 << (bit & 31))) === 0) return false;
+      if ((this.words[(bit >>> 5) & this.lastWord]! & (1 << (bit & 31))) === 0) return false;
     }
     return true;
   }

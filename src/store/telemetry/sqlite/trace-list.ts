@@ -1,48 +1,49 @@
 /** Pages of traces, newest first, and how many there are. */
 import { GatewayError } from '../../../errors.js';
+import { COUNT_BUDGET_MS } from '../budgets.js';
 import type { Keyset, Page, TraceQuery, TraceSummary } from '../telemetry.js';
-import type { Budget } from './budget.js';
+import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';
 import { type Conditions, timeConditions } from './conditions.js';
-import { COUNT_BOUND, COUNT_BUDGET_MS, countUpToBound } from './list-page.js';
-import { type Candidate, type Position, relevantBlocks } from './trace-candidates.js';
-import { signed } from './trace-groups.js';
-import { inChunks, isFirst, MAX_STEP, TraceScan } from './trace-scan.js';
-
-/** A page's few traces are looked up at once, but no more than these are looked up in vain. */
-const MIN_STEP = 16;
+import {
+  atLeast,
+  COUNT_BOUND,
+  countSteps,
+  countUpToBound,
+  type ListContext,
+  type Step,
+  skipOf,
+  type Total,
+  takePage,
+  withSkip,
+} from './list-page.js';
+import { type Position, relevantBlocks } from './trace-candidates.js';
+import { signed, unsigned } from './trace-groups.js';
+import { inChunks, type Match, TraceScan } from './trace-scan.js';
 
 function isFiltered({ service, name, status, minDurationNano, attributes = [] }: TraceQuery): boolean {
   return [service, name, status, minDurationNano].some((filter) => filter !== undefined) || attributes.length > 0;
 }
 
-export function listTraces(catalog: Catalog, budget: Budget, query: TraceQuery): Page<TraceSummary> {
-  const { limit, offset = 0 } = query;
-  const wanted = offset + limit + 1;
-  const step = isFiltered(query) ? MAX_STEP : Math.min(Math.max(wanted, MIN_STEP), MAX_STEP);
-  const matches = new TraceScan(catalog, query).matches(positionOf(query.after), step);
-  const found = take(matches, wanted);
-  const items = found.slice(offset, offset + limit);
-  const last = found.length === wanted ? items.at(-1) : undefined;
-  budget.start(COUNT_BUDGET_MS);
-  // The first page goes on with its own scan; a later one has to begin anew.
-  const counts = query.after || !isFiltered(query) ? countTraces(catalog, query) : goOn(found.length, matches);
-  return { items, ...countUpToBound(counts), ...(last ? { next: keysetOf(last) } : {}) };
+export function listTraces(context: ListContext, query: TraceQuery): Page<TraceSummary> {
+  const { limit } = query;
+  const skip = skipOf(query);
+  const steps = scanOf(context, query).steps({ after: positionOf(query.after), wanted: skip + limit + 1 });
+  const { items, found, next, partial } = takePage(steps, { limit, skip }, Budget.of(context.pageBudgetMs));
+  const total = partial ? atLeast(found) : countTraces(context, query, found, steps);
+  return {
+    items: items.map(({ summary }) => summary),
+    ...total,
+    ...(next && { next: withSkip(keysetOf(next.after), next.skip) }),
+  };
 }
 
-/** Leaves the iterator where it is: it can be gone on with. */
-function take<Item>(items: Iterator<Item>, count: number): Item[] {
-  const taken: Item[] = [];
-  while (taken.length < count) {
-    const { value, done } = items.next();
-    if (done) break;
-    taken.push(value);
-  }
-  return taken;
+function scanOf({ catalog, holders }: ListContext, query: TraceQuery): TraceScan {
+  return new TraceScan(catalog, holders, query);
 }
 
-function keysetOf({ startTimeUnixNano, traceId }: TraceSummary): Keyset {
-  return { timeUnixNano: startTimeUnixNano, id: Buffer.from(traceId).toString('hex') };
+function keysetOf({ start, traceId }: Position): Keyset {
+  return { timeUnixNano: unsigned(start), id: Buffer.from(traceId).toString('hex') };
 }
 
 function positionOf(after: Keyset | undefined): Position | undefined {
@@ -53,19 +54,18 @@ function positionOf(after: Keyset | undefined): Position | undefined {
   return { start: signed(after.timeUnixNano), traceId: Buffer.from(after.id, 'hex') };
 }
 
-/** Yields numbers that add up to the count. */
-function* countTraces(catalog: Catalog, query: TraceQuery): Generator<number> {
-  if (isFiltered(query)) yield* ones(new TraceScan(catalog, query).matches(undefined, MAX_STEP));
-  else yield* countDistinct(catalog, query);
-}
-
-function* goOn(counted: number, matches: Iterable<unknown>): Generator<number> {
-  yield counted;
-  yield* ones(matches);
-}
-
-function* ones(items: Iterable<unknown>): Generator<number> {
-  for (const _ of items) yield 1;
+/** The first page goes on with its own scan; a later one has to begin anew. */
+function countTraces(
+  context: ListContext,
+  query: TraceQuery,
+  found: number,
+  rest: Iterable<Step<Match, Position>>,
+): Total {
+  const { catalog, budget } = context;
+  budget.start(COUNT_BUDGET_MS);
+  if (!isFiltered(query)) return countUpToBound(countDistinct(catalog, query));
+  if (!query.after) return countUpToBound(countSteps(rest, budget, found));
+  return countUpToBound(countSteps(scanOf(context, query).steps({ after: undefined, wanted: 0 }), budget));
 }
 
 /** How many ids are compared with earlier blocks before the count goes on. */
@@ -79,7 +79,7 @@ function* countDistinct(catalog: Catalog, query: TraceQuery): Generator<number> 
   const { fromUnixNano, toUnixNano } = query;
   const seen = new Set<string>();
   const ids: Buffer[] = [];
-  for (const block of relevantBlocks(catalog, { fromUnixNano, toUnixNano, after: undefined })) {
+  for (const block of relevantBlocks(catalog, { fromUnixNano, toUnixNano })) {
     if (countIdsIn(catalog, block, query) > COUNT_BOUND) return yield COUNT_BOUND + 1;
     for (const id of idsIn(catalog, block, query)) if (isFirst(seen, id)) ids.push(id);
     if (ids.length > COUNT_BOUND) return yield ids.length;
@@ -112,7 +112,7 @@ function idsIn(catalog: Catalog, { file }: Block, query: TraceQuery): Buffer[] {
   const { sql, parameters } = distinctIds(query);
   const rows = catalog.read(file, (reader) => {
     const workspace = reader.workspaceId(query.workspace);
-    return workspace === undefined ? [] : reader.all<Candidate>(sql, { ...parameters, workspace });
+    return workspace === undefined ? [] : reader.all<{ traceId: Buffer }>(sql, { ...parameters, workspace });
   });
   return (rows ?? []).map(({ traceId }) => traceId);
 }
@@ -134,4 +134,11 @@ function startedBefore(
     });
   }
   return early.size;
+}
+
+function isFirst(seen: Set<string>, id: Buffer): boolean {
+  const key = id.toString('latin1');
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
 }

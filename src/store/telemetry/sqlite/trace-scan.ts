@@ -1,20 +1,20 @@
 /**
- * Traces newest first. A trace stands where its earliest span starts, whichever block holds that span. Two ways lead there:
- *
- * - In order: each block yields its traces by their earliest start within it, the yields are merged, and a trace that
- *   starts earlier in another block is passed over here, because it comes again there.
- * - By a sign: where a filter leaves a sign on some batch of every trace that it accepts (an error, the root's name), only
- *   batches with that sign are looked at. Their traces may start earlier, so each waits until no later one can come.
+ * Traces newest first. A trace stands where its earliest span starts, whichever block holds that span: each block yields its
+ * traces by their earliest start within it, the yields are merged, and a trace that starts earlier in another block is
+ * passed over here, because it comes again there. So a place in the list is all that it takes to go on.
  */
 import type { TraceQuery, TraceSummary } from '../telemetry.js';
 import type { Catalog } from './catalog.js';
 import { attributeConditions, type Conditions } from './conditions.js';
-import { candidates, compare, type Position, selectBySign, selectInOrder, signOf } from './trace-candidates.js';
+import type { Step } from './list-page.js';
+import { BlockTraces, compare, type Position, relevantBlocks, TRACE_ORDER } from './trace-candidates.js';
 import { signed } from './trace-groups.js';
+import type { TraceHolders } from './trace-holders.js';
 import { earliestStart, type Share, summarise } from './trace-summary.js';
+import { walk } from './walk.js';
 
-/** The most candidates that are looked up at a time. */
-export const MAX_STEP = 256;
+/** The most traces that are looked up at a time: after each so many a list may end. */
+const LOOKED_UP_AT_A_TIME = 32;
 
 /** All that the blocks hold of each of these traces, block by block, so that each block is gone through once. */
 export function readShares(catalog: Catalog, workspace: string, traceIds: readonly Uint8Array[]): Share[][] {
@@ -39,7 +39,7 @@ export function summaryOf(catalog: Catalog, traceId: Uint8Array, shares: readonl
   );
 }
 
-interface Match extends Position {
+export interface Match extends Position {
   summary: TraceSummary;
 }
 
@@ -54,77 +54,64 @@ export function* inChunks<Item>(items: Iterable<Item>, size: number): Generator<
   if (chunk.length > 0) yield chunk;
 }
 
+export interface ScanOptions {
+  after: Position | undefined;
+  /** Matches that are wanted. */
+  wanted: number;
+}
+
 /** The traces that a query accepts, in order. */
 export class TraceScan {
   private readonly attributes: Conditions;
-  private readonly sign: Conditions | undefined;
 
   constructor(
     private readonly catalog: Catalog,
+    private readonly holders: TraceHolders,
     private readonly query: TraceQuery,
   ) {
     this.attributes = attributeConditions(query.attributes);
-    this.sign = signOf(query);
   }
 
-  /** In order, `step` candidates are looked up at a time. */
-  matches(after: Position | undefined, step: number): Generator<TraceSummary> {
-    return this.sign ? this.matchesBySign(this.sign, after) : this.matchesInOrder(after, step);
-  }
-
-  private *matchesInOrder(after: Position | undefined, step: number): Generator<TraceSummary> {
-    for (const chunk of inChunks(candidates(this.catalog, selectInOrder(this.query, after)), step)) {
-      const starts = new Map(chunk.map(({ start, traceId }) => [traceId, start]));
-      for (const { start, traceId, summary } of this.accepted([...starts.keys()])) {
-        if (starts.get(traceId as Buffer) === start) yield summary;
+  *steps({ after, wanted }: ScanOptions): Generator<Step<Match, Position>> {
+    const options = { order: TRACE_ORDER, after, firstRows: wanted };
+    for (const { matches, end } of walk(this.streams(), options)) {
+      for (const chunk of inChunks(distinct(matches), LOOKED_UP_AT_A_TIME)) {
+        for (const match of this.accepted(chunk)) yield { match };
+        yield { lookedTo: chunk.at(-1)! };
       }
+      if (end !== undefined) yield { lookedTo: end };
     }
   }
 
-  private *matchesBySign(sign: Conditions, after: Position | undefined): Generator<TraceSummary> {
-    const seen = new Set<string>();
-    let waiting: Match[] = [];
-    for (const chunk of inChunks(candidates(this.catalog, selectBySign(this.query, sign)), MAX_STEP)) {
-      const fresh = chunk.map(({ traceId }) => traceId).filter((id) => isFirst(seen, id));
-      const found = this.accepted(fresh).filter((match) => this.inRange(match, after));
-      waiting = [...waiting, ...found].sort(compare);
-      const frontier = chunk.at(-1)!;
-      const ready = waiting.filter((match) => compare(match, frontier) <= 0);
-      waiting = waiting.slice(ready.length);
-      yield* ready.map(({ summary }) => summary);
-    }
-    yield* waiting.map(({ summary }) => summary);
+  private streams(): BlockTraces[] {
+    const { catalog, holders, query } = this;
+    const blocks = relevantBlocks(catalog, {});
+    return relevantBlocks(catalog, query).map((block) => {
+      const others = blocks.filter(({ file }) => file !== block.file);
+      return new BlockTraces(catalog, holders, block, others, query);
+    });
   }
 
-  private inRange(match: Match, after: Position | undefined): boolean {
-    const { fromUnixNano: from, toUnixNano: to } = this.query;
-    return (
-      (from === undefined || match.start >= from) &&
-      (to === undefined || match.start < to) &&
-      (after === undefined || compare(match, after) > 0)
-    );
-  }
-
-  private accepted(traceIds: readonly Buffer[]): Match[] {
-    const shares = readShares(this.catalog, this.query.workspace, traceIds);
+  private accepted(candidates: readonly Position[]): Match[] {
+    const ids = candidates.map(({ traceId }) => traceId);
+    const shares = readShares(this.catalog, this.query.workspace, ids);
     const matches: Match[] = [];
-    for (const [at, traceId] of traceIds.entries()) {
+    for (const [at, { start, traceId }] of candidates.entries()) {
       const ofTrace = shares[at]!;
       // A block that was there a moment ago may be damaged, or deleted.
-      if (ofTrace.length === 0) continue;
+      if (ofTrace.length === 0 || earliestStart(ofTrace) !== start) continue;
       const summary = summaryOf(this.catalog, traceId, ofTrace);
-      if (!this.accepts(summary) || !this.hasSpan(ofTrace)) continue;
-      matches.push({ start: earliestStart(ofTrace), traceId, summary });
+      if (this.accepts(summary, ofTrace) && this.hasSpan(ofTrace)) matches.push({ start, traceId, summary });
     }
     return matches;
   }
 
-  private accepts(summary: TraceSummary): boolean {
+  private accepts(summary: TraceSummary, shares: readonly Share[]): boolean {
     const { service, name, status, minDurationNano } = this.query;
     const duration = signed(summary.endTimeUnixNano) - signed(summary.startTimeUnixNano);
     return (
       (service === undefined || summary.services.includes(service)) &&
-      (name === undefined || summary.name === name) &&
+      (name === undefined || (summary.name === name && hasRoot(shares))) &&
       (status === undefined || (status === 'error') === summary.errorCount > 0) &&
       (minDurationNano === undefined || duration >= minDurationNano)
     );
@@ -141,9 +128,11 @@ export class TraceScan {
   }
 }
 
-export function isFirst(seen: Set<string>, id: Buffer): boolean {
-  const key = id.toString('latin1');
-  if (seen.has(key)) return false;
-  seen.add(key);
-  return true;
+function hasRoot(shares: readonly Share[]): boolean {
+  return shares.some((share) => share.root_name !== null);
+}
+
+/** A trace that starts at the same time in two blocks, or two batches, stands there once. */
+function distinct(inOrder: readonly Position[]): Position[] {
+  return inOrder.filter((position, at) => at === 0 || compare(inOrder[at - 1]!, position) !== 0);
 }
