@@ -23,19 +23,6 @@ export interface Limiter extends Component {
   readonly requests: RequestLimit | undefined;
 }
 
-function reported({ charge }: RequestLimit, { refused }: LimitEvents): RequestLimit {
-  const report = (allowance: Allowance) => {
-    if (!allowance.allowed) refused();
-    return allowance;
-  };
-  return {
-    charge(bucket) {
-      const charged = charge(bucket);
-      return charged instanceof Promise ? charged.then(report) : report(charged);
-    },
-  };
-}
-
 /** Sliding windows of requests: in the memory of this process, or in the Redis that it shares with others. */
 export function createLimiter({ config, events, nowMs = () => performance.now() }: LimiterOptions): Limiter {
   const { maxRequests, windowMs, redisUrl } = config;
@@ -47,7 +34,7 @@ export function createLimiter({ config, events, nowMs = () => performance.now() 
       : undefined;
   return {
     name: 'limiter',
-    requests: limited ? reported(shared ?? memory, events) : undefined,
+    requests: limited ? (shared ?? memory) : undefined,
     async start() {
       await shared?.start();
     },

@@ -80,21 +80,46 @@ function createConnection(url: string): Connection {
     maxRetriesPerRequest: 0,
   });
   connection.defineCommand('charge', { numberOfKeys: 1, lua: CHARGE });
-  // Every command that fails because of it says so itself.
-  connection.on('error', () => {});
   return connection as Connection;
+}
+
+/** Only the words: with a failed command come its arguments, and those of AUTH are secret. */
+function described(error: unknown): string {
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || code || String(error);
 }
 
 export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLimitOptions): RedisLimit {
   let connection: Connection | undefined;
+  /** Why there is no connection. A command that fails for want of one doesn't know. */
+  let fault: unknown;
+
+  function open(): Connection {
+    const opened = createConnection(url);
+    opened.on('error', (error) => {
+      fault = error;
+    });
+    opened.on('ready', () => {
+      fault = undefined;
+    });
+    return opened;
+  }
+
+  async function explained<Result>(work: Promise<Result> | undefined): Promise<Result> {
+    try {
+      return await (work ?? Promise.reject(new Error('Not connected')));
+    } catch (error) {
+      throw new Error(described(fault ?? error));
+    }
+  }
+
   return {
     async connect() {
-      connection = createConnection(url);
-      await connection.connect();
+      connection = open();
+      await explained(connection.connect());
     },
     async charge(bucket) {
-      if (connection === undefined) throw new Error('Not connected');
-      const answer = await connection.charge(KEY_PREFIX + bucket, limit, windowMs, PARTS);
+      const answer = await explained(connection?.charge(KEY_PREFIX + bucket, limit, windowMs, PARTS));
       const [allowed, remaining, resetAfterMs, retryAfterMs] = answer;
       return { allowed: allowed === 1, limit, remaining, resetAfterMs, retryAfterMs };
     },

@@ -36,7 +36,7 @@ export function createSharedLimit({ redis, memory, events }: SharedLimitOptions)
   function lost(error: unknown): void {
     if (state === 'stopped' || state === 'alone') return;
     state = 'alone';
-    events.alone(error);
+    events.alone(error instanceof Error ? error.message : String(error));
     probeLater();
   }
 

@@ -118,7 +118,6 @@ test('500 requests at once, at a limit of 100: exactly 100 pass', async () => {
   await limiter.start();
   const answers = await Promise.all(Array.from({ length: 500 }, async () => limiter.requests!.charge('a')));
   expect(answers.filter(({ allowed }) => allowed)).toHaveLength(100);
-  expect(events.refused).toHaveBeenCalledTimes(400);
   await limiter.shutdown({ deadlineMs: 0 });
 });
 

@@ -176,6 +176,32 @@ describe.skipIf(!server)('without its Redis', () => {
     expect((await charge('late')).allowed).toBe(true);
   });
 
+  test('a gateway starts although Redis hangs', async () => {
+    server!.pause();
+    const { charge, events } = await startLimiter({ maxRequests: 1 });
+    expect(events.alone).toHaveBeenCalledTimes(1);
+    expect((await charge('hung')).allowed).toBe(true);
+    server!.resume();
+    await until(() => events.sharing.mock.calls.length === 1);
+  });
+
+  test('the reason is told in words, and without the password', async () => {
+    const control = new Redis(server!.url);
+    await control.config('SET', 'requirepass', 'right');
+    const { events } = await startLimiter({ redisUrl: server!.url.replace('://', '://:wrong-secret@') });
+    expect(events.alone.mock.calls).toEqual([[expect.stringContaining('WRONGPASS')]]);
+    expect(JSON.stringify(events.alone.mock.calls)).not.toContain('secret');
+    await control.config('SET', 'requirepass', '');
+    control.disconnect();
+  });
+
+  test('that nobody listens is told, not that a queue is full', async () => {
+    await server!.kill();
+    const { events } = await startLimiter();
+    expect(events.alone.mock.calls).toEqual([[expect.stringContaining('ECONNREFUSED')]]);
+    await server!.start();
+  });
+
   test('a server that takes no writes is as good as none', async () => {
     const { charge, events } = await startLimiter({ maxRequests: 1 });
     const control = new Redis(server!.url);
