@@ -287,6 +287,27 @@ function apiMetrics(registry: Registry) {
   };
 }
 
+function limitMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    sharing: new Gauge({
+      name: 'promptmetrics_rate_limit_sharing',
+      help: '1 while Redis counts for all gateways, 0 while this process counts for itself',
+      registers,
+    }),
+    outages: new Counter({
+      name: 'promptmetrics_rate_limit_redis_outages_total',
+      help: 'Times Redis could not be asked any more',
+      registers,
+    }),
+    forgotten: new Counter({
+      name: 'promptmetrics_rate_limit_forgotten_total',
+      help: 'Keys or addresses whose count began anew because too many others called',
+      registers,
+    }),
+  };
+}
+
 /** Node's own metrics under prom-client's names, and the three of the Collector that its dashboards show first. */
 function processMetrics(registry: Registry, version: string): void {
   const registers = [registry];
@@ -323,6 +344,7 @@ export function createMetrics({ version }: { version: string }) {
     store: storeMetrics(registry),
     deadLetters: deadLetterMetrics(registry),
     api: apiMetrics(registry),
+    limits: limitMetrics(registry),
     /** Where the buffer's gauges are read from; nothing is shown for them before. */
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;

@@ -4,6 +4,7 @@ import { createApiEvents } from './api-events.js';
 import { createBufferEvents } from './buffer-events.js';
 import type { LoggingConfig } from './config.js';
 import { createDrainEvents } from './drain-events.js';
+import { createLimitEvents } from './limit-events.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { createReceiverEvents } from './receiver-events.js';
@@ -33,6 +34,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       store: createStoreEvents(logger, metrics),
       drain: createDrainEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),
+      limit: createLimitEvents(logger, metrics),
     },
   };
 }

@@ -255,6 +255,27 @@ describe('the API', () => {
   });
 });
 
+describe('rate limits', () => {
+  it('say once that Redis is away, and once that it is back', async () => {
+    const recorded = recordedObservability();
+    const { limit } = recorded.events;
+    limit.sharing();
+    limit.alone('connect ECONNREFUSED');
+    expect(await samples(recorded, 'promptmetrics_rate_limit_sharing ')).toEqual(['0']);
+    limit.sharing();
+    limit.forgotten();
+    expect(recorded.lines.map(({ level, event }) => ({ level, event }))).toEqual([
+      { level: 'info', event: 'limits.sharing' },
+      { level: 'warn', event: 'limits.alone' },
+      { level: 'info', event: 'limits.sharing' },
+    ]);
+    expect(recorded.lines[1]).toMatchObject({ reason: 'connect ECONNREFUSED' });
+    expect(await samples(recorded, 'promptmetrics_rate_limit_sharing ')).toEqual(['1']);
+    expect(await samples(recorded, 'promptmetrics_rate_limit_redis_outages_total ')).toEqual(['1']);
+    expect(await samples(recorded, 'promptmetrics_rate_limit_forgotten_total ')).toEqual(['1']);
+  });
+});
+
 describe('the registry', () => {
   it('is its own: two in one process do not meet', async () => {
     const [one, two] = [recordedObservability(), recordedObservability()];
