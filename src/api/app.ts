@@ -4,9 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { z } from 'zod';
+import type { AccessStore } from '../access/keys.js';
 import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
+import { apiKeysPlugin } from './api-keys/plugin.js';
+import { auditLogsPlugin } from './audit-logs/plugin.js';
 import { identifyAnyone, registerAuthentication } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
@@ -26,6 +29,7 @@ import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
 import { tracesPlugin } from './traces/plugin.js';
 import { validatorCompiler } from './validation.js';
+import { workspacesPlugin } from './workspaces/plugin.js';
 
 export interface ApiOptions extends HealthOptions {
   config: ApiConfig;
@@ -36,6 +40,8 @@ export interface ApiOptions extends HealthOptions {
   deadLetters?: DeadLetters;
   /** Without it, anyone may do anything. */
   identify?: Identify;
+  /** Without it, there are no endpoints for keys, workspaces and the audit log. */
+  access?: { readonly store: AccessStore };
   /** Without it, nobody is limited. */
   limit?: RateLimit;
   events: ApiEvents;
@@ -97,6 +103,16 @@ async function registerCors(app: FastifyInstance, origins: readonly string[]): P
   });
 }
 
+async function registerAccess(
+  app: FastifyInstance,
+  access: { readonly store: AccessStore },
+  { telemetry, events }: ApiOptions,
+): Promise<void> {
+  await app.register(apiKeysPlugin, { access });
+  await app.register(workspacesPlugin, { access, telemetry });
+  await app.register(auditLogsPlugin, { access, events });
+}
+
 export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   const { config, events, version, telemetry, health, metrics, otlp } = options;
   const app = createInstance(config.trustedProxies);
@@ -118,6 +134,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(tracesPlugin, { telemetry, events });
   await app.register(otelLogsPlugin, { telemetry });
   await app.register(otelMetricsPlugin, { telemetry });
+  if (options.access) await registerAccess(app, options.access, options);
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters });
   if (otlp) await app.register(otlpPlugin, { otlp });
   refuseOtherMethods();

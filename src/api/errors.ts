@@ -7,6 +7,7 @@ import type { ApiEvents } from './events.js';
 export const errorSchema = z
   .object({
     error: z.string().describe('What is wrong, for people'),
+    message: z.string().optional().describe('More of what is wrong, for people'),
     code: z.string().describe('What is wrong, for programs'),
     details: z.unknown().optional(),
     detailsType: z.enum(['fields', 'context']),
@@ -26,18 +27,31 @@ const CODE_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'OVERLOADED',
 };
 
+/** Told in two parts, as clients of this API know it. */
+class UnreadableJson extends GatewayError {
+  static readonly explanation = 'Invalid JSON body';
+
+  constructor(cause: unknown) {
+    super('BAD_REQUEST', 'Bad Request', { cause });
+  }
+}
+
+const UNREADABLE = ['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'];
+
 /** Fastify's own 4xx keep their message, which is about the request; anything else tells nothing. */
 export function apiError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const status = (error as FastifyError | undefined)?.statusCode ?? 500;
   if (status < 400 || status >= 500) return toGatewayError(error);
+  if (UNREADABLE.includes((error as FastifyError).code)) return new UnreadableJson(error);
   return new GatewayError(CODE_BY_STATUS[status] ?? 'BAD_REQUEST', (error as FastifyError).message, { cause: error });
 }
 
 export function errorBody(error: GatewayError, requestId: string): string {
   const { code, message, details } = error;
   const detailsType = code === 'VALIDATION_FAILED' ? 'fields' : 'context';
-  return JSON.stringify({ error: message, code, details, detailsType, requestId });
+  const explanation = error instanceof UnreadableJson ? UnreadableJson.explanation : undefined;
+  return JSON.stringify({ error: message, message: explanation, code, details, detailsType, requestId });
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';

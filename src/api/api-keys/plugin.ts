@@ -1,6 +1,6 @@
-import { type AccessStore, createKey, revokeKey, rotateKey } from '../../access/keys.js';
+import { type AccessStore, createKey, endOf, revokeKey, rotateKey, visibleTo } from '../../access/keys.js';
 import type { Principal } from '../../access/principal.js';
-import type { ApiKey, Visibility } from '../../store/control/api-keys.js';
+import type { ApiKey } from '../../store/control/api-keys.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { mutationOf } from '../mutation.js';
@@ -8,7 +8,7 @@ import { readPaging, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
 import { validationError } from '../validation.js';
-import { endOf, renderKey, renderMinted, renderOwn } from './render.js';
+import { renderKey, renderMinted, renderOwn } from './render.js';
 import {
   apiKeyPageSchema,
   apiKeyParameters,
@@ -21,11 +21,6 @@ import {
 } from './schema.js';
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
-
-/** A master key sees the keys of all workspaces. */
-function visibleTo({ master, workspace }: Principal): Visibility {
-  return master ? 'all' : { workspace };
-}
 
 function readId(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);

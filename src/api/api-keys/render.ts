@@ -1,14 +1,8 @@
 import type { z } from 'zod';
-import type { MintedKey } from '../../access/keys.js';
+import { endOf, type MintedKey } from '../../access/keys.js';
 import { ANY_WORKSPACE, type Principal } from '../../access/principal.js';
 import type { ApiKey } from '../../store/control/api-keys.js';
 import type { apiKeySchema, mintedApiKeySchema, ownApiKeySchema } from './schema.js';
-
-/** When a key ends: at its expiry, or when it was replaced, whichever comes first. */
-export function endOf({ expiresAt, graceUntil }: ApiKey): number | undefined {
-  const ends = [expiresAt, graceUntil].filter((end) => end !== undefined);
-  return ends.length === 0 ? undefined : Math.min(...ends);
-}
 
 function fieldsOf({ id, name, workspace, scopes, createdAt, expiresAt }: ApiKey) {
   return { id, name, workspace_id: workspace, scopes, created_at: createdAt, expires_at: expiresAt ?? null };

@@ -30,13 +30,18 @@ export const createApiKeyBody = z
   })
   .meta({ examples: [{ name: 'checkout service', scopes: 'read,write', expires_in_days: 90 }] });
 
+/** A request without a body asks for the defaults. */
 export const rotateApiKeyBody = z
-  .object({
-    grace_seconds: integerField(0, MAX_GRACE_SECONDS)
-      .default(DEFAULT_GRACE_SECONDS)
-      .meta({ description: 'How long the old key stays good beside the new one: a day when absent, 30 days at most' }),
-  })
-  .prefault({})
+  .preprocess(
+    (body) => body ?? {},
+    z.object({
+      grace_seconds: integerField(0, MAX_GRACE_SECONDS)
+        .default(DEFAULT_GRACE_SECONDS)
+        .meta({
+          description: 'How long the old key stays good beside the new one: a day when absent, 30 days at most',
+        }),
+    }),
+  )
   .meta({ examples: [{ grace_seconds: 3600 }] });
 
 /** What is not a number gets an answer of its own, that clients know. */

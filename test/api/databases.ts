@@ -1,0 +1,50 @@
+/** The API over a real keyring and control store, on each database. */
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { afterAll, afterEach, describe } from 'vitest';
+import type { ApiOptions } from '../../src/api/app.js';
+import { type AccessFixture, startAccess } from '../helpers/access.js';
+import { testApp } from '../helpers/api.js';
+import { startPostgres } from '../helpers/postgres.js';
+
+const server = await startPostgres();
+afterAll(() => server?.remove());
+
+type Call = (method: 'GET' | 'POST' | 'DELETE', url: string, body?: unknown) => Promise<LightMyRequestResponse>;
+
+export interface AccessApp extends Awaited<ReturnType<typeof testApp>> {
+  access: AccessFixture;
+  /** Calls with this key, in this workspace. */
+  as(key: string, workspace?: string): Call;
+}
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+function callerOf(app: FastifyInstance, key: string, workspace: string | undefined): Call {
+  const headers = { 'x-api-key': key, ...(workspace !== undefined && { 'x-workspace-id': workspace }) };
+  return (method, url, body) => {
+    const payload = body === undefined ? {} : { payload: body as NonNullable<InjectOptions['payload']> };
+    return app.inject({ method, url, headers, ...payload });
+  };
+}
+
+async function open(databaseUrl: string | undefined, overrides: Partial<ApiOptions>): Promise<AccessApp> {
+  const access = await startAccess({ databaseUrl });
+  const context = await testApp({ access: access.keyring, identify: access.keyring.forApi, ...overrides });
+  closing.push(async () => {
+    await context.app.close();
+    await access.close();
+  });
+  return { ...context, access, as: (key, workspace) => callerOf(context.app, key, workspace) };
+}
+
+export type OpenApp = (overrides?: Partial<ApiOptions>) => Promise<AccessApp>;
+
+export function onEachDatabase(suite: (open: OpenApp) => void): void {
+  describe('on SQLite', () => suite((overrides = {}) => open(undefined, overrides)));
+  describe.skipIf(!server)('on Postgres', () =>
+    suite(async (overrides = {}) => open(await server!.createDatabase(), overrides)),
+  );
+}

@@ -1,0 +1,172 @@
+/**
+ * Every route that the API has, called with a key of one workspace for what is another's. The walk is made from the list
+ * of routes: a new one is walked too, and one whose parameters nobody has ids for fails.
+ */
+import type { FastifyInstance, HTTPMethods } from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeadLetter, DeadLetters } from '../../src/api/dead-letters/source.js';
+import type { OtlpHandler } from '../../src/component.js';
+import { type AccessFixture, type Minted, startAccess } from '../helpers/access.js';
+import { testApp } from '../helpers/api.js';
+import { recordSource } from '../helpers/records.js';
+
+const OURS = 'ours';
+const THEIRS = 'theirs';
+const MARK = 'belongs-to-theirs';
+
+const source = recordSource(21);
+const hex = (id: Uint8Array) => Buffer.from(id).toString('hex');
+
+const spans = source.trace(3).map((span) => ({ ...span, name: MARK }));
+const record = { ...source.logRecord(), eventName: MARK };
+const point = { ...source.metricPoint('gauge'), name: MARK };
+
+const letters: DeadLetter[] = [
+  {
+    id: '0a1b2c3d-7',
+    reason: MARK,
+    failedTimeUnixMs: 1,
+    payloadBytes: 1,
+    frame: { signal: 'traces', encoding: 'protobuf', workspace: THEIRS, items: 1, receivedTimeUnixMs: 1 },
+  },
+];
+const touched: string[] = [];
+const deadLetters: DeadLetters = {
+  list: async () => letters,
+  get: async (id) => letters.find((letter) => letter.id === id),
+  replay: async (id) => touched.push(`replay ${id}`),
+  remove: async (id) => touched.push(`remove ${id}`) > 0,
+};
+
+let access: AccessFixture;
+let app: FastifyInstance;
+let ours: Minted;
+let theirs: Minted;
+let theirKey: Minted;
+
+beforeAll(async () => {
+  access = await startAccess();
+  ours = await access.mint(OURS, 'read,write,admin');
+  theirs = await access.mint(THEIRS, 'read,write,admin', { name: `${MARK} admin` });
+  theirKey = await access.mint(THEIRS, 'read', { name: MARK });
+  const context = await testApp({
+    access: access.keyring,
+    identify: access.keyring.forApi,
+    deadLetters,
+    otlp: {} as OtlpHandler,
+  });
+  app = context.app;
+  context.telemetry.addSpans(THEIRS, spans);
+  context.telemetry.addLogRecords(THEIRS, [record]);
+  context.telemetry.addMetricPoints(THEIRS, [point]);
+});
+afterAll(async () => {
+  await app.close();
+  await access.close();
+});
+
+/** Of the other workspace, by the path up to the parameter. */
+function theirId(pathToParameter: string): string | undefined {
+  const ids: Record<string, string> = {
+    '/v1/traces/:trace_id': hex(spans[0]!.traceId),
+    '/v1/traces/:trace_id/spans/:span_id': hex(spans[0]!.spanId),
+    '/v1/dead-letters/:id': letters[0]!.id,
+    '/v1/api-keys/:id': String(theirKey.id),
+    '/v1/workspaces/:id': THEIRS,
+  };
+  return ids[pathToParameter];
+}
+
+/** Bodies that pass validation, of the routes that ask for one. */
+const BODIES: Record<string, unknown> = {
+  'POST /v1/api-keys': { name: 'spy', workspace_id: THEIRS },
+  'POST /v1/workspaces': { id: 'spy' },
+};
+
+function theirUrl(pattern: string): string {
+  let pathSoFar = '';
+  const parts = pattern.split('/').map((part) => {
+    pathSoFar = pathSoFar === '' && part === '' ? '' : `${pathSoFar}/${part}`;
+    if (!part.startsWith(':')) return part;
+    const id = theirId(pathSoFar);
+    if (id === undefined) throw new Error(`Which id of another workspace belongs into ${pathSoFar}?`);
+    return id;
+  });
+  return parts.join('/');
+}
+
+interface Route {
+  method: string;
+  url: string;
+}
+
+function call({ method, url }: Route, key: string, workspace: string) {
+  const payload = BODIES[`${method} ${url}`];
+  return app.inject({
+    method: method as HTTPMethods as 'GET',
+    url: theirUrl(url),
+    headers: { 'x-api-key': key, 'x-workspace-id': workspace },
+    ...(payload !== undefined && { payload: payload as object }),
+  });
+}
+
+const guarded = () => app.guardedRoutes.filter(({ scope }) => scope !== undefined);
+const named = () => guarded().filter(({ url }) => url.includes(':'));
+const unnamed = () => guarded().filter(({ url }) => !url.includes(':'));
+
+describe("with a key of one's own workspace, what is another's", () => {
+  it('is there, for those whom it belongs to', async () => {
+    const reads = named().filter(({ method, scope, url }) => {
+      return method === 'GET' && scope !== 'any' && !url.startsWith('/v1/workspaces');
+    });
+    expect(reads.length).toBeGreaterThanOrEqual(3);
+    for (const route of reads) {
+      expect([route.url, (await call(route, theirs.key, THEIRS)).statusCode]).toEqual([route.url, 200]);
+    }
+  });
+
+  it('is 403 or 404 by its id, whatever the method (405 where a path lacks it)', async () => {
+    expect(named().length).toBeGreaterThan(10);
+    for (const route of named()) {
+      const { statusCode, body } = await call(route, ours.key, OURS);
+      const told = `${route.method} ${route.url} answered ${statusCode}`;
+      expect(statusCode === 405 && route.scope === 'any' ? 404 : statusCode, told).toBeOneOf([403, 404]);
+      expect(body, told).not.toContain(MARK);
+    }
+  });
+
+  it('is refused when its workspace is named, on every route', async () => {
+    for (const route of guarded()) {
+      const { statusCode, body } = await call(route, ours.key, THEIRS);
+      expect([`${route.method} ${route.url}`, statusCode]).toEqual([`${route.method} ${route.url}`, 401]);
+      expect(body).not.toContain(MARK);
+    }
+  });
+
+  it('is in no list and no count', async () => {
+    const lists = unnamed().filter(({ method, scope }) => method === 'GET' && scope !== 'any');
+    expect(lists.length).toBeGreaterThan(5);
+    for (const route of lists) {
+      const mine = await call(route, ours.key, OURS);
+      const told = `${route.method} ${route.url}`;
+      expect(mine.statusCode, told).toBeOneOf([200, 403]);
+      expect(mine.body, told).not.toContain(MARK);
+      expect(mine.body, told).not.toContain(hex(spans[0]!.traceId));
+      expect(mine.body, told).not.toContain(THEIRS);
+    }
+  });
+
+  it('is not made by us', async () => {
+    const response = await call({ method: 'POST', url: '/v1/api-keys' }, ours.key, OURS);
+    expect(response.statusCode).toBe(403);
+    expect((await call({ method: 'POST', url: '/v1/workspaces' }, ours.key, OURS)).statusCode).toBe(403);
+  });
+
+  it('is still there, untouched, after all of this', async () => {
+    expect(touched).toEqual([]);
+    expect((await access.control.apiKeys.get(theirKey.id, 'all'))?.replacedBy).toBeUndefined();
+    expect(await access.control.workspaces.get(THEIRS)).toBeDefined();
+    const { total } = await access.control.apiKeys.list({ visible: { workspace: THEIRS }, limit: 10 });
+    expect(total).toBe(2);
+  });
+});

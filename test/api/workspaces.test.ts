@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { workspaceDetailSchema, workspacePageSchema, workspaceSchema } from '../../src/api/workspaces/schema.js';
+import { recordSource } from '../helpers/records.js';
+import { onEachDatabase } from './databases.js';
+
+const source = recordSource(11);
+
+onEachDatabase((open) => {
+  async function openMaster() {
+    const context = await open();
+    const { key } = await context.access.mint('*', 'read,write,admin', { name: 'the master' });
+    return { ...context, master: context.as(key) };
+  }
+
+  it('are made, listed with their keys, told in detail, and deleted', async () => {
+    const { master, access, telemetry } = await openMaster();
+    const made = await master('POST', '/v1/workspaces', { id: 'acme' });
+    expect(made.statusCode).toBe(201);
+    expect(workspaceSchema.strict().parse(made.json())).toMatchObject({ id: 'acme', api_keys: 0 });
+    await access.mint('acme', 'read');
+    await access.mint('acme', 'write');
+    const page = workspacePageSchema.parse((await master('GET', '/v1/workspaces')).json());
+    expect(page).toMatchObject({ total: 2, page: 1, limit: 50, totalPages: 1 });
+    expect(page.items).toMatchObject([
+      { id: 'acme', api_keys: 2 },
+      { id: 'default', api_keys: 0 },
+    ]);
+    telemetry.addSpans('acme', source.trace(3));
+    const detail = workspaceDetailSchema.strict().parse((await master('GET', '/v1/workspaces/acme')).json());
+    expect(detail).toMatchObject({ id: 'acme', api_keys: 2, traces: { total: 1 }, logs: { total: 0 } });
+    expect((await master('DELETE', '/v1/workspaces/default')).statusCode).toBe(409);
+  });
+
+  it('are listed in pages', async () => {
+    const { master } = await openMaster();
+    for (const id of ['a', 'b', 'c', 'd']) await master('POST', '/v1/workspaces', { id });
+    const page = (await master('GET', '/v1/workspaces?page=2&limit=2')).json();
+    expect(page).toMatchObject({ total: 5, totalPages: 3, items: [{ id: 'c' }, { id: 'd' }] });
+    expect((await master('GET', '/v1/workspaces?limit=0')).statusCode).toBe(422);
+  });
+
+  it.each([
+    [{}, '"id" is required'],
+    [{ id: 'a b' }, '"id" must be 1-128 letters, digits, underscores and hyphens'],
+    [{ id: '*' }, '"id" must be 1-128 letters, digits, underscores and hyphens'],
+    [{ id: 'x'.repeat(129) }, '"id" must be 1-128 letters, digits, underscores and hyphens'],
+  ])('%j is a 422', async (body, field) => {
+    const { master } = await openMaster();
+    const response = await master('POST', '/v1/workspaces', body);
+    expect(response.statusCode).toBe(422);
+    expect(response.json().details.fields).toEqual([field]);
+  });
+
+  it('one that is there is a 409, one that is not a 404, and a name that can be none a 400', async () => {
+    const { master } = await openMaster();
+    expect((await master('POST', '/v1/workspaces', { id: 'default' })).statusCode).toBe(409);
+    for (const method of ['GET', 'DELETE'] as const) {
+      const missing = await master(method, '/v1/workspaces/nobody');
+      expect([missing.statusCode, missing.json().error]).toEqual([404, 'Workspace not found']);
+      expect((await master(method, '/v1/workspaces/a%20b')).statusCode).toBe(400);
+    }
+  });
+
+  it.each([
+    ['spans', 'addSpans', () => source.trace(2)],
+    ['log records', 'addLogRecords', () => [source.logRecord()]],
+    ['metric points', 'addMetricPoints', () => [source.metricPoint('gauge')]],
+  ] as const)('one that has %s is not deleted, and keeps its keys', async (_, add, records) => {
+    const { master, access, telemetry, as } = await openMaster();
+    await master('POST', '/v1/workspaces', { id: 'acme' });
+    const { key } = await access.mint('acme', 'read');
+    (telemetry[add] as (workspace: string, items: unknown) => void)('acme', records());
+    const response = await master('DELETE', '/v1/workspaces/acme');
+    expect([response.statusCode, response.json().code]).toEqual([409, 'CONFLICT']);
+    expect((await as(key, 'acme')('GET', '/v1/traces')).statusCode).toBe(200);
+  });
+
+  it('an empty one is deleted with its keys, which are refused at once', async () => {
+    const { master, access, as } = await openMaster();
+    await master('POST', '/v1/workspaces', { id: 'acme' });
+    const { key } = await access.mint('acme', 'read');
+    expect((await as(key, 'acme')('GET', '/v1/traces')).statusCode).toBe(200);
+    const response = await master('DELETE', '/v1/workspaces/acme');
+    expect([response.statusCode, response.body]).toEqual([204, '']);
+    expect((await as(key, 'acme')('GET', '/v1/traces')).statusCode).toBe(401);
+    expect((await master('GET', '/v1/workspaces/acme')).statusCode).toBe(404);
+  });
+
+  describe('take a master key', () => {
+    it.each([
+      ['GET', '/v1/workspaces', undefined],
+      ['GET', '/v1/workspaces/acme', undefined],
+      ['POST', '/v1/workspaces', { id: 'mine' }],
+      ['DELETE', '/v1/workspaces/acme', undefined],
+    ] as const)('%s %s', async (method, url, body) => {
+      const { access, as } = await open();
+      const admin = await access.mint('acme', 'read,write,admin');
+      const response = await as(admin.key, 'acme')(method, url, body);
+      expect([response.statusCode, response.json().code]).toEqual([403, 'FORBIDDEN']);
+      const reader = await access.mint('*', 'read,write');
+      expect((await as(reader.key)(method, url, body)).json().error).toBe('Missing required scope: admin');
+    });
+  });
+
+  it('leave a row in the audit log when they are made and deleted', async () => {
+    const { master, access } = await openMaster();
+    await master('POST', '/v1/workspaces', { id: 'acme' });
+    await master('DELETE', '/v1/workspaces/acme');
+    const rows = [];
+    for (const workspace of ['acme', 'default']) {
+      for await (const page of access.control.auditLogs.stream({ workspace, targetId: 'acme' })) rows.push(...page);
+    }
+    expect(rows.map(({ keyName }) => keyName)).toEqual(['the master', 'the master']);
+    expect(new Set(rows.map(({ action }) => action)).size).toBe(2);
+  });
+});
