@@ -285,6 +285,8 @@ async function verifyChain(db: Database, workspace: string): Promise<Verificatio
   }
   if (end.sequence !== head.sequence) return bad(head, end, undefined, 'missing');
   if (end.hash !== head.hash) return bad(head, end, undefined, 'changed');
+  const beyond = await rowBeyondEnd(db, workspace);
+  if (beyond !== undefined) return bad(head, end, beyond, 'changed');
   return { ok: true, checked: end.sequence, head: { sequence: head.sequence, hash: head.hash } };
 }
 
@@ -293,6 +295,13 @@ function rowsAfter(db: Database, workspace: string, end: ChainEnd, head: ChainEn
   const rows = db.selectFrom('audit_logs').selectAll().where('workspace_id', '=', workspace);
   const within = rows.where('sequence', '>', end.sequence).where('sequence', '<=', head.sequence);
   return within.orderBy('sequence').limit(ROWS_PER_READ).execute();
+}
+
+/** One statement sees one moment, in which no row stands beyond the end of its chain, unless that end was moved back. */
+async function rowBeyondEnd(db: Database, workspace: string): Promise<number | undefined> {
+  const rows = db.selectFrom('audit_logs').select('id').where('workspace_id', '=', workspace);
+  const end = sql<number>`coalesce((select sequence from audit_chains where workspace_id = ${workspace}), 0)`;
+  return (await rows.where('sequence', '>', end).orderBy('sequence').limit(1).executeTakeFirst())?.id;
 }
 
 function bad(

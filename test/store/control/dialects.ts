@@ -2,13 +2,24 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { type ControlStore, createControlStore } from '../../../src/store/control/store.js';
+import Database from 'better-sqlite3';
+import pg from 'pg';
+import { vi } from 'vitest';
+import type { TaskPool } from '../../../src/component.js';
+import { controlFile } from '../../../src/store/config.js';
+import { type ControlStore, type ControlStoreOptions, createControlStore } from '../../../src/store/control/store.js';
 import { createPool } from '../../../workers/pool.js';
 import type { PostgresServer } from '../../helpers/postgres.js';
 
 export interface Place {
   /** Another gateway on the same database: with its own connections, and on SQLite its own thread. */
   open(): Promise<ControlStore>;
+  /** Behind the stores' backs. */
+  run(statement: string): Promise<void>;
+  /** How many statements the stores have sent so far. */
+  statements(): number;
+  /** What another process needs to open the same. */
+  readonly config: ControlStoreOptions['config'];
   remove(): Promise<void>;
 }
 
@@ -21,17 +32,32 @@ const SETTINGS = { dataDir: '/nonexistent', sqlitePath: undefined, databasePoolS
 
 async function sqlitePlace(): Promise<Place> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'control-'));
+  const config = { ...SETTINGS, dataDir: folder, databaseUrl: undefined };
   const closing: (() => Promise<void>)[] = [];
+  let statements = 0;
   return {
+    config,
+    statements: () => statements,
     async open() {
       const thread = createPool({ entry: 'control-database', threads: 1, workerData: undefined, maxQueue: 1000 });
       await thread.start();
-      const store = createControlStore({ config: { ...SETTINGS, dataDir: folder, databaseUrl: undefined }, thread });
+      const counted: TaskPool = {
+        run(operation, argument) {
+          statements++;
+          return thread.run(operation, argument);
+        },
+      };
+      const store = createControlStore({ config, thread: counted });
       closing.push(async () => {
         await store.shutdown({ deadlineMs: 5_000 });
         await thread.shutdown({ deadlineMs: 5_000 });
       });
       return store;
+    },
+    async run(statement) {
+      const database = new Database(controlFile(config));
+      database.exec(statement);
+      database.close();
     },
     async remove() {
       for (const close of closing) await close();
@@ -42,15 +68,26 @@ async function sqlitePlace(): Promise<Place> {
 
 async function postgresPlace(server: PostgresServer): Promise<Place> {
   const databaseUrl = await server.createDatabase();
+  const config = { ...SETTINGS, databaseUrl };
   const stores: ControlStore[] = [];
+  const queries = vi.spyOn(pg.Client.prototype, 'query');
   return {
+    config,
+    statements: () => queries.mock.calls.length,
     async open() {
-      const store = createControlStore({ config: { ...SETTINGS, databaseUrl } });
+      const store = createControlStore({ config });
       stores.push(store);
       return store;
     },
+    async run(statement) {
+      const client = new pg.Client({ connectionString: databaseUrl });
+      await client.connect();
+      await client.query(statement);
+      await client.end();
+    },
     async remove() {
       for (const store of stores) await store.shutdown({ deadlineMs: 5_000 });
+      queries.mockRestore();
     },
   };
 }
