@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeadLetters } from '../../src/api/dead-letters/source.js';
 import type { OtlpHandler } from '../../src/component.js';
+import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
 import { recordSource } from '../helpers/records.js';
 
@@ -16,7 +17,8 @@ interface Operation {
   summary: string;
   tags: string[];
   parameters?: Parameter[];
-  requestBody?: { content: Record<string, unknown> };
+  requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
+  security?: Record<string, string[]>[];
   responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
 }
 type Schema = Record<string, unknown>;
@@ -25,24 +27,31 @@ interface Document {
   info: { title: string; version: string };
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
+  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, unknown> };
 }
 
 let app: FastifyInstance;
+let access: AccessFixture;
 let document: Document;
 const source = recordSource(5);
 const spans = source.trace(3);
 const hex = (id: Uint8Array) => Buffer.from(id).toString('hex');
 
 beforeAll(async () => {
-  const context = await testApp({ otlp: {} as OtlpHandler, deadLetters: {} as DeadLetters });
+  access = await startAccess();
+  const deadLetters = { list: async () => [] } as unknown as DeadLetters;
+  const { keyring } = access;
+  const context = await testApp({ access: keyring, identify: keyring.forApi, otlp: {} as OtlpHandler, deadLetters });
   app = context.app;
   context.telemetry.addSpans('default', spans);
   context.telemetry.addLogRecords('default', [source.logRecord()]);
   context.telemetry.addMetricPoints('default', [source.metricPoint('histogram'), source.metricPoint('gauge')]);
   document = (await app.inject('/openapi.json')).json();
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  await app.close();
+  await access.close();
+});
 
 const operations = () =>
   Object.entries(document.paths).flatMap(([path, item]) =>
@@ -100,27 +109,39 @@ describe('the OpenAPI document', () => {
     expect(document.info).toMatchObject({ title: 'PromptMetrics', version: '1.2.3' });
   });
 
-  it('has every route of the API', () => {
-    const documented = Object.keys(document.paths);
-    expect(documented.toSorted()).toEqual(
-      [
-        '/health',
-        '/health/deep',
-        '/health/ready',
-        '/metrics',
-        '/v1/dead-letters',
-        '/v1/dead-letters/{id}',
-        '/v1/dead-letters/{id}/replay',
-        '/v1/logs',
-        '/v1/metrics',
-        '/v1/otel/logs',
-        '/v1/otel/metrics',
-        '/v1/traces',
-        '/v1/traces/{trace_id}',
-        '/v1/traces/{trace_id}/spans/{span_id}',
-      ].toSorted(),
-    );
-    expect(Object.keys(document.paths['/v1/traces']!)).toEqual(['get', 'post']);
+  it('has every route of the API, and nothing else', () => {
+    const hidden = /^\/(docs|openapi\.json)/;
+    const served = app.guardedRoutes
+      // The 405 of methods that a path lacks takes any key; of real routes, only the one about that key does.
+      .filter(({ url, scope }) => !hidden.test(url) && (scope !== 'any' || url === '/v1/api-keys/me'))
+      .filter(({ method, url }) => method === 'GET' || (method !== 'HEAD' && url !== '/v1/api-keys/me'))
+      .map(({ method, url }) => `${method.toLowerCase()} ${url.replaceAll(/:(\w+)/g, '{$1}')}`);
+    const documented = operations().map(({ method, path }) => `${method} ${path}`);
+    expect(documented.toSorted()).toEqual([...new Set(served)].toSorted());
+    expect(documented.length).toBeGreaterThan(25);
+  });
+
+  it('says which scope of a key each operation needs, and which need none', () => {
+    expect(document.components.securitySchemes).toEqual({
+      apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+      bearer: { type: 'http', scheme: 'bearer' },
+    });
+    for (const { method, path, operation } of operations()) {
+      const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const route = app.guardedRoutes.find((each) => each.method === method.toUpperCase() && each.url === url)!;
+      const scopes = route.scope === 'any' ? [] : [route.scope];
+      const expected = route.scope === undefined ? [] : [{ apiKey: scopes }, { bearer: scopes }];
+      expect([path, operation.security]).toEqual([path, expected]);
+    }
+  });
+
+  it('has an example of every body', () => {
+    for (const { path, operation } of operations()) {
+      const content = operation.requestBody?.content['application/json'];
+      if (content === undefined) continue;
+      expect([path, faults(content.schema, content.example)]).toEqual([path, []]);
+      expect([path, content.example]).not.toEqual([path, undefined]);
+    }
   });
 
   it('describes each operation: summary, tag, responses with a description, path parameters', () => {
@@ -166,6 +187,15 @@ describe('the OpenAPI document', () => {
       ['/health', '/health', 200],
       ['/health/ready', '/health/ready', 200],
       ['/health/deep', '/health/deep', 200],
+      ['/v1/dead-letters', '/v1/dead-letters', 200],
+      ['/v1/api-keys', '/v1/api-keys', 200],
+      ['/v1/api-keys/me', '/v1/api-keys/me', 200],
+      ['/v1/workspaces', '/v1/workspaces', 200],
+      ['/v1/workspaces/{id}', '/v1/workspaces/default', 200],
+      ['/v1/workspaces/{id}', '/v1/workspaces/nobody', 404],
+      ['/v1/audit-logs', '/v1/audit-logs', 200],
+      ['/v1/audit-logs/count', '/v1/audit-logs/count', 200],
+      ['/v1/audit-logs/verify', '/v1/audit-logs/verify', 200],
       ['/v1/traces', '/v1/traces?page=0', 422],
       ['/v1/traces/{trace_id}', '/v1/traces/nope', 400],
     ];
@@ -176,6 +206,33 @@ describe('the OpenAPI document', () => {
       const documented = responses[String(status)] ?? responses['4XX'];
       expect([path, faults(documented!.content!['application/json']!.schema, response.json())]).toEqual([path, []]);
     }
+  });
+
+  it('documents what a change answers', async () => {
+    const send = async (method: 'post' | 'delete', path: string, url: string, payload?: object) => {
+      const response = await app.inject({ method: method.toUpperCase() as 'POST', url, ...(payload && { payload }) });
+      const { responses } = document.paths[path]![method]!;
+      const documented = responses[String(response.statusCode)] ?? responses['4XX'];
+      if (response.body === '') expect(documented).toBeDefined();
+      else {
+        const { schema } = documented!.content!['application/json']!;
+        expect([path, faults(schema, response.json())]).toEqual([path, []]);
+      }
+      return response;
+    };
+    const example = (path: string) =>
+      document.paths[path]!.post!.requestBody!.content['application/json']!.example as object;
+    const made = await send('post', '/v1/api-keys', '/v1/api-keys', example('/v1/api-keys'));
+    const rotate = '/v1/api-keys/{id}/rotate';
+    const rotated = await send('post', rotate, `/v1/api-keys/${made.json().id}/rotate`, example(rotate));
+    const gone = await send('delete', '/v1/api-keys/{id}', `/v1/api-keys/${made.json().id}`);
+    const workspace = await send('post', '/v1/workspaces', '/v1/workspaces', example('/v1/workspaces'));
+    const removed = await send('delete', '/v1/workspaces/{id}', '/v1/workspaces/acme');
+    expect([made, rotated, gone, workspace, removed].map(({ statusCode }) => statusCode)).toEqual([
+      201, 201, 204, 201, 204,
+    ]);
+    expect((await send('post', '/v1/api-keys', '/v1/api-keys', {})).statusCode).toBe(422);
+    expect((await send('delete', '/v1/api-keys/{id}', '/v1/api-keys/x')).statusCode).toBe(422);
   });
 
   it('can be tried on a page that loads nothing from elsewhere', async () => {

@@ -42,7 +42,7 @@ export const apiKeysPlugin: ApiPlugin<{ access: { readonly store: AccessStore } 
   app.route({
     method: 'POST',
     url: '/v1/api-keys',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', example: { name: 'checkout service', scopes: 'read,write', expires_in_days: 90 } },
     schema: {
       tags: ['api keys'],
       summary: 'Make a key, no wider than the one that asks for it',
@@ -94,7 +94,7 @@ export const apiKeysPlugin: ApiPlugin<{ access: { readonly store: AccessStore } 
   app.route({
     method: 'POST',
     url: '/v1/api-keys/:id/rotate',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', example: { grace_seconds: 3600 } },
     schema: {
       tags: ['api keys'],
       summary: 'Put a new key in the place of this one, which stays good for a while',

@@ -14,35 +14,26 @@ const scopesField = z
   })
   .meta({ description: 'Of read, write, admin: text between commas, or an array; read,write when absent' });
 
-export const createApiKeyBody = z
-  .object({
-    name: z.string().min(1).max(128),
-    scopes: scopesField.optional(),
-    workspace_id: z
-      .string()
-      .regex(
-        /^(\*|[a-zA-Z0-9_-]{1,128})$/,
-        'must be a workspace: 1-128 letters, digits, _ and -, or * for a master key',
-      )
-      .optional()
-      .meta({ description: "The caller's own when absent; another one, or *, takes a master key" }),
-    expires_in_days: integerField(1, MAX_EXPIRY_DAYS).optional(),
-  })
-  .meta({ examples: [{ name: 'checkout service', scopes: 'read,write', expires_in_days: 90 }] });
+export const createApiKeyBody = z.object({
+  name: z.string().min(1).max(128),
+  scopes: scopesField.optional(),
+  workspace_id: z
+    .string()
+    .regex(/^(\*|[a-zA-Z0-9_-]{1,128})$/, 'must be a workspace: 1-128 letters, digits, _ and -, or * for a master key')
+    .optional()
+    .meta({ description: "The caller's own when absent; another one, or *, takes a master key" }),
+  expires_in_days: integerField(1, MAX_EXPIRY_DAYS).optional(),
+});
 
 /** A request without a body asks for the defaults. */
-export const rotateApiKeyBody = z
-  .preprocess(
-    (body) => body ?? {},
-    z.object({
-      grace_seconds: integerField(0, MAX_GRACE_SECONDS)
-        .default(DEFAULT_GRACE_SECONDS)
-        .meta({
-          description: 'How long the old key stays good beside the new one: a day when absent, 30 days at most',
-        }),
+export const rotateApiKeyBody = z.preprocess(
+  (body) => body ?? {},
+  z.object({
+    grace_seconds: integerField(0, MAX_GRACE_SECONDS).default(DEFAULT_GRACE_SECONDS).meta({
+      description: 'How long the old key stays good beside the new one: a day when absent, 30 days at most',
     }),
-  )
-  .meta({ examples: [{ grace_seconds: 3600 }] });
+  }),
+);
 
 /** What is not a number gets an answer of its own, that clients know. */
 export const apiKeyParameters = z.object({ id: z.string().meta({ description: 'A number' }) });

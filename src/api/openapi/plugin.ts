@@ -5,6 +5,13 @@ import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { ApiPlugin } from '../plugin.js';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A body that this route takes, for the document: zod drops examples of what it transforms. */
+    example?: unknown;
+  }
+}
+
 type Schemas = Record<string, unknown>;
 
 /** Names of the schemas that `part` refers to, and of those that these refer to. */
@@ -70,7 +77,9 @@ function securityOf({ scope }: FastifyContextConfig): Record<string, string[]>[]
 const transform: typeof jsonSchemaTransform = (input) => {
   const { schema, url } = jsonSchemaTransform(input);
   if (schema.hide) return { schema, url };
-  return { schema: { ...schema, security: securityOf(input.route.config ?? {}) }, url };
+  const { config = {} } = input.route;
+  const body = config.example === undefined ? schema.body : { ...(schema.body as object), examples: [config.example] };
+  return { schema: { ...schema, ...(body !== undefined && { body }), security: securityOf(config) }, url };
 };
 
 /** Before any route, so that it sees them all. */

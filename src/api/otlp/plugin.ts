@@ -55,7 +55,7 @@ export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }
     app.route({
       method: 'POST',
       url: `/v1/${signal}`,
-      config: { scope: 'write' },
+      config: { scope: 'write', example: { [RESOURCES[signal]]: [] } },
       schema: {
         tags: ['otlp'],
         summary: `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`,

@@ -96,7 +96,7 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
   app.route({
     method: 'POST',
     url: '/v1/workspaces',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', example: { id: 'acme' } },
     schema: {
       tags: ['workspaces'],
       summary: 'Make a workspace (master key)',
