@@ -292,7 +292,7 @@ function limitMetrics(registry: Registry) {
   return {
     sharing: new Gauge({
       name: 'promptmetrics_rate_limit_sharing',
-      help: '1 while Redis counts for all gateways, 0 while this process counts for itself',
+      help: '1 while Redis counts for all gateways, 0 while this process counts for itself (always without REDIS_URL)',
       registers,
     }),
     outages: new Counter({
