@@ -50,22 +50,23 @@ function tooLarge(maxBodyBytes: number): GatewayError {
 }
 
 /**
- * The body of a request in one buffer, decompressed. A declared length counts as in flight before it is read, a chunked
- * body as it comes. Rejects with PAYLOAD_TOO_LARGE, OVERLOADED, UNSUPPORTED_ENCODING, INVALID_PAYLOAD or
+ * The body of a request in one buffer, decompressed. It counts as in flight as it comes: a declared length that finds no
+ * room is refused at once, but holds none, or a few clients that declare much and send nothing would keep all others out.
+ * Rejects with PAYLOAD_TOO_LARGE, OVERLOADED, UNSUPPORTED_ENCODING, INVALID_PAYLOAD or
  * CLIENT_CLOSED_REQUEST; what is left of a refused body is thrown away, so that the answer reaches the client.
  */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const codings = contentCodings(request.headers['content-encoding']);
   const declared = checkLength(request, limits.maxBodyBytes);
-  if (declared !== undefined) limits.lease.add(declared);
+  if (declared !== undefined) limits.lease.expect(declared);
   limits.begin?.();
   limits.begin = undefined;
-  let body = await collect(request, limits, declared === undefined);
+  let body = await collect(request, limits);
   for (const coding of codings.reverse()) body = await inflate(body, coding, limits);
   return body;
 }
 
-function collect(request: IncomingMessage, limits: BodyLimits, countAsItComes: boolean): Promise<Buffer> {
+function collect(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const settle = () => {
@@ -82,7 +83,7 @@ function collect(request: IncomingMessage, limits: BodyLimits, countAsItComes: b
       limits.bytes += chunk.length;
       try {
         if (limits.bytes > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes);
-        if (countAsItComes) limits.lease.add(chunk.length);
+        limits.lease.add(chunk.length);
         chunks.push(chunk);
       } catch (error) {
         fail(error);

@@ -114,6 +114,7 @@ class MessageReader {
     this.#chunks.push(chunk);
     if (this.#expectedBytes === 0 && this.#limits.bytes >= PREFIX_BYTES) this.#expect(this.#head().readUInt32BE(1));
     if (this.#expectedBytes > 0 && this.#limits.bytes > this.#expectedBytes) throw moreThanOne();
+    this.#limits.lease.add(chunk.length);
   }
 
   /** The prefix, which in theory may come in pieces. */
@@ -130,7 +131,8 @@ class MessageReader {
         `The message of ${messageBytes} bytes is larger than ${maxBodyBytes}`,
       );
     }
-    lease.add(messageBytes);
+    // Refused at once when there is no room, yet it holds none for what is only announced.
+    lease.expect(messageBytes);
     this.#expectedBytes = PREFIX_BYTES + messageBytes;
   }
 

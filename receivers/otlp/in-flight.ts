@@ -15,6 +15,11 @@ export class Lease {
     this.#held += bytes;
   }
 
+  /** Throws OVERLOADED when so many bytes more would pass the bound now. Holds nothing for them. */
+  expect(bytes: number): void {
+    this.#account.admit(bytes, this.#held);
+  }
+
   /** Safe twice. */
   release(): void {
     this.#account.give(this.#held);
@@ -44,11 +49,15 @@ export class InFlight {
   }
 
   take(bytes: number, alreadyHeld: number): void {
+    this.admit(bytes, alreadyHeld);
+    this.#bytes += bytes;
+  }
+
+  admit(bytes: number, alreadyHeld: number): void {
     const others = this.#bytes - alreadyHeld;
     if (this.#bytes + bytes > this.#maxBytes && others > 0) {
       throw new GatewayError('OVERLOADED', 'Too many bytes of requests are in flight');
     }
-    this.#bytes += bytes;
   }
 
   give(bytes: number): void {
