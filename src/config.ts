@@ -9,9 +9,11 @@ import { parse } from 'dotenv';
 import { z } from 'zod';
 import { receiverSettings } from '../receivers/otlp/config.js';
 import { workerSettings } from '../workers/config.js';
+import { accessSettings } from './access/config.js';
 import { apiSettings } from './api/config.js';
 import { bufferSettings } from './buffer/config.js';
 import { GatewayError } from './errors.js';
+import { limitSettings } from './limits/config.js';
 import { loggingSettings } from './observability/config.js';
 import { milliseconds, type SettingMeta } from './setting.js';
 import { storeSettings } from './store/config.js';
@@ -29,6 +31,8 @@ const processSettings = z.object({
 const SECTIONS = {
   receivers: receiverSettings,
   api: apiSettings,
+  access: accessSettings,
+  limits: limitSettings,
   buffer: bufferSettings,
   store: storeSettings,
   workers: workerSettings,

@@ -1,24 +1,27 @@
 /** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
 import path from 'node:path';
+import { createAuthenticate } from '../receivers/otlp/authenticate.js';
 import { createGrpcReceiver } from '../receivers/otlp/grpc.js';
 import { createOtlpHandler } from '../receivers/otlp/handler.js';
 import { createHttpReceiver } from '../receivers/otlp/http.js';
 import { InFlight } from '../receivers/otlp/in-flight.js';
+import { createIngestLimit } from '../receivers/otlp/limit.js';
 import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import type { WriterThreadOptions } from '../workers/messages.js';
 import { createPool } from '../workers/pool.js';
+import { createKeyring } from './access/keyring.js';
 import { createApi } from './api/server.js';
 import { createBuffer, type DurableBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
-import type { Authenticate, BufferConsumer, Component } from './component.js';
+import type { Appender, BufferConsumer, Component } from './component.js';
 import type { Config } from './config.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
+import { createLimiter } from './limits/limiter.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createControlStore } from './store/control/store.js';
-import { DEFAULT_WORKSPACE } from './store/control/workspaces.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
 import { VERSION } from './version.js';
 
@@ -73,18 +76,29 @@ export function createGateway(config: Config): Gateway {
     events: events.drain,
   });
 
+  // Who may come in, and how much of it.
+  const keyring = createKeyring({ config: config.access, dataDirectory, control, events: events.access });
+  const limiter = createLimiter({ config: config.limits, events: events.limit });
+  const intake = createIngestLimit({ config: config.limits, next: buffer });
+
   // The doors.
-  const authenticate: Authenticate = () => DEFAULT_WORKSPACE;
   const inFlight = new InFlight(config.receivers.maxInFlightBytes);
-  const doors = { config: config.receivers, next: buffer, authenticate, inFlight, events: events.receiver };
+  const authenticate = createAuthenticate(keyring.forOtlp);
+  const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
   const grpc = createGrpcReceiver(doors);
+  const whileServing: Appender = {
+    append: (frame) => (state === 'draining' ? refuseWhileDraining() : intake.append(frame)),
+  };
   const api = createApi({
     config: config.api,
     telemetry,
+    identify: keyring.forApi,
+    access: keyring,
+    ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
       transport: 'api',
-      next: { append: (frame) => (state === 'draining' ? refuseWhileDraining() : buffer.append(frame)) },
+      next: whileServing,
       inFlight,
       maxBodyBytes: config.receivers.maxBodyBytes,
       events: events.receiver,
@@ -107,7 +121,7 @@ export function createGateway(config: Config): Gateway {
   const data = createDataDirectory(dataDirectory);
   const storage =
     telemetry.engine === 'sqlite' ? [controlThread, control, telemetryReaders, telemetry] : [control, telemetry];
-  const components = [data, ...storage, api, buffer, ...writers, drain, http, grpc];
+  const components = [data, ...storage, keyring, limiter, api, buffer, ...writers, drain, http, grpc];
 
   const announce = () => {
     const addresses = {

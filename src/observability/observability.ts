@@ -1,5 +1,6 @@
 /** The process's own logs and metrics, and for each component the events interface that it asks for. */
 import type { DestinationStream } from 'pino';
+import { createAccessEvents } from './access-events.js';
 import { createApiEvents } from './api-events.js';
 import { createBufferEvents } from './buffer-events.js';
 import type { LoggingConfig } from './config.js';
@@ -29,6 +30,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
     logger,
     metrics,
     events: {
+      access: createAccessEvents(logger),
       receiver: createReceiverEvents(logger, metrics, repetition()),
       buffer: createBufferEvents(logger, metrics),
       store: createStoreEvents(logger, metrics),
