@@ -25,6 +25,8 @@ export interface StoreUnderTest {
 export interface MakeStoreOptions {
   /** Engines that have no blocks ignore it. */
   blockMaxSpans?: number;
+  /** How long a list may look for its page. */
+  pageBudgetMs?: number;
 }
 
 export type MakeStore = (options?: MakeStoreOptions) => Promise<StoreUnderTest>;
@@ -105,6 +107,27 @@ async function pages<Item>(
     await between();
   }
   throw new Error('the pages do not end');
+}
+
+/** Every page of a list, to its end. */
+async function allPages<Item>(list: (after: Keyset | undefined) => Promise<Page<Item>>): Promise<Page<Item>[]> {
+  const all: Page<Item>[] = [];
+  await pages(async (after) => {
+    const page = await list(after);
+    all.push(page);
+    return page;
+  });
+  return all;
+}
+
+/** Pages that their budget ended: at least one, and none claims to have seen everything. */
+function expectPartial(all: readonly Page<unknown>[], limit: number): void {
+  const partial = all.filter(({ items, next }) => next !== undefined && items.length < limit);
+  expect(partial.length).toBeGreaterThan(0);
+  for (const { items, totalRelation, total } of partial) {
+    expect(totalRelation).toBe('gte');
+    expect(total).toBeGreaterThanOrEqual(items.length);
+  }
 }
 
 function following<Query extends object>(query: Query, after: Keyset | undefined): Query & { after?: Keyset } {
@@ -951,6 +974,153 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         for (const [at, point] of points.entries()) await session.writeOne({ metricPoints: [point] }, at % 2);
         const listed = await pages((after) => list(session, following({ name: 'test.sum', limit: 4 }, after)));
         expect(listed.map((point) => Number(point.intValue)).sort((a, b) => a - b)).toEqual(points.map((_, at) => at));
+      });
+    });
+
+    describe('pages that end at their budget', () => {
+      const EVERY = 40;
+
+      /** 120 traces; every 40th stands out by its child, which comes in another batch, and mostly to another writer. */
+      const openWithRareTraces = async () => {
+        const session = await open({ blockMaxSpans: 50, pageBudgetMs: 0 });
+        const source = recordSource(95);
+        const roots: Span[] = [];
+        const children: Span[] = [];
+        for (let at = 0; at < 120; at++) {
+          const [root, child] = source.trace(2, { name: `root-${at}` }) as [Span, Span];
+          roots.push({ ...root, endTimeUnixNano: root.startTimeUnixNano + MS });
+          const ordinary = { ...child, endTimeUnixNano: child.startTimeUnixNano + MS };
+          const rare = {
+            endTimeUnixNano: child.startTimeUnixNano + 60_000n * MS,
+            statusCode: 2,
+            attributes: '{"tag":"rare"}',
+            resource: resource('rare-service'),
+          };
+          children.push(at % EVERY === 7 ? { ...ordinary, ...rare } : ordinary);
+        }
+        for (let at = 0; at < 120; at += 20) {
+          await session.writeOne({ spans: roots.slice(at, at + 20) }, (at / 20) % 2);
+        }
+        for (let at = 0; at < 120; at += 10) {
+          await session.writeOne({ spans: children.slice(at, at + 10) }, at % 3 === 0 ? 1 : 0);
+        }
+        return { session, roots };
+      };
+      const rareNames = (roots: readonly Span[]) =>
+        roots
+          .filter((_, at) => at % EVERY === 7)
+          .map(({ name }) => name)
+          .reverse();
+
+      test('a rare filter answers with an error, or loses or repeats traces from page to page', async () => {
+        const { session, roots } = await openWithRareTraces();
+        const byChild: Partial<TraceQuery>[] = [
+          { minDurationNano: 60_000n * MS },
+          { attributes: [{ key: 'tag', value: 'rare' }] },
+          { service: 'rare-service' },
+          { minDurationNano: 60_000n * MS, service: 'rare-service' },
+        ];
+        for (const query of byChild) {
+          const all = await allPages((after) => session.traces(following({ ...query, limit: 2 }, after)));
+          expectPartial(all, 2);
+          expect(all.flatMap(({ items }) => items).map(({ name }) => name)).toEqual(rareNames(roots));
+          for (const { spanCount, errorCount, services } of all.flatMap(({ items }) => items)) {
+            expect({ spanCount, errorCount, services }).toEqual({
+              spanCount: 2,
+              errorCount: 1,
+              services: ['checkout', 'rare-service'],
+            });
+          }
+        }
+        for (const [query, names] of [
+          [{ status: 'error' }, rareNames(roots)],
+          [{ name: 'root-7' }, ['root-7']],
+          [{ name: 'child-0' }, []],
+          [{ minDurationNano: 61_000n * MS }, []],
+          [{ status: 'ok', service: 'rare-service' }, []],
+        ] as [Partial<TraceQuery>, string[]][]) {
+          const all = await allPages((after) => session.traces(following({ ...query, limit: 2 }, after)));
+          expect([query, all.flatMap(({ items }) => items).map(({ name }) => name)]).toEqual([query, names]);
+        }
+      });
+
+      test('a filter that all match, or a time range, loses or repeats traces', async () => {
+        const { session, roots } = await openWithRareTraces();
+        const newestFirst = roots.map(({ name }) => name).reverse();
+        for (const limit of [3, 50]) {
+          const listed = await pages((after) => session.traces(following({ minDurationNano: MS, limit }, after)));
+          expect(listed.map(({ name }) => name)).toEqual(newestFirst);
+        }
+        const range = { fromUnixNano: roots[20]!.startTimeUnixNano, toUnixNano: roots[90]!.startTimeUnixNano };
+        const listed = await pages((after) =>
+          session.traces(following({ ...range, status: 'ok' as const, limit: 5 }, after)),
+        );
+        const expected = roots.slice(20, 90).filter((_, at) => (at + 20) % EVERY !== 7);
+        expect(listed.map(({ name }) => name)).toEqual(expected.map(({ name }) => name).reverse());
+      });
+
+      test('a page that ends within its offset forgets how much was still to be skipped', async () => {
+        const { session, roots } = await openWithRareTraces();
+        const rare = { attributes: [{ key: 'tag', value: 'rare' }], limit: 2 };
+        const all = await allPages((after) => session.traces(after ? { ...rare, after } : { ...rare, offset: 1 }));
+        expectPartial(all, 2);
+        expect(all.flatMap(({ items }) => items).map(({ name }) => name)).toEqual(rareNames(roots).slice(1));
+      });
+
+      test('a rare filter loses or repeats log records', async () => {
+        const session = await open({ blockMaxSpans: 40, pageBudgetMs: 0 });
+        const source = recordSource(96);
+        const records = Array.from({ length: 150 }, (_, at) =>
+          source.logRecord({
+            // Five of each time, so that slices end among equals.
+            timeUnixNano: BASE_TIME_UNIX_NANO + BigInt(Math.floor(at / 5)) * MS,
+            body: at % 50 === 3 ? `"a needle, ${at}"` : `"hay ${at}"`,
+          }),
+        );
+        for (let at = 0; at < 150; at += 10) {
+          await session.writeOne({ logRecords: records.slice(at, at + 10) }, (at / 10) % 2);
+        }
+        const list = (query: object) => session.store.listLogs({ workspace: 'default', limit: 2, ...query });
+        const all = await allPages((after) => list(following({ bodyContains: 'needle' }, after)));
+        expectPartial(all, 2);
+        const bodies = all.flatMap(({ items }) => items).map(({ body }) => body);
+        expect(bodies).toEqual(['"a needle, 103"', '"a needle, 53"', '"a needle, 3"']);
+        const skipped = await pages((after) =>
+          list(after ? { bodyContains: 'needle', after } : { bodyContains: 'needle', offset: 2 }),
+        );
+        expect(skipped.map(({ body }) => body)).toEqual(['"a needle, 3"']);
+        const listed = await pages((after) => list(following({ bodyContains: 'HAY', limit: 7 }, after)));
+        expect(new Set(listed.map(({ body }) => body)).size).toBe(147);
+        expect(listed).toHaveLength(147);
+      });
+
+      test('a rare filter loses or repeats metric points', async () => {
+        const session = await open({ blockMaxSpans: 40, pageBudgetMs: 0 });
+        const source = recordSource(97);
+        const points = Array.from({ length: 150 }, (_, at) =>
+          source.metricPoint('sum', {
+            metric: {
+              ...metric('sum', at % 3 === 0 ? 'thirds' : 'others'),
+              ...(at % 2 === 0 && { unit: 's', key: 's' }),
+            },
+            intValue: BigInt(at),
+            attributes: at % 50 === 3 ? '{"tag":"rare"}' : '{}',
+          }),
+        ).map((point) => ({ ...point, metric: { ...point.metric, key: `${point.metric.name}/${point.metric.unit}` } }));
+        for (let at = 0; at < 150; at += 10) {
+          await session.writeOne({ metricPoints: points.slice(at, at + 10) }, (at / 10) % 2);
+        }
+        const list = (query: object) => session.store.listMetricPoints({ workspace: 'default', limit: 2, ...query });
+        const attributes = [{ key: 'tag', value: 'rare' }];
+        const all = await allPages((after) => list(following({ attributes }, after)));
+        expectPartial(all, 2);
+        expect(all.flatMap(({ items }) => items).map(({ intValue }) => intValue)).toEqual([103n, 53n, 3n]);
+        const named = await pages((after) => list(following({ attributes, name: 'thirds' }, after)));
+        expect(named.map(({ intValue }) => intValue)).toEqual([3n]);
+        const thirds = await pages((after) => list(following({ name: 'thirds' }, after)));
+        expect(thirds.map(({ intValue }) => Number(intValue))).toEqual(
+          Array.from({ length: 50 }, (_, at) => 147 - at * 3),
+        );
       });
     });
 

@@ -3,14 +3,18 @@ import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/s
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
 import { type PostgresServer, startPostgres } from '../../helpers/postgres.js';
-import { type StoreUnderTest, telemetryContract } from './contract.js';
+import { type MakeStoreOptions, type StoreUnderTest, telemetryContract } from './contract.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
 
-async function makeStore({ createDatabase }: PostgresServer): Promise<StoreUnderTest> {
+async function makeStore(
+  { createDatabase }: PostgresServer,
+  { pageBudgetMs }: MakeStoreOptions = {},
+): Promise<StoreUnderTest> {
   const connectionString = await createDatabase();
-  const options = { connectionString, poolSize: 4, queryTimeoutMs: 30_000 };
+  const budget = pageBudgetMs === undefined ? {} : { pageBudgetMs };
+  const options = { connectionString, poolSize: 4, queryTimeoutMs: 30_000, ...budget };
   const writers = new Map<number, Promise<TelemetryWriter>>();
   const open = async () => {
     const store = createPostgresTelemetry(options);
@@ -40,4 +44,4 @@ async function makeStore({ createDatabase }: PostgresServer): Promise<StoreUnder
   };
 }
 
-describe.skipIf(!server)('on Postgres', () => telemetryContract('Postgres', () => makeStore(server!)));
+describe.skipIf(!server)('on Postgres', () => telemetryContract('Postgres', (options) => makeStore(server!, options)));

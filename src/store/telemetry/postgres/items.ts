@@ -1,8 +1,7 @@
 /** Reading log records and metric points: lists in the order of their index. */
 import type { ListQuery, LogQuery, MetricQuery, Page, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';
-import { type PageQuery, readPage } from './page.js';
-import type { Queries } from './queries.js';
+import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import {
   type LogRecordRow,
   logRecordOf,
@@ -11,39 +10,40 @@ import {
   readShared,
   type SharedRecords,
 } from './records.js';
-import { unsigned } from './time.js';
 
 interface ItemRow {
   resource_id: bigint;
   scope_id: bigint;
-  row_id: bigint;
 }
 
 interface ItemTable<Row extends ItemRow, Item> {
   name: string;
   timeColumn: string;
-  timeOf(row: Row): bigint;
   itemOf(row: Row, shared: SharedRecords): Item;
 }
 
 const LOG_RECORDS: ItemTable<LogRecordRow, StoredLogRecord> = {
   name: 'log_records',
   timeColumn: 'item_time_unix_nano',
-  timeOf: (row) => row.item_time_unix_nano,
   itemOf: logRecordOf,
 };
 
 const METRIC_POINTS: ItemTable<MetricPointRow, StoredMetricPoint> = {
   name: 'metric_points',
   timeColumn: 'time_unix_nano',
-  timeOf: (row) => row.time_unix_nano,
   itemOf: metricPointOf,
 };
 
-function common(table: ItemTable<never, unknown>, query: ListQuery): Conditions {
+/** The rows that a list goes by. */
+function walked(table: ItemTable<never, unknown>, query: ListQuery): Matching {
   const conditions = new Conditions();
   conditions.add('item.workspace = ?', query.workspace);
   addRange(conditions, `item.${table.timeColumn}`, query);
+  return { from: `${table.name} item`, conditions };
+}
+
+function common(table: ItemTable<never, unknown>, query: ListQuery): Conditions {
+  const { conditions } = walked(table, query);
   addService(conditions, 'item', query);
   addAttributes(conditions, 'item', query);
   return conditions;
@@ -71,45 +71,54 @@ function logConditions(query: LogQuery): Conditions {
   return conditions;
 }
 
-function metricConditions(query: MetricQuery): Conditions {
-  const conditions = common(METRIC_POINTS, query);
-  if (query.name !== undefined) {
-    const ids = 'select id from metrics where workspace = ? and name = ?';
-    conditions.add(`item.metric_id in (${ids})`, query.workspace, query.name);
-  }
-  return conditions;
+/** One metric's points lie together in an index; one name may be several metrics, by unit or type. */
+function addMetrics(conditions: Conditions, ids: readonly bigint[] | undefined): void {
+  if (ids?.length === 1) conditions.add('item.metric_id = ?', ids[0]);
+  else if (ids) conditions.add('item.metric_id = any(?::bigint[])', ids);
 }
 
-export function listLogs(queries: Queries, wanted: LogQuery): Promise<Page<StoredLogRecord>> {
-  return list(queries, LOG_RECORDS, wanted, () => {
+async function findMetrics({ queries }: ListSource, { workspace, name }: MetricQuery): Promise<bigint[] | undefined> {
+  if (name === undefined) return undefined;
+  const sql = 'select id from metrics where workspace = $1 and name = $2';
+  const rows = await queries.rows<{ id: bigint }>(sql, [workspace, name]);
+  return rows.map(({ id }) => id);
+}
+
+export function listLogs(source: ListSource, wanted: LogQuery): Promise<Page<StoredLogRecord>> {
+  const matching = () => {
     const conditions = logConditions(wanted);
     return { from: logsFrom(wanted, conditions), conditions };
+  };
+  const rows = { matching, walked: wanted.traceId ? undefined : () => walked(LOG_RECORDS, wanted) };
+  return list(source, LOG_RECORDS, wanted, rows);
+}
+
+export async function listMetricPoints(source: ListSource, wanted: MetricQuery): Promise<Page<StoredMetricPoint>> {
+  const metrics = await findMetrics(source, wanted);
+  if (metrics?.length === 0) return { items: [], total: 0, totalRelation: 'eq' };
+  return list(source, METRIC_POINTS, wanted, {
+    matching: () => {
+      const conditions = common(METRIC_POINTS, wanted);
+      addMetrics(conditions, metrics);
+      return { from: 'metric_points item', conditions };
+    },
+    walked: () => {
+      const points = walked(METRIC_POINTS, wanted);
+      // Of several metrics the points don't lie in the order of the list: then all points are gone by.
+      if (metrics?.length === 1) addMetrics(points.conditions, metrics);
+      return points;
+    },
   });
 }
 
-export function listMetricPoints(queries: Queries, wanted: MetricQuery): Promise<Page<StoredMetricPoint>> {
-  return list(queries, METRIC_POINTS, wanted, () => ({
-    from: 'metric_points item',
-    conditions: metricConditions(wanted),
-  }));
-}
-
 async function list<Row extends ItemRow, Item>(
-  queries: Queries,
+  source: ListSource,
   table: ItemTable<Row, Item>,
   wanted: ListQuery,
-  matching: PageQuery<Row>['matching'],
+  rowsOf: Pick<PageQuery, 'matching' | 'walked'>,
 ): Promise<Page<Item>> {
-  const { rows, ...page } = await readPage<Row>(
-    queries,
-    {
-      matching,
-      columns: 'item.*',
-      order: { time: `item.${table.timeColumn}`, tie: 'item.row_id', tieType: 'bigint' },
-      keysetOf: (row) => ({ timeUnixNano: unsigned(table.timeOf(row)), id: row.row_id.toString() }),
-    },
-    wanted,
-  );
-  const shared = await readShared(queries, wanted.workspace, rows);
+  const order = { time: `item.${table.timeColumn}`, tie: 'item.row_id', tieType: 'bigint' } as const;
+  const { rows, ...page } = await readPage<Row>(source, { ...rowsOf, columns: 'item.*', order }, wanted);
+  const shared = await readShared(source.queries, wanted.workspace, rows);
   return { items: rows.map((row) => table.itemOf(row, shared)), ...page };
 }

@@ -1,59 +1,194 @@
 /** A page of a list: its rows and, beside them, how many there are in all. */
+import { GatewayError } from '../../../errors.js';
+import { COUNT_BUDGET_MS } from '../budgets.js';
 import type { Keyset, ListQuery, Page } from '../telemetry.js';
 import type { Conditions } from './conditions.js';
 import type { Queries } from './queries.js';
+import { signed, unsigned } from './time.js';
 
-export interface PageQuery<Row> {
-  /** FROM and WHERE without the place in the list; made anew for each use. */
-  matching(): { from: string; conditions: Conditions };
+/** FROM and WHERE without the place in the list. */
+export interface Matching {
+  from: string;
+  conditions: Conditions;
+}
+
+export interface PageQuery {
+  /** Made anew for each use, as is `walked`. */
+  matching(): Matching;
+  /**
+   * The rows that the list goes by, in the order of an index, before each is asked whether it matches: slices are measured
+   * in them, so that a slice's work is bounded however few match. Absent when those that come into question are few.
+   */
+  walked?: (() => Matching) | undefined;
   /** What the page selects. */
   columns: string;
-  order: { time: string; tie: string; tieType: string };
-  keysetOf(row: Row): Keyset;
+  order: { time: string; tie: string; tieType: 'uuid' | 'bigint' };
+}
+
+/** Where a row stands: newest first, then by the tie. */
+interface Place {
+  slice_time: bigint;
+  slice_tie: string;
 }
 
 export interface RowPage<Row> extends Omit<Page<never>, 'items'> {
   rows: Row[];
 }
 
-/** Rows are counted up to here, and this long: nobody reads a greater number, and counting must not cost more than the page. */
+export interface ListSource {
+  queries: Queries;
+  /** How long a list may look for its page. */
+  pageBudgetMs: number;
+}
+
+/** Rows are counted up to here: nobody reads a greater number. */
 const MAX_COUNTED = 10_000;
-const COUNT_BUDGET_MS = 2_000;
 
 export async function readPage<Row extends object>(
-  queries: Queries,
-  query: PageQuery<Row>,
+  source: ListSource,
+  query: PageQuery,
   wanted: ListQuery,
 ): Promise<RowPage<Row>> {
-  const [found, counted] = await Promise.all([readRows(queries, query, wanted), count(queries, query)]);
-  const rows = found.slice(0, wanted.limit);
-  const more = found.length > rows.length;
-  return {
-    rows,
-    ...(counted === undefined ? atLeast(wanted, found.length) : totalOf(counted)),
-    ...(more && rows.length > 0 ? { next: query.keysetOf(rows.at(-1)!) } : {}),
-  };
+  const [found, counted] = await Promise.all([new PageSearch<Row>(source, query, wanted).run(), count(source, query)]);
+  const rows = found.rows.slice(0, wanted.limit);
+  const total = found.partial || counted === undefined ? atLeast(wanted, found.rows.length) : totalOf(counted);
+  const next = nextOf(found, wanted.limit, query);
+  return { rows, ...total, ...(next && { next }) };
 }
 
-/** One more than the page, to know whether there is a next. */
-function readRows<Row extends object>(queries: Queries, query: PageQuery<Row>, wanted: ListQuery): Promise<Row[]> {
-  const { from, conditions } = query.matching();
-  const { time, tie } = query.order;
-  if (wanted.after) addAfter(conditions, query.order, wanted.after);
-  const page = `limit ${conditions.value(wanted.limit + 1)} offset ${conditions.value(wanted.offset ?? 0)}`;
-  return queries.rows<Row>(
-    `select ${query.columns} from ${from} where ${conditions.sql} order by ${time} desc, ${tie} ${page}`,
-    conditions.values,
-  );
+interface Found<Row> {
+  /** One more than the page has, when there is a next. */
+  rows: (Row & Place)[];
+  /** The budget ended before the page was full. */
+  partial: boolean;
+  /** Where it ended, and how many rows are still to be skipped there. */
+  reached: Place | undefined;
+  skip: number;
 }
 
-/** Newest first, ties by the tie-break; written so that the index finds the place. */
-function addAfter(conditions: Conditions, { time, tie, tieType }: PageQuery<never>['order'], after: Keyset): void {
-  const at = BigInt.asIntN(64, after.timeUnixNano);
-  conditions.add(`${time} <= ? and (${time} < ? or ${tie} > ?::${tieType})`, at, at, after.id);
+function nextOf({ rows, reached, skip }: Found<object>, limit: number, query: PageQuery): Keyset | undefined {
+  if (rows.length > limit) return keysetOf(rows[limit - 1]!, query);
+  return reached && { ...keysetOf(reached, query), ...(skip > 0 && { skip }) };
 }
 
-async function count(queries: Queries, query: PageQuery<never>): Promise<number | undefined> {
+function keysetOf({ slice_time: time, slice_tie: tie }: Place, { order }: PageQuery): Keyset {
+  return { timeUnixNano: unsigned(time), id: order.tieType === 'uuid' ? tie.replaceAll('-', '') : tie };
+}
+
+const IS_TIE = {
+  uuid: (id: string) => /^[0-9a-f]{32}$/.test(id),
+  bigint: (id: string) => /^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id),
+};
+
+function placeOf({ timeUnixNano, id }: Keyset, { order }: PageQuery): Place {
+  if (!IS_TIE[order.tieType](id)) throw new GatewayError('BAD_REQUEST', 'The position in the list is malformed');
+  return { slice_time: signed(timeUnixNano), slice_tie: id };
+}
+
+const MIN_SLICE_ROWS = 16;
+const MAX_SLICE_ROWS = 65_536;
+/** A slice that takes less is followed by a larger one, one that takes more by a smaller one. */
+const SHORT_SLICE_MS = 50;
+const LONG_SLICE_MS = 250;
+
+/** Goes down the list slice by slice, each a bounded statement, until the page is full or the budget is spent. */
+class PageSearch<Row extends object> {
+  private readonly rows: (Row & Place)[] = [];
+  private after: Place | undefined;
+  private skip: number;
+
+  constructor(
+    private readonly source: ListSource,
+    private readonly query: PageQuery,
+    private readonly wanted: ListQuery,
+  ) {
+    this.after = wanted.after && placeOf(wanted.after, query);
+    this.skip = wanted.offset ?? wanted.after?.skip ?? 0;
+  }
+
+  async run(): Promise<Found<Row>> {
+    const deadline = performance.now() + this.source.pageBudgetMs;
+    let sliceRows = Math.max(this.skip + this.wanted.limit + 1, MIN_SLICE_ROWS);
+    for (;;) {
+      const begun = performance.now();
+      const end = await this.endOfSlice(sliceRows);
+      await this.lookTo(end);
+      if (end === undefined || this.missing() === 0) return this.found(false, undefined);
+      if (performance.now() >= deadline) return this.found(true, end);
+      this.after = end;
+      sliceRows = nextSliceRows(sliceRows, performance.now() - begun);
+    }
+  }
+
+  private found(partial: boolean, reached: Place | undefined): Found<Row> {
+    return { rows: this.rows, partial, reached, skip: this.skip };
+  }
+
+  /** One more than the page, to know whether there is a next. */
+  private missing(): number {
+    return this.wanted.limit + 1 - this.rows.length;
+  }
+
+  private async lookTo(end: Place | undefined): Promise<void> {
+    if (this.skip > 0) await this.skipTo(end);
+    if (this.skip === 0) this.rows.push(...(await this.select<Row & Place>(this.query.columns, end, this.missing())));
+  }
+
+  private async skipTo(end: Place | undefined): Promise<void> {
+    const skipped = await this.select<Place>(undefined, end, this.skip);
+    this.skip -= skipped.length;
+    if (this.skip === 0) this.after = skipped.at(-1)!;
+  }
+
+  /** Where the slice of so many rows ends; undefined when it ends the list. */
+  private async endOfSlice(rows: number): Promise<Place | undefined> {
+    if (!this.query.walked) return undefined;
+    const matching = this.query.walked();
+    const { conditions } = matching;
+    this.addAfter(conditions);
+    const sql = `${this.selectFrom(undefined, matching)} offset ${conditions.value(rows - 1)} limit 1`;
+    return (await this.source.queries.rows<Place>(sql, conditions.values))[0];
+  }
+
+  private async select<Selected extends object>(
+    columns: string | undefined,
+    end: Place | undefined,
+    limit: number,
+  ): Promise<Selected[]> {
+    const matching = this.query.matching();
+    const { conditions } = matching;
+    this.addAfter(conditions);
+    if (end) this.addEnd(conditions, end);
+    const sql = `${this.selectFrom(columns, matching)} limit ${conditions.value(limit)}`;
+    return this.source.queries.rows<Selected>(sql, conditions.values);
+  }
+
+  private selectFrom(columns: string | undefined, { from, conditions }: Matching): string {
+    const { time, tie } = this.query.order;
+    const selected = [...(columns ? [columns] : []), `${time} as slice_time`, `${tie}::text as slice_tie`].join(', ');
+    return `select ${selected} from ${from} where ${conditions.sql} order by ${time} desc, ${tie}`;
+  }
+
+  /** Written so that the index finds the place. */
+  private addAfter(conditions: Conditions): void {
+    if (!this.after) return;
+    const { time, tie, tieType } = this.query.order;
+    const { slice_time: at, slice_tie: id } = this.after;
+    conditions.add(`${time} <= ? and (${time} < ? or ${tie} > ?::${tieType})`, at, at, id);
+  }
+
+  private addEnd(conditions: Conditions, { slice_time: at, slice_tie: id }: Place): void {
+    const { time, tie, tieType } = this.query.order;
+    conditions.add(`${time} >= ? and (${time} > ? or ${tie} <= ?::${tieType})`, at, at, id);
+  }
+}
+
+function nextSliceRows(rows: number, tookMs: number): number {
+  if (tookMs < SHORT_SLICE_MS) return Math.min(rows * 4, MAX_SLICE_ROWS);
+  return tookMs > LONG_SLICE_MS ? Math.max(rows >> 1, MIN_SLICE_ROWS) : rows;
+}
+
+async function count({ queries }: ListSource, query: PageQuery): Promise<number | undefined> {
   const { from, conditions } = query.matching();
   // One more than is counted tells that there are more.
   const sql = `select count(*)::int as total from

@@ -7,15 +7,22 @@ import { POSTGRES_FACTS } from '../../dialect-facts.js';
 import { migrate } from '../../migrator.js';
 import { createPostgresDialect } from '../../postgres/dialect.js';
 import { createPool, type PostgresOptions } from '../../postgres/pool.js';
+import { PAGE_BUDGET_MS } from '../budgets.js';
 import type { TelemetryStore } from '../telemetry.js';
 import { listLogs, listMetricPoints } from './items.js';
 import { readApplied } from './ledger.js';
 import { type Queries, queriesOver } from './queries.js';
 import { getSpan, getTrace, listTraces } from './traces.js';
 
-export function createPostgresTelemetry(options: PostgresOptions): TelemetryStore {
+export interface PostgresTelemetryOptions extends PostgresOptions {
+  /** How long a list may look for its page; PAGE_BUDGET_MS when absent. */
+  pageBudgetMs?: number;
+}
+
+export function createPostgresTelemetry(options: PostgresTelemetryOptions): TelemetryStore {
   const pool = createPool({ ...options, int8: 'bigint', json: 'text' });
   const queries = queriesOver(pool);
+  const lists = { queries, pageBudgetMs: options.pageBudgetMs ?? PAGE_BUDGET_MS };
   let ending: Promise<void> | undefined;
   return {
     name: 'store/telemetry',
@@ -36,11 +43,11 @@ export function createPostgresTelemetry(options: PostgresOptions): TelemetryStor
     async ping() {
       await queries.rows('select 1');
     },
-    listTraces: (wanted) => listTraces(queries, wanted),
+    listTraces: (wanted) => listTraces(lists, wanted),
     getTrace: (workspace, traceId) => getTrace(queries, workspace, traceId),
     getSpan: (workspace, traceId, spanId) => getSpan(queries, workspace, traceId, spanId),
-    listLogs: (wanted) => listLogs(queries, wanted),
-    listMetricPoints: (wanted) => listMetricPoints(queries, wanted),
+    listLogs: (wanted) => listLogs(lists, wanted),
+    listMetricPoints: (wanted) => listMetricPoints(lists, wanted),
   };
 }
 

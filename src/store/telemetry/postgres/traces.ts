@@ -5,14 +5,13 @@
 import type { Span } from '../../../model/telemetry.js';
 import type { ListQuery, Page, StoredSpan, StoredTrace, TraceQuery, TraceSummary } from '../telemetry.js';
 import { addAttributes, addRange, Conditions } from './conditions.js';
-import { type PageQuery, readPage } from './page.js';
+import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
 import { idOfUuid, readShared, type SpanRow, spanOf } from './records.js';
 import { unsigned } from './time.js';
 
 interface HeadRow {
   trace_id: string;
-  start_time_unix_nano: bigint;
 }
 
 interface BatchRow {
@@ -120,23 +119,24 @@ async function findFewFailed(queries: Queries, query: TraceQuery): Promise<strin
   return rows.length > FEW_FAILED ? undefined : [...new Set(rows.map((row) => row.trace_id))];
 }
 
-export async function listTraces(queries: Queries, wanted: TraceQuery): Promise<Page<TraceSummary>> {
-  const failed = await findFewFailed(queries, wanted);
-  const heads: PageQuery<HeadRow> = {
+function walkedRows(query: TraceQuery): Matching {
+  const conditions = new Conditions();
+  conditions.add('head.workspace = ?', query.workspace);
+  addRange(conditions, 'head.start_time_unix_nano', query);
+  return { from: 'trace_batches head', conditions };
+}
+
+export async function listTraces(source: ListSource, wanted: TraceQuery): Promise<Page<TraceSummary>> {
+  const failed = await findFewFailed(source.queries, wanted);
+  const heads: PageQuery = {
     matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted, failed) }),
-    columns: 'head.trace_id, head.start_time_unix_nano',
+    walked: failed ? undefined : () => walkedRows(wanted),
+    columns: 'head.trace_id',
     order: { time: 'head.start_time_unix_nano', tie: 'head.trace_id', tieType: 'uuid' },
-    keysetOf: (row) => ({ timeUnixNano: unsigned(row.start_time_unix_nano), id: row.trace_id.replaceAll('-', '') }),
   };
-  const { rows, ...page } = await readPage(queries, heads, wanted);
-  return {
-    items: await summarise(
-      queries,
-      wanted.workspace,
-      rows.map((row) => row.trace_id),
-    ),
-    ...page,
-  };
+  const { rows, ...page } = await readPage<HeadRow>(source, heads, wanted);
+  const ids = rows.map((row) => row.trace_id);
+  return { items: await summarise(source.queries, wanted.workspace, ids), ...page };
 }
 
 /** In the order of the ids. */
