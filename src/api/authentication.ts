@@ -42,7 +42,7 @@ export const identifyAnyone: Identify = ({ workspace }) => ({
 });
 
 /** Fastify has walked the chain of proxies already when TRUSTED_PROXIES names the one that connected. */
-function peerOf(request: FastifyRequest): string {
+export function peerOf(request: FastifyRequest): string {
   const peer = request.socket.remoteAddress ?? '';
   return request.ip === peer ? originOf(request.headers, peer) : request.ip;
 }

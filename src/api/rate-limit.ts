@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.js';
 import type { Allowance } from '../limits/allowance.js';
 import { bucketOf } from '../limits/bucket.js';
+import { peerOf } from './authentication.js';
 
 export interface RateLimit {
   /** Counts one request of this bucket, unless that would be one too many. Never rejects. */
@@ -23,12 +24,12 @@ function tell(reply: FastifyReply, { limit, remaining, resetAfterMs }: Allowance
   reply.header('ratelimit-reset', Math.ceil((Date.now() + resetAfterMs) / 1000));
 }
 
-/** Public routes have no principal, and no limit. */
+/** Public routes have no principal, and no limit; nor have callers of this machine that need no key. */
 function bucketOfRequest(request: FastifyRequest): string | undefined {
   const { principal } = request;
   const { counted } = request.routeOptions.config;
   if (principal === undefined || counted?.(request) === false) return undefined;
-  return bucketOf(principal, request.ip);
+  return bucketOf(principal, peerOf(request));
 }
 
 /** Registered right after authentication, before anything reads the body. Nothing is limited without a limit. */
