@@ -4,10 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BufferConsumer, Component, FrameRange, SequenceRange, TaskPool } from '../src/component.js';
+import { GatewayError } from '../src/errors.js';
 import type { TelemetryStore } from '../src/store/telemetry/telemetry.js';
+import { Casualty } from './casualty.js';
 import type { WorkerConfig } from './config.js';
 import type { DeadLetterBox } from './dead-letters.js';
-import type { Stored, StoreResult } from './messages.js';
+import type { Care, Died, Stored, StoreResult } from './messages.js';
 
 export interface DrainEvents {
   /** One batch is stored. */
@@ -57,6 +59,20 @@ function covers(applied: readonly SequenceRange[], range: FrameRange): boolean {
   return applied.some(({ first, last }) => first <= range.firstSequence && last >= range.lastSequence);
 }
 
+const NO_ANSWER: StoreResult = { outcome: 'unavailable', reason: 'no answer by the deadline of the shutdown' };
+
+/**
+ * The result, or `instead` once the signal is aborted: a store that doesn't answer holds no shutdown. What it may still
+ * commit, its ledger tells the next start.
+ */
+function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal, instead: Result): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => resolve(instead);
+    signal.addEventListener('abort', giveUp, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
+
 export function createDrain(options: DrainOptions): Drain {
   const { config, consumer, telemetry, events } = options;
   /** Aborted first: no further range is taken once the buffer is empty. */
@@ -98,23 +114,27 @@ export function createDrain(options: DrainOptions): Drain {
     return taken;
   };
 
-  const attempt = async (writer: TaskPool, range: FrameRange): Promise<StoreResult> => {
+  const attempt = async (writer: TaskPool, range: FrameRange, care?: Care): Promise<StoreResult | Died> => {
     try {
-      return await writer.run<StoreResult>('store', { bufferId: options.bufferId(), range });
+      const task = { bufferId: options.bufferId(), range, care };
+      return await unlessAborted(writer.run<StoreResult>('store', task), ended.signal, NO_ANSWER);
     } catch (error) {
-      return { outcome: 'unavailable', reason: error instanceof Error ? error.message : String(error) };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { outcome: error instanceof GatewayError ? 'unavailable' : 'died', reason };
     }
   };
 
   /** Returns when the range is stored, or, unreleased, when the deadline has passed: a restart replays it. */
   const storeRange = async (writer: TaskPool, range: FrameRange): Promise<void> => {
+    const casualty = new Casualty();
     for (let tries = 0; !ended.signal.aborted; tries++) {
-      const result = await attempt(writer, range);
+      const result = await attempt(writer, range, casualty.care);
       if (result.outcome === 'stored') {
         recover();
         finish(range, result);
         return;
       }
+      if (result.outcome === 'died') casualty.threadDied();
       fail(result.reason);
       await sleep(retryDelayMs(tries), undefined, { signal: ended.signal }).catch(() => {});
     }
@@ -147,7 +167,8 @@ export function createDrain(options: DrainOptions): Drain {
   const readApplied = async (): Promise<void> => {
     for (let tries = 0; !ended.signal.aborted; tries++) {
       try {
-        applied = await telemetry.appliedRanges(options.bufferId(), consumer.persistedCursor());
+        const read = telemetry.appliedRanges(options.bufferId(), consumer.persistedCursor());
+        applied = await unlessAborted(read, ended.signal, []);
         return recover();
       } catch (error) {
         fail(error instanceof Error ? error.message : String(error));

@@ -8,9 +8,18 @@ export interface WriterThreadOptions {
   deadLetterDirectory: string;
 }
 
+/** For a range at which a thread died: frame by frame, each in a transaction of its own. */
+export interface Care {
+  /** Shared memory: the sequence of the frame that the thread is at, 0 when at none. */
+  at: Float64Array;
+  /** Sequences that go to the dead letters without a look. */
+  bury: readonly number[];
+}
+
 export interface StoreTask {
   bufferId: string;
   range: FrameRange;
+  care?: Care | undefined;
 }
 
 export interface Stored extends WriteResult {
@@ -24,6 +33,12 @@ export interface Stored extends WriteResult {
 /** Nothing may be taken as written; the same task may succeed later. */
 export interface Unavailable {
   outcome: 'unavailable';
+  reason: string;
+}
+
+/** The thread ended without an answer; another one takes its place. */
+export interface Died {
+  outcome: 'died';
   reason: string;
 }
 

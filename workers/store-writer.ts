@@ -3,7 +3,7 @@
  * frames from the segment file itself, so no span crosses between threads.
  */
 import { workerData } from 'node:worker_threads';
-import { readFrames } from '../src/buffer/reader.js';
+import { type DamagedFrame, readFrames } from '../src/buffer/reader.js';
 import type { Frame } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import type { DecodedFrame } from '../src/model/telemetry.js';
@@ -11,7 +11,7 @@ import { decodeRequest } from '../src/otlp/decode.js';
 import type { TelemetryWriter, WriteResult } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
 import { writeDeadLetter } from './dead-letters.js';
-import type { Stored, StoreResult, StoreTask, WriterThreadOptions } from './messages.js';
+import type { Care, Stored, StoreResult, StoreTask, WriterThreadOptions } from './messages.js';
 import { lowerThreadPriority } from './priority.js';
 
 /** A third of the share of a thread that doesn't stand back (Linux: each step is worth a factor of 1.25). */
@@ -59,6 +59,7 @@ class StoreRun {
   ) {}
 
   async run(): Promise<Stored> {
+    if (this.task.care !== undefined) return this.runWithCare(this.task.care);
     const started = performance.now();
     const batch = this.decode();
     this.total.decodeMs = performance.now() - started;
@@ -67,21 +68,44 @@ class StoreRun {
     return this.total;
   }
 
+  /** Each frame is a transaction of its own, so that the thread may die of one and keeps the others. */
+  private async runWithCare({ at, bury }: Care): Promise<Stored> {
+    const started = performance.now();
+    const { range } = this.task;
+    let first = range.firstSequence;
+    for (const raw of readFrames(range)) {
+      const last = 'damaged' in raw ? raw.lastSequence : raw.sequence;
+      at[0] = last;
+      const deadly = !('damaged' in raw) && bury.includes(raw.sequence);
+      if (deadly) this.buryFrame(raw, 'cannot be stored: the writer died of it, again and again');
+      await this.write({ first, last, frames: deadly ? [] : this.decodeOne(raw) });
+      first = last + 1;
+    }
+    at[0] = 0;
+    if (first <= range.lastSequence) await this.write({ first, last: range.lastSequence, frames: [] });
+    this.total.writeMs = performance.now() - started;
+    return this.total;
+  }
+
   private decode(): Batch {
     const { range } = this.task;
     const frames: Batch['frames'] = [];
-    for (const raw of readFrames(range)) {
-      if ('damaged' in raw) {
-        this.bury(raw.firstSequence, `damaged on disk: ${raw.reason}`, undefined, raw.bytes);
-        continue;
-      }
-      try {
-        frames.push({ raw, decoded: decodeFrame(raw) });
-      } catch (error) {
-        this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);
-      }
-    }
+    for (const raw of readFrames(range)) frames.push(...this.decodeOne(raw));
     return { first: range.firstSequence, last: range.lastSequence, frames };
+  }
+
+  /** None when it goes to the dead letters. */
+  private decodeOne(raw: Frame | DamagedFrame): Batch['frames'] {
+    if ('damaged' in raw) {
+      this.bury(raw.firstSequence, `damaged on disk: ${raw.reason}`, undefined, raw.bytes);
+      return [];
+    }
+    try {
+      return [{ raw, decoded: decodeFrame(raw) }];
+    } catch (error) {
+      this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);
+      return [];
+    }
   }
 
   private async write(batch: Batch): Promise<void> {
