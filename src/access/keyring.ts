@@ -1,5 +1,4 @@
 /** Says whose a key is: from memory, where a key that was seen before costs no query. */
-import { BlockList, isIP } from 'node:net';
 import type { Component } from '../component.js';
 import { GatewayError } from '../errors.js';
 import type { ControlStore } from '../store/control/store.js';
@@ -10,6 +9,7 @@ import type { AccessEvents } from './events.js';
 import { KeyCache, type KnownKey } from './key-cache.js';
 import type { AccessStore } from './keys.js';
 import { LastUse } from './last-use.js';
+import { isLoopback } from './loopback.js';
 import { openAccessWithKey } from './open.js';
 import { ANY_WORKSPACE, type Credentials, type Identify, type Principal, SCOPES } from './principal.js';
 
@@ -43,17 +43,6 @@ const REFRESH_MS = { hearing: 30_000, deaf: 1_000 };
 const TICK_MS = 1_000;
 
 type Mode = AccessConfig['apiAuth'];
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** Also for an IPv4 address as a socket for both versions shows it. */
-function isLoopback(peer: string): boolean {
-  const address = peer.startsWith('::ffff:') ? peer.slice(7) : peer;
-  const version = isIP(address);
-  return version !== 0 && LOOPBACK.check(address, version === 4 ? 'ipv4' : 'ipv6');
-}
 
 const ALL_SCOPES: ReadonlySet<(typeof SCOPES)[number]> = new Set(SCOPES);
 

@@ -1,13 +1,14 @@
 /** Whose requests are counted together. */
 import { isIPv6 } from 'node:net';
+import { isLoopback } from '../access/loopback.js';
 import { ANY_WORKSPACE, type Principal } from '../access/principal.js';
 
 /**
  * One bucket for a key, whatever the workspace that a request names: a master key doesn't get one for each. Callers
- * that need no key are told apart by their address.
+ * that need no key are told apart by their address; those on this machine are not limited (undefined).
  */
-export function bucketOf({ keyId, master, workspace }: Principal, peer: string): string {
-  if (keyId === undefined) return `peer/${networkOf(peer)}`;
+export function bucketOf({ keyId, master, workspace }: Principal, peer: string): string | undefined {
+  if (keyId === undefined) return isLoopback(peer) ? undefined : `peer/${networkOf(peer)}`;
   return `${master ? ANY_WORKSPACE : workspace}/${keyId}`;
 }
 
