@@ -23,7 +23,7 @@ import {
 import { SCHEMA_VERSION } from './schema.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
-const CACHE_KIB = 256;
+export const CACHE_KIB = 256;
 const MAX_STATEMENTS = 32;
 const MAX_REMEMBERED_ROWS = 256;
 
@@ -54,6 +54,16 @@ export interface ShareRow {
   span_ids: Buffer;
 }
 
+/** What the SQL of a trace list asks of a trace id, beyond its own block. */
+export interface TraceRelations {
+  /** false: the trace has no other batch than the one that is looked at. */
+  mayBeShared(traceId: Uint8Array): boolean;
+  /** false: no other block has a batch of the trace. */
+  elsewhere(traceId: Uint8Array): boolean;
+}
+
+const UNKNOWN: TraceRelations = { mayBeShared: () => true, elsewhere: () => true };
+
 /** The narrow columns of a span: they lie before the wide ones. */
 export interface NarrowSpanRow {
   span_id: Buffer;
@@ -82,7 +92,7 @@ export class BlockReader {
   private readonly resources = new Map<bigint, Resource>();
   private readonly scopes = new Map<bigint, Scope>();
   private readonly metrics = new Map<bigint, Metric>();
-  private elsewhere: (traceId: Uint8Array) => boolean = () => true;
+  private relations = UNKNOWN;
 
   constructor(
     directory: string,
@@ -95,8 +105,11 @@ export class BlockReader {
       budget.spend();
       return 1;
     });
+    this.db.function('may_be_shared', { deterministic: false }, (traceId: unknown) =>
+      this.relations.mayBeShared(traceId as Uint8Array) ? 1 : 0,
+    );
     this.db.function('elsewhere', { deterministic: false }, (traceId: unknown) =>
-      this.elsewhere(traceId as Uint8Array) ? 1 : 0,
+      this.relations.elsewhere(traceId as Uint8Array) ? 1 : 0,
     );
     this.db.function('body_contains', { deterministic: true }, (body: unknown, needle: unknown) =>
       bodyContains(body as string, needle as string),
@@ -153,14 +166,19 @@ export class BlockReader {
     return row && bounded(this.workspaces, name, MAX_REMEMBERED_ROWS, () => row.id);
   }
 
-  /** Runs `read`, in whose SQL `elsewhere(trace_id)` asks `elsewhere`. */
-  withElsewhere<Result>(elsewhere: (traceId: Uint8Array) => boolean, read: () => Result): Result {
-    this.elsewhere = elsewhere;
+  /** Runs `read`, whose SQL asks `may_be_shared(trace_id)` and `elsewhere(trace_id)`. */
+  withRelations<Result>(relations: TraceRelations, read: () => Result): Result {
+    this.relations = relations;
     try {
       return read();
     } finally {
-      this.elsewhere = () => true;
+      this.relations = UNKNOWN;
     }
+  }
+
+  /** Pages that the connection keeps: a scan comes back to those of a batch again and again. */
+  setCache(kib: number): void {
+    this.db.pragma(`cache_size = -${kib}`);
   }
 
   hasTrace(workspace: string, traceId: Uint8Array): boolean {

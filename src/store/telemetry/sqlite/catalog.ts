@@ -2,9 +2,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { listBlocks } from './block-files.js';
-import { type BlockInfo, BlockReader, UnsupportedBlock } from './block-reader.js';
+import { type BlockInfo, BlockReader, CACHE_KIB, UnsupportedBlock } from './block-reader.js';
 import type { Budget } from './budget.js';
 import { isDamaged } from './failures.js';
+
+/** A batch of 5,000 spans and its indexes: without it a scan by time reads each page several times. */
+const SCAN_CACHE_KIB = 2048;
+const MAX_SCANNED = 4;
 
 /** Opening one takes half a millisecond; keeping it takes some 300 KiB in each reading thread. */
 const MAX_CONNECTIONS = 48;
@@ -24,6 +28,8 @@ export class Catalog {
   /** Of closed blocks: they change no more. */
   private readonly settled = new Map<string, Block>();
   private readonly unreadable = new Map<string, string>();
+  /** Connections with a larger cache, oldest first. */
+  private readonly scanned = new Set<BlockReader>();
   /** Blocks that a read is going on in, which may itself read others. */
   private readonly busy: string[] = [];
 
@@ -57,9 +63,28 @@ export class Catalog {
     }
   }
 
+  /** As `read`, with a larger cache, which the few blocks that were scanned last keep. */
+  scan<Result>(file: string, read: (block: BlockReader) => Result): Result | undefined {
+    return this.read(file, (block) => {
+      if (!this.scanned.has(block)) this.enlarge(block);
+      return read(block);
+    });
+  }
+
+  private enlarge(block: BlockReader): void {
+    const [oldest] = this.scanned.size >= MAX_SCANNED ? this.scanned : [];
+    if (oldest) {
+      oldest.setCache(CACHE_KIB);
+      this.scanned.delete(oldest);
+    }
+    block.setCache(SCAN_CACHE_KIB);
+    this.scanned.add(block);
+  }
+
   close(): void {
     for (const connection of this.connections.values()) connection.close();
     this.connections.clear();
+    this.scanned.clear();
   }
 
   private block(file: string): Block | undefined {
@@ -85,8 +110,11 @@ export class Catalog {
   }
 
   private disconnect(file: string): void {
-    this.connections.get(file)?.close();
+    const connection = this.connections.get(file);
+    if (!connection) return;
+    this.scanned.delete(connection);
     this.connections.delete(file);
+    connection.close();
   }
 
   /** Damaged blocks are reported and left out, so that one bad file does not fail every read; so are those just deleted. */

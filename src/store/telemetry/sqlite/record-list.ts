@@ -140,7 +140,7 @@ class RecordStream<Query extends ListQuery> implements Stream<Place> {
     const all = allOf(this.run, range, conditions);
     const select = `SELECT x.${kind.timeColumn} AS time, x.id ${fromRecords(kind, query, all.sql)}
       ORDER BY x.${kind.timeColumn} DESC, x.id DESC ${limit}`;
-    const rows = this.catalog.read(file, (reader) =>
+    const rows = this.catalog.scan(file, (reader) =>
       reader.all<{ time: bigint; id: bigint }>(select, { ...all.parameters, ...parameters }),
     );
     return (rows ?? []).map(({ time, id }) => ({ time, file, id }));

@@ -1,6 +1,6 @@
 /** The traces that come into question, as each block yields them: by their earliest start within it. */
 import type { TraceQuery } from '../telemetry.js';
-import type { BlockReader } from './block-reader.js';
+import type { BlockReader, TraceRelations } from './block-reader.js';
 import type { Block, Catalog } from './catalog.js';
 import { allOf, type Conditions, timeConditions } from './conditions.js';
 import { batchConditions } from './trace-conditions.js';
@@ -67,16 +67,20 @@ export class BlockTraces implements Stream<Position> {
   between(after: Position | undefined, end: Position | undefined): Position[] {
     // A batch starts no earlier than its trace: a block that ends before this slice has none of those that begin in it.
     const others = this.others.filter(({ traces }) => end === undefined || traces!.max >= end.start);
-    const filters = batchConditions(this.query, others.length > 0);
-    if (filters.sql.length > 0) this.holders.refresh(others);
-    const elsewhere = (traceId: Uint8Array) => this.holders.mayHold(others, this.query.workspace, traceId);
+    const filters = batchConditions(this.query);
+    if (filters.sql.length > 0) this.holders.refresh([this.block, ...others]);
+    const { workspace: name } = this.query;
+    const relations: TraceRelations = {
+      mayBeShared: (traceId) => this.holders.mayBeShared(this.block, others, name, traceId),
+      elsewhere: (traceId) => this.holders.mayHold(others, name, traceId),
+    };
     const found = this.read((reader, workspace) => {
       const { from, parameters } = this.range(workspace, after, end);
       // CASE fixes the order: whether a batch is its trace's earliest takes a lookup, and is asked of few when asked last.
       const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId ${from}
         AND CASE WHEN ${['1', ...filters.sql].join(' AND ')} THEN ${EARLIEST_IN_BLOCK} ELSE 0 END`;
       const all = () => reader.all<Position>(select, { ...parameters, ...filters.parameters });
-      return reader.withElsewhere(elsewhere, all);
+      return reader.withRelations(relations, all);
     });
     return found ?? [];
   }
@@ -97,7 +101,7 @@ export class BlockTraces implements Stream<Position> {
   }
 
   private read<Result>(read: (reader: BlockReader, workspace: bigint) => Result): Result | undefined {
-    return this.catalog.read(this.block.file, (reader) => {
+    return this.catalog.scan(this.block.file, (reader) => {
       const workspace = reader.workspaceId(this.query.workspace);
       return workspace === undefined ? undefined : read(reader, workspace);
     });

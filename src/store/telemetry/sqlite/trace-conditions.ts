@@ -8,12 +8,12 @@ import { attributeConditions, type Conditions } from './conditions.js';
 const OTHERS_IN_BLOCK = `trace_batches o INDEXED BY trace_batches_by_trace
   WHERE o.trace_id = t.trace_id AND o.workspace_id = t.workspace_id AND o.id <> t.id`;
 
-/** Conditions on row `t` of trace_batches, cheap ones first; `elsewhere`: another block may hold a part of the trace. */
-export function batchConditions(query: TraceQuery, elsewhere: boolean): Conditions {
+/** Conditions on row `t` of trace_batches, cheap ones first. */
+export function batchConditions(query: TraceQuery): Conditions {
   const { sql, parameters } = signs(query);
   const byAny = sql.map((sign) => {
-    const ways = [sign('t'), `EXISTS (SELECT 1 FROM ${OTHERS_IN_BLOCK} AND ${sign('o')})`];
-    return `(${[...ways, ...(elsewhere ? ['elsewhere(t.trace_id)'] : [])].join(' OR ')})`;
+    const inOthers = `(EXISTS (SELECT 1 FROM ${OTHERS_IN_BLOCK} AND ${sign('o')}) OR elsewhere(t.trace_id))`;
+    return `(${sign('t')} OR CASE WHEN may_be_shared(t.trace_id) THEN ${inOthers} ELSE 0 END)`;
   });
   // One failed batch is enough to refuse.
   return { sql: [...(query.status === 'ok' ? ['t.error_count = 0'] : []), ...byAny], parameters };
