@@ -9,8 +9,9 @@ import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { apiKeysPlugin } from './api-keys/plugin.js';
+import { createAudit } from './audit.js';
 import { auditLogsPlugin } from './audit-logs/plugin.js';
-import { identifyAnyone, registerAuthentication } from './authentication.js';
+import { registerAuthentication } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
 import type { ApiConfig } from './config.js';
@@ -38,8 +39,7 @@ export interface ApiOptions extends HealthOptions {
   otlp?: OtlpHandler;
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
-  /** Without it, anyone may do anything. */
-  identify?: Identify;
+  identify: Identify;
   /** Without it, there are no endpoints for keys, workspaces and the audit log. */
   access?: { readonly store: AccessStore };
   /** Without it, nobody is limited. */
@@ -50,6 +50,8 @@ export interface ApiOptions extends HealthOptions {
 /** Longer than SDKs keep an idle connection between two exports (60 s for metrics). */
 const KEEP_ALIVE_TIMEOUT_MS = 90_000;
 const REQUEST_TIMEOUT_MS = 300_000;
+
+const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
 
 function requestId(request: IncomingMessage): string {
   const header = request.headers['x-request-id'];
@@ -99,7 +101,7 @@ async function registerCors(app: FastifyInstance, origins: readonly string[]): P
   await app.register(cors, {
     origin: origins.includes('*') ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'etag', 'retry-after'],
+    exposedHeaders: ['x-request-id', 'etag', 'retry-after', ...RATE_LIMIT_HEADERS],
   });
 }
 
@@ -124,7 +126,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
-  registerAuthentication(app, options.identify ?? identifyAnyone);
+  registerAuthentication(app, options.identify);
   registerRateLimit(app, options.limit);
   registerEtag(app);
   await registerOpenApi(app, { version });
@@ -135,7 +137,8 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(otelLogsPlugin, { telemetry });
   await app.register(otelMetricsPlugin, { telemetry });
   if (options.access) await registerAccess(app, options.access, options);
-  if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters });
+  const audit = options.access && createAudit(options.access);
+  if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters, audit });
   if (otlp) await app.register(otlpPlugin, { otlp });
   refuseOtherMethods();
   return app;

@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import { credentialsOf, originOf, requireScope } from '../access/credentials.js';
-import { type Identify, type Principal, SCOPES, type Scope } from '../access/principal.js';
+import type { Identify, Principal, Scope } from '../access/principal.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -31,15 +31,6 @@ export interface GuardedRoute {
   /** undefined: public. */
   scope: Scope | 'any' | undefined;
 }
-
-/** For a gateway whose settings ask nobody for a key, and for tests. */
-export const identifyAnyone: Identify = ({ workspace }) => ({
-  keyId: undefined,
-  name: 'anyone',
-  workspace: workspace ?? 'default',
-  master: false,
-  scopes: new Set(SCOPES),
-});
 
 /** Fastify has walked the chain of proxies already when TRUSTED_PROXIES names the one that connected. */
 export function peerOf(request: FastifyRequest): string {

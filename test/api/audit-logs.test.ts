@@ -5,6 +5,7 @@ import {
   auditLogSchema,
   verificationSchema,
 } from '../../src/api/audit-logs/schema.js';
+import type { DeadLetter } from '../../src/api/dead-letters/source.js';
 import { GatewayError } from '../../src/errors.js';
 import type { AuditEntry, AuditLogs } from '../../src/store/control/audit-logs.js';
 import { onEachDatabase } from './databases.js';
@@ -219,6 +220,34 @@ onEachDatabase((open) => {
         reason: 'changed',
       });
     });
+  });
+
+  it('what happens to dead letters is in it, before it happens', async () => {
+    const letter: DeadLetter = {
+      id: '0a1b2c3d-7',
+      reason: 'r',
+      failedTimeUnixMs: 1,
+      payloadBytes: 1,
+      frame: { signal: 'traces', encoding: 'json', workspace: 'acme', items: 1, receivedTimeUnixMs: 1 },
+    };
+    const rowsBefore: number[] = [];
+    const context = await open({
+      deadLetters: {
+        list: async () => [letter],
+        get: async () => letter,
+        replay: async () => rowsBefore.push(await rows()),
+        remove: async () => rowsBefore.push(await rows()) > 0,
+      },
+    });
+    const { control } = context.access;
+    const rows = async () => (await control.auditLogs.count({ workspace: 'acme', targetId: letter.id })).total;
+    const { key } = await context.access.mint('acme', 'read,admin');
+    const acme = context.as(key, 'acme');
+    expect((await acme('POST', `/v1/dead-letters/${letter.id}/replay`)).statusCode).toBe(202);
+    expect((await acme('DELETE', `/v1/dead-letters/${letter.id}`)).statusCode).toBe(204);
+    expect(rowsBefore).toEqual([1, 2]);
+    const { items } = (await acme('GET', '/v1/audit-logs?limit=2')).json();
+    expect(items).toMatchObject([{ action: 'dead_letter:delete' }, { action: 'dead_letter:replay' }]);
   });
 
   it.each(['', '/count', '/verify'])('GET /v1/audit-logs%s needs admin', async (path) => {

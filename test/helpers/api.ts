@@ -3,6 +3,7 @@ import { type ApiOptions, buildApp } from '../../src/api/app.js';
 import type { ApiEvents } from '../../src/api/events.js';
 import { nopApiEvents } from '../../src/api/events.js';
 import type { HealthSource } from '../../src/api/health/source.js';
+import { identifyAnyone } from './identities.js';
 import { createTelemetryMemory } from './telemetry-memory.js';
 
 type Failure = Parameters<ApiEvents['failed']>[0];
@@ -28,6 +29,7 @@ export function apiOptions(overrides: Partial<ApiOptions> = {}) {
     config: { port: 0, host: '127.0.0.1', corsOrigins: [], trustedProxies: [] },
     version: '1.2.3',
     telemetry,
+    identify: identifyAnyone,
     health: healthyGateway,
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => 'up 1\n' },
     events: {

@@ -1,4 +1,6 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Audit } from '../audit.js';
 import { errorSchema } from '../errors.js';
 import { requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
@@ -32,7 +34,15 @@ function visible(workspace: string, letter: DeadLetter | undefined): letter is D
   return letter !== undefined && (letter.frame === undefined || letter.frame.workspace === workspace);
 }
 
-export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async (app, { deadLetters }) => {
+export interface DeadLettersOptions {
+  deadLetters: DeadLetters;
+  audit: Audit | undefined;
+}
+
+export const deadLettersPlugin: ApiPlugin<DeadLettersOptions> = async (app, { deadLetters, audit }) => {
+  const note = (request: FastifyRequest, action: string, targetId: string) =>
+    audit?.(request, { workspace: request.workspace, action, targetId });
+
   const find = async (workspace: string, id: string): Promise<DeadLetter> => {
     const letter = await deadLetters.get(id);
     return requireFound(visible(workspace, letter) ? letter : undefined, 'Dead letter');
@@ -78,8 +88,9 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
       params: deadLetterParameters,
       response: { 202: replayedSchema, ...errors },
     },
-    handler: async ({ workspace, params }, reply) => {
-      const { id } = await find(workspace, params.id);
+    handler: async (request, reply) => {
+      const { id } = await find(request.workspace, request.params.id);
+      await note(request, 'dead_letter:replay', id);
       return reply.code(202).send({ id, sequence: await deadLetters.replay(id) });
     },
   });
@@ -94,8 +105,9 @@ export const deadLettersPlugin: ApiPlugin<{ deadLetters: DeadLetters }> = async 
       params: deadLetterParameters,
       response: { 204: z.null().describe('Deleted'), ...errors },
     },
-    handler: async ({ workspace, params }, reply) => {
-      const { id } = await find(workspace, params.id);
+    handler: async (request, reply) => {
+      const { id } = await find(request.workspace, request.params.id);
+      await note(request, 'dead_letter:delete', id);
       await deadLetters.remove(id);
       return reply.code(204).send();
     },
