@@ -16,14 +16,15 @@ export const limitSettings = z.object({
     .meta({
       env: 'RATE_LIMIT_MAX_REQUESTS',
       description:
-        'API: requests in a window for each key (without a key: for each address); more get 429; 0 for no limit',
+        'API: requests in a window for each key (without a key: for each address; loopback has none); more get 429; 0 for no limit',
     } satisfies SettingMeta),
   redisUrl: text()
-    .regex(/^rediss?:\/\/./, 'expected a URL that begins with redis:// or rediss://')
+    .refine((url) => /^rediss?:\/\/./.test(url) && URL.canParse(url), 'expected redis://host:6379 or rediss://…')
     .optional()
     .meta({
       env: 'REDIS_URL',
-      description: 'Redis that several gateways share; without it, or while it is away, each counts for itself',
+      description:
+        'Redis that the gateways of one installation share; without it, or while it is away, each counts for itself',
       secret: true,
     } satisfies SettingMeta),
   otlpSpansPerSecond: integer(0, MAX_PER_WINDOW)

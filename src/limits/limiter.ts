@@ -14,7 +14,7 @@ export interface LimiterOptions {
 }
 
 export interface RequestLimit {
-  /** Counts one request of this bucket, unless that would be one too many. Never rejects; waits for Redis at most 250 ms. */
+  /** Counts one request of this bucket, unless that would be one too many. Never rejects; waits for Redis at most half a second. */
   charge(bucket: string): Allowance | Promise<Allowance>;
 }
 

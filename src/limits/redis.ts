@@ -42,8 +42,9 @@ return {1, limit - total - 1, window, 0}
 /** Other programs may live in the same Redis. */
 const KEY_PREFIX = 'promptmetrics:rate_limit:';
 /** A healthy Redis answers within a millisecond; nobody waits longer than this for one that isn't. */
-const COMMAND_TIMEOUT_MS = 250;
-const CONNECT_TIMEOUT_MS = 2000;
+const ANSWER_TIMEOUT_MS = 500;
+/** Of the first connection, and of each step in which another is made. */
+const CONNECT_TIMEOUT_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
 type Answer = [allowed: 0 | 1, remaining: number, resetAfterMs: number, retryAfterMs: number];
@@ -59,7 +60,7 @@ export interface RedisLimitOptions {
 }
 
 export interface RedisLimit {
-  /** Rejects when Redis is not there; goes on trying to reach it all the same. */
+  /** Rejects when Redis is not there within a second; goes on trying to reach it all the same. */
   connect(): Promise<void>;
   /** Rejects when Redis doesn't answer, soon. */
   charge(bucket: string): Promise<Allowance>;
@@ -72,7 +73,7 @@ function createConnection(url: string): Connection {
   const connection = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    commandTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY_MS),
     // A request is decided now: what can't be sent fails, and what was sent isn't sent again.
     enableOfflineQueue: false,
@@ -81,6 +82,15 @@ function createConnection(url: string): Connection {
   });
   connection.defineCommand('charge', { numberOfKeys: 1, lua: CHARGE });
   return connection as Connection;
+}
+
+/** Late is what has not arrived even then: a process that was busy itself reads its mail before it blames anybody. */
+function inTime<Result>(timeoutMs: number, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const late = () => setImmediate(() => reject(new Error(`No answer within ${timeoutMs} ms`)));
+    const timer = setTimeout(late, timeoutMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Only the words: with a failed command come its arguments, and those of AUTH are secret. */
@@ -105,9 +115,9 @@ export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLim
     return opened;
   }
 
-  async function explained<Result>(work: Promise<Result> | undefined): Promise<Result> {
+  async function explained<Result>(work: Promise<Result>): Promise<Result> {
     try {
-      return await (work ?? Promise.reject(new Error('Not connected')));
+      return await work;
     } catch (error) {
       throw new Error(described(fault ?? error));
     }
@@ -116,10 +126,12 @@ export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLim
   return {
     async connect() {
       connection = open();
-      await explained(connection.connect());
+      await explained(inTime(CONNECT_TIMEOUT_MS, connection.connect()));
     },
     async charge(bucket) {
-      const answer = await explained(connection?.charge(KEY_PREFIX + bucket, limit, windowMs, PARTS));
+      if (connection === undefined) throw new Error('Not connected');
+      const asked = connection.charge(KEY_PREFIX + bucket, limit, windowMs, PARTS);
+      const answer = await explained(inTime(ANSWER_TIMEOUT_MS, asked));
       const [allowed, remaining, resetAfterMs, retryAfterMs] = answer;
       return { allowed: allowed === 1, limit, remaining, resetAfterMs, retryAfterMs };
     },

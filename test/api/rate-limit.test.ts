@@ -34,6 +34,8 @@ interface Called {
   url?: string;
   method?: 'GET' | 'POST' | 'PUT';
   peer?: string;
+  /** X-Forwarded-For. */
+  forwarded?: string;
 }
 
 let nowMs: number;
@@ -48,8 +50,13 @@ async function limitedApp(limit?: RateLimit, maxRequests = 2) {
   return (called: Called = {}) => callApp(app, called);
 }
 
-function callApp(app: FastifyInstance, { key = 'key-1', workspace, url = '/v1/traces', method = 'GET', peer }: Called) {
-  const headers = { 'x-api-key': key, ...(workspace !== undefined && { 'x-workspace-id': workspace }) };
+function callApp(app: FastifyInstance, called: Called) {
+  const { key = 'key-1', workspace, url = '/v1/traces', method = 'GET', peer, forwarded } = called;
+  const headers = {
+    'x-api-key': key,
+    ...(workspace !== undefined && { 'x-workspace-id': workspace }),
+    ...(forwarded !== undefined && { 'x-forwarded-for': forwarded }),
+  };
   return app.inject({ method, url, headers, ...(peer !== undefined && { remoteAddress: peer }) });
 }
 
@@ -143,10 +150,21 @@ test('a master key has one allowance, whatever workspaces it names', async () =>
 test('callers that need no key are told apart by their address', async () => {
   const call = await limitedApp();
   const statuses = [];
-  for (const peer of ['127.0.0.1', '127.0.0.1', '::ffff:127.0.0.1', '127.0.0.2']) {
+  for (const peer of ['192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2']) {
     statuses.push((await call({ key: 'none', peer })).statusCode);
   }
   expect(statuses).toEqual([200, 200, 429, 200]);
+});
+
+test('callers of this machine that need no key are not limited, unless a proxy stands for the world', async () => {
+  const call = await limitedApp();
+  for (const peer of ['127.0.0.1', '127.0.0.1', '127.0.0.1', '::1', '::1', '::1']) {
+    expect((await call({ key: 'none', peer })).statusCode).toBe(200);
+  }
+  const statuses = [];
+  for (let i = 0; i < 3; i++)
+    statuses.push((await call({ key: 'none', peer: '127.0.0.1', forwarded: `192.0.2.${i}` })).statusCode);
+  expect(statuses).toEqual([200, 200, 429]);
 });
 
 test('500 requests at once, at a limit of 100: exactly 100 are served', async () => {

@@ -165,6 +165,17 @@ describe.skipIf(!server)('without its Redis', () => {
     await until(() => events.sharing.mock.calls.length === 2);
   });
 
+  test('a process that was busy itself does not take Redis for dead', async () => {
+    const { charge, events } = await startLimiter();
+    const charged = charge('busy');
+    const busyUntilMs = performance.now() + 700;
+    // The answer is on its way once the command has been sent, which takes a turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (performance.now() < busyUntilMs);
+    expect((await charged).remaining).toBe(99);
+    expect(events.alone).not.toHaveBeenCalled();
+  });
+
   test('a gateway starts while Redis is away, and shares when it comes', async () => {
     await server!.kill();
     const { charge, events } = await startLimiter({ maxRequests: 1 });
