@@ -6,6 +6,8 @@ import type { ControlSchema } from './schema.js';
 
 const changeSchema = z.discriminatedUnion('topic', [z.object({ topic: z.literal('api-keys'), id: z.number() })]);
 
+const messageSchema = z.object({ from: z.string(), change: changeSchema });
+
 /** What has changed: one key. */
 export type Change = z.infer<typeof changeSchema>;
 
@@ -33,26 +35,31 @@ export class ChangeFeed {
   }
 }
 
-/** undefined for what a later version of the gateway sends. */
-export function readChange(payload: string): Change | undefined {
+/** What another process announced; undefined for what this one did, which it knows, and for what a later version sends. */
+export function readChange(payload: string, origin: string): Change | undefined {
   try {
-    return changeSchema.parse(JSON.parse(payload));
+    const { from, change } = messageSchema.parse(JSON.parse(payload));
+    return from === origin ? undefined : change;
   } catch {
     return undefined;
   }
 }
 
-/** `spread` is called with what was announced, for the listeners in this process. */
-export function createChanges(
-  db: Kysely<ControlSchema>,
-  facts: DialectFacts,
-  spread: (change: Change) => void,
-): Changes {
+export interface ChangesOptions {
+  facts: DialectFacts;
+  /** Tells this process from the others. */
+  origin: string;
+  /** Called with what was announced, for the listeners in this process. */
+  spread(change: Change): void;
+}
+
+export function createChanges(db: Kysely<ControlSchema>, { facts, origin, spread }: ChangesOptions): Changes {
   return {
     async announce(change) {
       const { notifyFunction } = facts;
       if (notifyFunction !== undefined) {
-        await sql`select ${sql.raw(notifyFunction)}(${CHANGE_CHANNEL}, ${JSON.stringify(change)})`.execute(db);
+        const payload = JSON.stringify({ from: origin, change });
+        await sql`select ${sql.raw(notifyFunction)}(${CHANGE_CHANNEL}, ${payload})`.execute(db);
       }
       spread(change);
     },

@@ -1,4 +1,5 @@
 /** The control half of the store: small, transactional, one repository implementation over both dialects. */
+import { randomUUID } from 'node:crypto';
 import { Kysely, sql } from 'kysely';
 import { controlMigrations } from '../../../migrations/control/series.js';
 import type { Component, TaskPool } from '../../component.js';
@@ -48,19 +49,20 @@ export interface ControlStoreOptions {
 interface Database {
   db: Kysely<ControlSchema>;
   facts: DialectFacts;
-  listen(feed: ChangeFeed): Listener;
+  listen(feed: ChangeFeed, origin: string): Listener;
 }
 
 export function createControlStore(options: ControlStoreOptions): ControlStore {
   const { db, facts, listen } = openDatabase(options);
   const feed = new ChangeFeed();
-  const listener = listen(feed);
+  const origin = randomUUID();
+  const listener = listen(feed, origin);
   const repositories = (executor: Kysely<ControlSchema>, spread: (change: Change) => void): Repositories => ({
     workspaces: createWorkspaces(executor),
     installation: createInstallation(executor),
     apiKeys: createApiKeys(executor),
     auditLogs: createAuditLogs(executor),
-    changes: createChanges(executor, facts, spread),
+    changes: createChanges(executor, { facts, origin, spread }),
   });
   const own = repositories(db, (change) => feed.emit(change));
   let ending: Promise<unknown> | undefined;
@@ -103,7 +105,7 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
     return {
       db: new Kysely({ dialect: createPostgresDialect(pool) }),
       facts: POSTGRES_FACTS,
-      listen: (feed) => listenTo(connectionString, feed),
+      listen: (feed, origin) => listenTo(connectionString, feed, origin),
     };
   }
   if (!thread) throw new TypeError('SQLite needs the thread that has its file open');
@@ -114,11 +116,11 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
   };
 }
 
-function listenTo(connectionString: string, feed: ChangeFeed): Listener {
+function listenTo(connectionString: string, feed: ChangeFeed, origin: string): Listener {
   return createListener({
     connectionString,
     onNotification(payload) {
-      const change = readChange(payload);
+      const change = readChange(payload, origin);
       if (change) feed.emit(change);
     },
     onMissed: () => feed.emit('missed'),
