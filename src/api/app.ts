@@ -11,7 +11,7 @@ import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { apiKeysPlugin } from './api-keys/plugin.js';
 import { createAudit } from './audit.js';
 import { auditLogsPlugin } from './audit-logs/plugin.js';
-import { registerAuthentication } from './authentication.js';
+import { registerAuthentication, registerScopes } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
 import type { ApiConfig } from './config.js';
@@ -128,6 +128,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   await registerCors(app, config.corsOrigins);
   registerAuthentication(app, options.identify);
   registerRateLimit(app, options.limit);
+  registerScopes(app);
   registerEtag(app);
   await registerOpenApi(app, { version });
   const refuseOtherMethods = collectMethods(app);

@@ -44,12 +44,6 @@ export function principalOf(request: FastifyRequest): Principal {
   return request.principal;
 }
 
-function admit(request: FastifyRequest, principal: Principal): void {
-  request.principal = principal;
-  const { scope } = request.routeOptions.config;
-  if (scope !== undefined && scope !== 'any') requireScope(principal, scope);
-}
-
 /** A route that says neither which scope it needs nor that it is public would be open to every key: that never starts. */
 function guardRoutes(app: FastifyInstance): void {
   const routes: RouteOptions[] = [];
@@ -79,10 +73,20 @@ export function registerAuthentication(app: FastifyInstance, identify: Identify)
     const credentials = credentialsOf(request.headers, peerOf(request));
     if (request.routeOptions.config.public === true) return done();
     const identified = identify(credentials);
-    if (!(identified instanceof Promise)) {
-      admit(request, identified);
-      return done();
-    }
-    identified.then((principal) => admit(request, principal)).then(() => done(), done);
+    const admit = (principal: Principal) => {
+      request.principal = principal;
+      done();
+    };
+    if (identified instanceof Promise) identified.then(admit, done);
+    else admit(identified);
+  });
+}
+
+/** After the rate limit: what a key may not do is counted as anything else it asks for. */
+export function registerScopes(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { scope } = request.routeOptions.config;
+    if (scope !== undefined && scope !== 'any') requireScope(principalOf(request), scope);
+    done();
   });
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Principal } from '../../src/access/principal.js';
 import { SCOPES } from '../../src/access/principal.js';
 import type { RateLimit } from '../../src/api/rate-limit.js';
+import type { OtlpHandler } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { bucketOf, networkOf } from '../../src/limits/bucket.js';
 import { nopLimitEvents } from '../../src/limits/events.js';
@@ -19,10 +20,11 @@ function principalOf(overrides: Partial<Principal>): Principal {
   return { keyId: 1, name: 'ci', workspace: 'default', master: false, scopes: new Set(SCOPES), ...overrides };
 }
 
-/** Keys `key-1`, `key-2` …; a master key `master`; 'none' needs no key; any other is wrong. */
+/** Keys `key-1`, `key-2` …; `reader` may only read; a master key `master`; 'none' needs no key; any other is wrong. */
 function identify({ key = '', workspace = 'default' }: { key: string | undefined; workspace: string | undefined }) {
   if (key === 'master') return principalOf({ keyId: 99, master: true, workspace });
   if (key === 'none') return principalOf({ keyId: undefined });
+  if (key === 'reader') return principalOf({ keyId: 60, scopes: new Set(['read']) });
   if (key === 'slow') return Promise.resolve(principalOf({ keyId: 50 }));
   if (!key.startsWith('key-')) throw new GatewayError('UNAUTHORIZED', 'Invalid API key');
   return principalOf({ keyId: Number(key.slice(4)), workspace });
@@ -116,6 +118,27 @@ test.each([
   const answer = await call(called);
   expect(answer.statusCode).toBe(status);
   expect(told(answer)).toEqual([2, 1, RESET]);
+});
+
+test('what a key may not do counts, too, and is answered as such until the limit is reached', async () => {
+  const otlp = { refuse: () => {} } as unknown as OtlpHandler;
+  const config = { windowMs: WINDOW_MS, maxRequests: 2, redisUrl: undefined };
+  const limit = createLimiter({ config, events: nopLimitEvents }).requests!;
+  const { app } = await testApp({ identify, limit, otlp });
+  const answers = [];
+  for (let i = 0; i < 3; i++) answers.push(await callApp(app, { key: 'reader', method: 'POST' }));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([403, 403, 429]);
+  expect(answers.map(({ headers }) => headers['ratelimit-remaining'])).toEqual(['1', '0', '0']);
+});
+
+test('OTLP in protobuf on this port has limits of its own', async () => {
+  const handle: OtlpHandler['handle'] = async (_signal, _workspace, _request, response) => void response.end('taken');
+  const otlp = { handle } as unknown as OtlpHandler;
+  const charge = vi.fn();
+  const { app } = await testApp({ identify, limit: { charge }, otlp });
+  const headers = { 'x-api-key': 'key-1', 'content-type': 'application/x-protobuf' };
+  expect((await app.inject({ method: 'POST', url: '/v1/traces', headers, payload: Buffer.of(1) })).body).toBe('taken');
+  expect(charge).not.toHaveBeenCalled();
 });
 
 test('public routes are not limited, and say nothing of limits', async () => {

@@ -55,7 +55,12 @@ export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }
     app.route({
       method: 'POST',
       url: `/v1/${signal}`,
-      config: { scope: 'write', example: { [RESOURCES[signal]]: [] } },
+      config: {
+        scope: 'write',
+        example: { [RESOURCES[signal]]: [] },
+        // OTLP has limits of its own. What JSON is, nobody knows before it is read.
+        counted: (request) => mediaType(request) !== 'application/x-protobuf',
+      },
       schema: {
         tags: ['otlp'],
         summary: `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`,
