@@ -53,9 +53,10 @@ export function renderSpan(span: StoredSpan, shared: SharedText): string {
 }
 
 /** The text of a trace in pieces that are cheap to make: together they are one JSON object. */
-export function* renderTrace({ summary, spans }: StoredTrace): Generator<string> {
+export function* renderTrace({ summary, spans, truncated }: StoredTrace): Generator<string> {
   const shared = createSharedText();
-  let piece = `{${renderSummaryMembers(summary)},"spans":[`;
+  const cut = truncated ? '"spans_truncated":true,' : '';
+  let piece = `{${renderSummaryMembers(summary)},${cut}"spans":[`;
   for (const [index, span] of spans.entries()) {
     piece += index === 0 ? renderSpan(span, shared) : `,${renderSpan(span, shared)}`;
     if (piece.length < PIECE_CHARACTERS) continue;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_TRACE_SPANS } from '../../store/telemetry/telemetry.js';
 import { listParameters } from '../filters.js';
 import { spanIdParameter, traceIdParameter } from '../ids.js';
 import {
@@ -93,7 +94,16 @@ export const spanSchema = z
   })
   .meta({ id: 'Span' });
 
-export const traceSchema = z.object({ ...traceItemSchema.shape, spans: z.array(spanSchema) }).meta({ id: 'Trace' });
+export const traceSchema = z
+  .object({
+    ...traceItemSchema.shape,
+    spans_truncated: z
+      .boolean()
+      .optional()
+      .describe(`true: "spans" has the first ${MAX_TRACE_SPANS} only; "span_count" is of all`),
+    spans: z.array(spanSchema),
+  })
+  .meta({ id: 'Trace' });
 
 export const tracesDataSchema = z
   .strictObject({ resourceSpans: z.array(z.unknown()) })

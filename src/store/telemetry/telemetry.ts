@@ -127,9 +127,14 @@ export interface StoredMetricPoint extends MetricPoint {
 
 export interface StoredTrace {
   summary: TraceSummary;
-  /** By start time, then span id; each (trace id, span id) once. */
+  /** By start time, then span id; each (trace id, span id) once. The first MAX_TRACE_SPANS of them. */
   spans: StoredSpan[];
+  /** The trace has more spans: the summary is of them all. */
+  truncated?: boolean;
 }
+
+/** The most spans that one trace is read with: some 200 MB of the largest kind, on their way from the store to a client. */
+export const MAX_TRACE_SPANS = 50_000;
 
 /** Reads run off the main thread (SQLite) or asynchronously (Postgres). Rejects with STORE_UNAVAILABLE or QUERY_TIMEOUT. */
 export interface TelemetryReader {

@@ -2,13 +2,14 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SequenceRange } from '../../../src/component.js';
 import type { DecodedFrame, LogRecord, MetricPoint, MetricType, Span } from '../../../src/model/telemetry.js';
-import type {
-  Keyset,
-  Page,
-  TelemetryStore,
-  TelemetryWriter,
-  TraceQuery,
-  TraceSummary,
+import {
+  type Keyset,
+  MAX_TRACE_SPANS,
+  type Page,
+  type TelemetryStore,
+  type TelemetryWriter,
+  type TraceQuery,
+  type TraceSummary,
 } from '../../../src/store/telemetry/telemetry.js';
 import { BASE_TIME_UNIX_NANO, decodedFrame, metric, recordSource, resource, scope } from '../../helpers/records.js';
 
@@ -325,6 +326,22 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         );
         const read = await session.spansOf(traceId);
         expect(read.map((span) => hex(span.spanId))).toEqual(expected.map((span) => hex(span.spanId)));
+      });
+
+      test('a trace of more spans than are read comes without saying so, or in another order', async () => {
+        const session = await open();
+        const source = recordSource(12);
+        const spans = source.trace(MAX_TRACE_SPANS + 2);
+        const third = Math.ceil(spans.length / 3);
+        // The latest first: their places are not in the order of their times.
+        for (const from of [2 * third, third, 0]) await session.writeOne({ spans: spans.slice(from, from + third) });
+        const trace = (await session.store.getTrace('default', spans[0]!.traceId))!;
+        expect(trace.truncated).toBe(true);
+        expect(trace.summary.spanCount).toBe(spans.length);
+        expect(trace.spans).toHaveLength(MAX_TRACE_SPANS);
+        expect(trace.spans.every(({ spanId }, at) => hex(spanId) === hex(spans[at]!.spanId))).toBe(true);
+        const last = spans.at(-1)!;
+        expect(await session.store.getSpan('default', last.traceId, last.spanId)).toMatchObject({ name: last.name });
       });
 
       test('what is not there is found', async () => {

@@ -3,7 +3,15 @@
  * stand in the order of the traces, so a page costs as much at the end of the list as at its beginning.
  */
 import type { Span } from '../../../model/telemetry.js';
-import type { ListQuery, Page, StoredSpan, StoredTrace, TraceQuery, TraceSummary } from '../telemetry.js';
+import {
+  type ListQuery,
+  MAX_TRACE_SPANS,
+  type Page,
+  type StoredSpan,
+  type StoredTrace,
+  type TraceQuery,
+  type TraceSummary,
+} from '../telemetry.js';
 import { addAttributes, addRange, Conditions } from './conditions.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
@@ -219,15 +227,18 @@ export async function getTrace(
 ): Promise<StoredTrace | undefined> {
   const id = Buffer.from(traceId).toString('hex');
   const rows = await queries.rows<SpanRow>(
-    `select * from spans where trace_id = $1 and workspace = $2 order by start_time_unix_nano, span_id`,
-    [id, workspace],
+    `select * from spans where trace_id = $1 and workspace = $2 order by start_time_unix_nano, span_id limit $3`,
+    [id, workspace, MAX_TRACE_SPANS + 1],
   );
   if (rows.length === 0) return undefined;
+  const truncated = rows.length > MAX_TRACE_SPANS;
+  if (truncated) rows.pop();
   const [shared, [summary]] = await Promise.all([
     readShared(queries, workspace, rows),
     summarise(queries, workspace, [rows[0]!.trace_id]),
   ]);
-  return { summary: summary!, spans: distinct(rows.map((row) => spanOf(row, shared))) };
+  const spans = distinct(rows.map((row) => spanOf(row, shared)));
+  return { summary: summary!, spans, ...(truncated && { truncated }) };
 }
 
 /** A client that sent one span with two start times has it twice: they are two rows, in two days perhaps. */

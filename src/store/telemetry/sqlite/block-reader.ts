@@ -73,6 +73,12 @@ export interface NarrowSpanRow {
   status_code: bigint;
 }
 
+export interface SpanPlaceRow {
+  id: bigint;
+  span_id: Buffer;
+  start_time_unix_nano: bigint;
+}
+
 /** A later version of the gateway made the block. */
 export class UnsupportedBlock extends Error {}
 
@@ -212,6 +218,11 @@ export class BlockReader {
       first + count,
     ]);
     return rows.map((row) => toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id)));
+  }
+
+  spanPlaces(first: bigint, count: bigint): SpanPlaceRow[] {
+    const sql = `SELECT id, span_id, start_time_unix_nano FROM spans WHERE id >= ? AND id < ? AND within_budget()`;
+    return this.all(sql, [first, first + count]);
   }
 
   narrowSpans(first: bigint, count: bigint): NarrowSpanRow[] {

@@ -7,6 +7,7 @@ export const READ_OPERATIONS = [
   'listLogs',
   'listMetricPoints',
   'getTrace',
+  'spansAt',
   'getSpan',
   'appliedRanges',
   'ping',

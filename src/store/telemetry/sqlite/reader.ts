@@ -10,7 +10,6 @@ import type {
   StoredLogRecord,
   StoredMetricPoint,
   StoredSpan,
-  StoredTrace,
   TraceQuery,
   TraceSummary,
 } from '../telemetry.js';
@@ -18,6 +17,7 @@ import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
 import type { ListContext } from './list-page.js';
 import { listLogs, listMetricPoints } from './record-list.js';
+import { inPieces, PIECE_SPANS, placesOf, type SpanPlace, type SpanPlaces, type TraceAnswer } from './span-places.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
 import { TraceHolders } from './trace-holders.js';
 import { listTraces } from './trace-list.js';
@@ -60,11 +60,25 @@ export class SqliteReader {
     return listMetricPoints(this.listContext(), query);
   }
 
-  getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): StoredTrace | undefined {
+  /** A large trace comes with its first spans: `spansAt` reads the others, piece by piece. */
+  getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): TraceAnswer | undefined {
     const shares = this.sharesOf(workspace, traceId);
     if (shares.length === 0) return undefined;
-    const spans = shares.flatMap((share) => this.spansOf(share));
-    return { summary: summaryOf(this.catalog, traceId, shares), spans: distinct(spans).sort(byStart) };
+    const places = placesOf(shares.flatMap((share) => this.placesIn(share)));
+    const [first] = inPieces(places, PIECE_SPANS);
+    const spans = first ? this.spansAt(first) : [];
+    return { summary: summaryOf(this.catalog, traceId, shares), places, spans };
+  }
+
+  spansAt(places: SpanPlaces): StoredSpan[] {
+    this.startBudget();
+    const spans: StoredSpan[] = [];
+    for (const [at, id] of places.ids.entries()) {
+      const file = places.files[places.fileOf[at]!]!;
+      const [span] = this.catalog.read(file, (block) => block.spans(id, 1n)) ?? [];
+      if (span) spans.push(span);
+    }
+    return spans;
   }
 
   getSpan({
@@ -121,17 +135,8 @@ export class SqliteReader {
     return readShares(this.catalog, workspace, [traceId])[0]!;
   }
 
-  private spansOf({ file, first_span: first, span_count: count }: Share): StoredSpan[] {
-    return this.catalog.read(file, (block) => block.spans(first, count)) ?? [];
+  private placesIn({ file, first_span: first, span_count: count }: Share): SpanPlace[] {
+    const rows = this.catalog.read(file, (block) => block.spanPlaces(first, count)) ?? [];
+    return rows.map((row) => ({ ...row, file }));
   }
-}
-
-/** Of a span that two blocks hold, the copy in the older block counts: the shares come newest block first. */
-function distinct(spans: readonly StoredSpan[]): StoredSpan[] {
-  return [...new Map(spans.map((span) => [spanIdKey(span.spanId), span])).values()];
-}
-
-function byStart(a: StoredSpan, b: StoredSpan): number {
-  if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano < b.startTimeUnixNano ? -1 : 1;
-  return Buffer.compare(a.spanId, b.spanId);
 }

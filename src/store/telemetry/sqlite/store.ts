@@ -4,19 +4,21 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SequenceRange, TaskPool } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
-import type {
-  LogQuery,
-  MetricQuery,
-  Page,
-  StoredLogRecord,
-  StoredMetricPoint,
-  StoredSpan,
-  StoredTrace,
-  TelemetryStore,
-  TraceQuery,
-  TraceSummary,
+import {
+  type LogQuery,
+  MAX_TRACE_SPANS,
+  type MetricQuery,
+  type Page,
+  type StoredLogRecord,
+  type StoredMetricPoint,
+  type StoredSpan,
+  type StoredTrace,
+  type TelemetryStore,
+  type TraceQuery,
+  type TraceSummary,
 } from '../telemetry.js';
 import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+import { inPieces, type TraceAnswer } from './span-places.js';
 
 export interface SqliteTelemetryEvents {
   /** A block file can't be read and is left out of every answer: told once for each file. */
@@ -62,6 +64,17 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     return answer.value as Result;
   };
 
+  /** A message of many spans would hold the event loop while it is read: they come in several. */
+  const getTrace = async (workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined> => {
+    const answer = await read<TraceAnswer | undefined>('getTrace', { workspace, traceId });
+    if (!answer) return undefined;
+    const { summary, places, spans } = answer;
+    const [, ...others] = inPieces(places, MAX_TRACE_SPANS);
+    for (const piece of others) spans.push(...(await read<StoredSpan[]>('spansAt', piece)));
+    const truncated = places.ids.length > MAX_TRACE_SPANS;
+    return { summary, spans, ...(truncated && { truncated }) };
+  };
+
   return {
     name: 'store/telemetry/sqlite',
     start: () => openDirectory(directory),
@@ -76,7 +89,7 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     listTraces: (query: TraceQuery) => read<Page<TraceSummary>>('listTraces', query),
     listLogs: (query: LogQuery) => read<Page<StoredLogRecord>>('listLogs', query),
     listMetricPoints: (query: MetricQuery) => read<Page<StoredMetricPoint>>('listMetricPoints', query),
-    getTrace: (workspace, traceId) => read<StoredTrace | undefined>('getTrace', { workspace, traceId }),
+    getTrace,
     getSpan: (workspace, traceId, spanId) => read<StoredSpan | undefined>('getSpan', { workspace, traceId, spanId }),
     appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
     // Ranges that follow each other are one row, and go with their block.

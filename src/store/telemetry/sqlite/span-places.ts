@@ -1,0 +1,55 @@
+/**
+ * Where the spans of a trace lie, in their order: a few bytes for each, so that the spans themselves cross between threads
+ * in messages that hold no thread up.
+ */
+import type { StoredSpan, TraceSummary } from '../telemetry.js';
+import type { SpanPlaceRow } from './block-reader.js';
+import { spanIdKey } from './trace-groups.js';
+
+export interface SpanPlace extends SpanPlaceRow {
+  file: string;
+}
+
+/** As plain data, in the order of the spans. */
+export interface SpanPlaces {
+  files: string[];
+  /** Of each span, the index of its file. */
+  fileOf: Uint16Array;
+  ids: BigInt64Array;
+}
+
+export interface TraceAnswer {
+  summary: TraceSummary;
+  places: SpanPlaces;
+  /** Of the first piece: the whole of most traces. */
+  spans: StoredSpan[];
+}
+
+/** Spans in one message: some milliseconds of work for either thread. */
+export const PIECE_SPANS = 500;
+
+/** Of a span that two blocks hold, the copy in the older block counts: the places come newest block first. */
+export function placesOf(found: readonly SpanPlace[]): SpanPlaces {
+  const places = [...new Map(found.map((place) => [spanIdKey(place.span_id), place])).values()].sort(byStart);
+  const files = [...new Set(places.map(({ file }) => file))];
+  const indexes = new Map(files.map((file, index) => [file, index]));
+  return {
+    files,
+    fileOf: Uint16Array.from(places, ({ file }) => indexes.get(file)!),
+    ids: BigInt64Array.from(places, ({ id }) => id),
+  };
+}
+
+function byStart(a: SpanPlace, b: SpanPlace): number {
+  if (a.start_time_unix_nano !== b.start_time_unix_nano)
+    return a.start_time_unix_nano < b.start_time_unix_nano ? -1 : 1;
+  return Buffer.compare(a.span_id, b.span_id);
+}
+
+/** Up to `count` of them, a message's worth at a time. */
+export function* inPieces({ files, fileOf, ids }: SpanPlaces, count: number): Generator<SpanPlaces> {
+  for (let at = 0; at < Math.min(ids.length, count); at += PIECE_SPANS) {
+    const end = Math.min(at + PIECE_SPANS, count);
+    yield { files, fileOf: fileOf.slice(at, end), ids: ids.slice(at, end) };
+  }
+}
