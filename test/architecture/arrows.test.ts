@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,7 +78,10 @@ function roomOf(file: string): string {
 }
 
 async function sourceFiles(): Promise<string[]> {
-  const folders = ['src', 'receivers', 'exporters', 'workers', 'migrations'];
+  // A room that is still empty is not in a fresh checkout.
+  const folders = ['src', 'receivers', 'exporters', 'workers', 'migrations'].filter((folder) =>
+    existsSync(path.join(root, folder)),
+  );
   const listed = await Promise.all(folders.map((folder) => readdir(path.join(root, folder), { recursive: true })));
   return listed.flatMap((names, index) =>
     names.filter((name) => name.endsWith('.ts')).map((name) => `${folders[index]}/${name}`),

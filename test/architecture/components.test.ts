@@ -14,6 +14,8 @@ import type { Component } from '../../src/component.js';
 import { type Config, loadConfig } from '../../src/config.js';
 import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
+import { nopLimitEvents } from '../../src/limits/events.js';
+import { createLimiter } from '../../src/limits/limiter.js';
 import { createControlStore } from '../../src/store/control/store.js';
 import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
 import { createDrain, nopDrainEvents } from '../../workers/drain.js';
@@ -92,6 +94,10 @@ const COMPONENTS: Record<string, () => Component> = {
   },
   'OTLP/HTTP receiver': () => createHttpReceiver(doors()),
   'OTLP/gRPC receiver': () => createGrpcReceiver(doors()),
+  limiter: () => createLimiter({ config: config.limits, events: nopLimitEvents }),
+  // Nobody listens there: trying again must end with the component.
+  'limiter without its Redis': () =>
+    createLimiter({ config: { ...config.limits, redisUrl: 'redis://127.0.0.1:1' }, events: nopLimitEvents }),
   API: () => createApi(apiOptions().options),
   gateway: () => createGateway(config),
 };
