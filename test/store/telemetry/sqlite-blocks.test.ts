@@ -25,6 +25,7 @@ import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/r
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
 import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
 import { hashTraceId, TraceFilter } from '../../../src/store/telemetry/sqlite/trace-filter.js';
+import type { Keyset } from '../../../src/store/telemetry/telemetry.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 import type { MakeStoreOptions } from './contract.js';
 import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
@@ -350,6 +351,46 @@ describe('bounds and bad places', () => {
     const page = reader.listTraces({ workspace: 'default', limit: 10, attributes });
     expect(page).toMatchObject({ items: [], total: 0, totalRelation: 'gte', next: { id: expect.any(String) } });
     reader.close();
+  });
+
+  test('a trace is missed whose rare part lies elsewhere, once blocks are known by their filters', async () => {
+    const target = await open({ blockMaxSpans: 1500 });
+    const source = recordSource(33);
+    const traces = Array.from({ length: 6000 }, () => source.trace(2));
+    const isRare = (at: number) => at % 700 === 5;
+    const late = (span: Span, at: number) => ({
+      ...span,
+      endTimeUnixNano: span.startTimeUnixNano + (isRare(at) ? 5_000_000_000n : 1n),
+    });
+    const names = async () => {
+      const found: string[] = [];
+      let after: Keyset | undefined;
+      do {
+        const query = { workspace: 'default', limit: 5, minDurationNano: 4_000_000_000n };
+        const page = await target.store.listTraces({ ...query, ...(after && { after }) });
+        found.push(...page.items.map(({ startTimeUnixNano }) => `${startTimeUnixNano}`));
+        after = page.next;
+      } while (after);
+      return found;
+    };
+    const rare = (until: number) =>
+      traces.flatMap(([root], at) => (at < until && isRare(at) ? [`${root!.startTimeUnixNano}`] : [])).reverse();
+    const half = traces.length / 2;
+    const writeBoth = async (from: number, to: number) => {
+      const ordinary = traces.slice(from, to).map(([root]) => ({ ...root!, endTimeUnixNano: root!.startTimeUnixNano }));
+      for (let at = 0; at < ordinary.length; at += 500) await write(target, ordinary.slice(at, at + 500));
+      // The children lie in blocks of another writer.
+      await write(
+        target,
+        traces.slice(from, to).map(([, child], at) => late(child!, from + at)),
+        1,
+      );
+    };
+    await writeBoth(0, half);
+    expect(await names()).toEqual(rare(half));
+    expect(await names()).toEqual(rare(half));
+    await writeBoth(half, traces.length);
+    expect(await names()).toEqual(rare(traces.length));
   });
 
   test('a malformed position is an internal error', async () => {
