@@ -22,11 +22,11 @@ import {
 import { createHealth, type Health, serviceOf } from './health.js';
 import { failure, ingest, outcomeOf, type Verdict } from './ingest.js';
 import { type ListenAddress, listen } from './listen.js';
-import type { Receiver, ReceiverOptions } from './receiver.js';
+import { peerOf, type Receiver, type ReceiverOptions } from './receiver.js';
 import { keepAlive, limitAge } from './session.js';
 import { encodeExportResponse } from './status.js';
 import { loadTls, type Tls } from './tls.js';
-import { createWrongProtocol, protocolOf } from './wrong-protocol.js';
+import { createWrongProtocol, isStartOfPreface, protocolOf } from './wrong-protocol.js';
 
 const SERVICES: Readonly<Record<Signal, string>> = {
   traces: 'opentelemetry.proto.collector.trace.v1.TraceService',
@@ -88,7 +88,10 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
   ): Promise<Verdict> {
     try {
       if (stopped !== undefined) throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
-      const named = authenticate({ headers, peer: stream.session?.socket?.remoteAddress ?? '' });
+      const named = authenticate({
+        headers,
+        peer: peerOf(stream.session?.socket as Socket | undefined, config.grpcSocketPath),
+      });
       const workspace = typeof named === 'string' ? named : await named;
       const body = await readMessage(stream, headers, bounds);
       return await ingest(next, { signal, encoding: 'protobuf', workspace, body });
@@ -198,17 +201,23 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
   /** Looks at the first bytes before node:http2 gets the connection: HTTP/1 clients are told where they are. */
   function greet(socket: Socket, server: Http2Server): void {
     silent.add(socket);
+    let head: Buffer = Buffer.alloc(0);
     const patience = setTimeout(() => socket.destroy(), config.headersTimeoutMs).unref();
     const settle = () => {
       clearTimeout(patience);
       silent.delete(socket);
+      socket.off('readable', look).off('close', settle);
     };
-    socket.once('close', settle);
-    socket.once('readable', () => {
+    const look = () => {
+      const read: Buffer | null = socket.read();
+      if (read === null) return;
+      head = head.length === 0 ? read : Buffer.concat([head, read]);
+      // The network may cut the preface anywhere.
+      if (isStartOfPreface(head)) return;
       settle();
-      const head: Buffer | null = socket.read();
-      if (head !== null) admit(socket, head, server);
-    });
+      admit(socket, head, server);
+    };
+    socket.on('close', settle).on('readable', look);
   }
 
   function admit(socket: Socket, head: Buffer, server: Http2Server): void {

@@ -11,7 +11,7 @@ import { Exchange, type ExchangeOptions } from './exchange.js';
 import { takeRequest } from './handler.js';
 import { failure, type Verdict } from './ingest.js';
 import { type ListenAddress, listen } from './listen.js';
-import { connectionAgeMs, type Receiver, type ReceiverOptions } from './receiver.js';
+import { connectionAgeMs, peerOf, type Receiver, type ReceiverOptions } from './receiver.js';
 import type { ResponseHeaders } from './respond.js';
 import { loadTls, type Tls } from './tls.js';
 import { createWrongProtocol, protocolOf } from './wrong-protocol.js';
@@ -104,7 +104,7 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
   async function take(exchange: Exchange): Promise<Verdict> {
     const { headers, socket } = exchange.request;
     try {
-      const named = authenticate({ headers, peer: socket.remoteAddress ?? '' });
+      const named = authenticate({ headers, peer: peerOf(socket, config.httpSocketPath) });
       // Most answers are at hand; waiting for them all the same would cost every request a turn.
       const workspace = typeof named === 'string' ? named : await named;
       return await takeRequest(exchange, workspace, next);
@@ -168,6 +168,11 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
         ? new GatewayError('BAD_REQUEST', wrongProtocol.hint(spoken, socket.remoteAddress ?? ''))
         : error;
     writeRaw(socket, { status, error: told });
+    reportBytes(told);
+  }
+
+  /** For what never became a request. */
+  function reportBytes(error: GatewayError): void {
     events.request({
       transport: 'http',
       signal: undefined,
@@ -177,14 +182,23 @@ export function createHttpReceiver({ config, next, authenticate, inFlight, event
       refused: 0,
       bytes: 0,
       durationMs: 0,
-      error: told,
+      error,
       message: '',
     });
+  }
+
+  /** Without a listener node:http closes the connection without a word. */
+  function refuseTunnel(socket: Duplex): void {
+    const error = new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not allowed; use POST');
+    socket.on('error', () => {});
+    writeRaw(socket, { status: error.httpStatus, error, headers: ['Allow: POST'] });
+    reportBytes(error);
   }
 
   function attach(to: http.Server | https.Server): void {
     to.on('request', (request, response) => onRequest(request, response));
     to.on('checkContinue', (request, response) => onRequest(request, response, () => response.writeContinue()));
+    to.on('connect', (_, socket) => refuseTunnel(socket));
     to.on('clientError', onClientError);
     to.on('connection', (socket: Socket) => {
       sockets.add(socket);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Appender, Authenticate, Component } from '../../src/component.js';
 import type { ReceiverConfig } from './config.js';
 import type { ReceiverEvents } from './events.js';
@@ -17,6 +18,14 @@ export interface ReceiverOptions {
 export interface Receiver extends Component {
   /** Where it listens now: the ports that were bound, also for port 0. Empty before the start and after the end. */
   addresses(): ListenAddress[];
+}
+
+/** Who connects to a Unix socket is on this machine, and one of those whom the file lets in. */
+const LOCAL_PEER = '127.0.0.1';
+
+/** The address of the other end, '' when the connection is gone. */
+export function peerOf(socket: Socket | undefined, socketPath: string | undefined): string {
+  return socketPath === undefined ? (socket?.remoteAddress ?? '') : LOCAL_PEER;
 }
 
 const AGE_JITTER = 0.1;

@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthenticate } from '../../../receivers/otlp/authenticate.js';
 import type { AccessConfig } from '../../../src/access/config.js';
 import { revokeKey } from '../../../src/access/keys.js';
@@ -166,6 +169,31 @@ describe.each([
     expect(await transport(doorOf('required'), headers)).toMatchObject({ status: 200 });
     await revokeKey(access.keyring.store, { ...OPERATOR, workspace: 'acme' }, id, {});
     expect(await transport(doorOf('required'), headers)).toMatchObject({ status: 401, message: 'Invalid API key' });
+  });
+});
+
+describe('a peer at a Unix socket', () => {
+  const directories: string[] = [];
+  afterEach(() => Promise.all(directories.splice(0).map((each) => rm(each, { recursive: true, force: true }))));
+
+  test.each([
+    ['auto', 200, GRPC.OK],
+    ['required', 401, GRPC.UNAUTHENTICATED],
+  ] as const)('is on this machine: OTLP_AUTH=%s gives it %i', async (mode, status, grpcCode) => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'authenticate-'));
+    directories.push(directory);
+    const [httpSocketPath, grpcSocketPath] = ['http', 'grpc'].map((name) => path.join(directory, name)) as [
+      string,
+      string,
+    ];
+    const authenticate = doorOf(mode);
+    await openHttp({ authenticate, config: { httpSocketPath } });
+    await openGrpc({ authenticate, config: { grpcSocketPath } });
+    const answer = await send(0, { socketPath: httpSocketPath, headers: PROTOBUF, body: tracesProtobuf() });
+    expect(answer.status).toBe(status);
+    const client = new grpc.Client(`unix:${grpcSocketPath}`, grpc.credentials.createInsecure());
+    expect((await call(client, EXPORT_PATHS.traces, tracesProtobuf())).code).toBe(grpcCode);
+    client.close();
   });
 });
 
