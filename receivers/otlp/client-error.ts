@@ -13,6 +13,8 @@ export interface ClientError extends Error {
 export interface RawReply {
   status: number;
   error: GatewayError;
+  /** Lines of the answer's head beside those that every answer has. */
+  headers?: readonly string[];
 }
 
 export function replyTo({ code, message }: ClientError): RawReply {
@@ -24,13 +26,14 @@ export function replyTo({ code, message }: ClientError): RawReply {
 }
 
 /** Answers where there is no response object to answer with, and closes. */
-export function writeRaw(socket: Duplex, { status, error }: RawReply): void {
+export function writeRaw(socket: Duplex, { status, error, headers = [] }: RawReply): void {
   const body = encodeStatus(error, 'json');
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
     'Connection: close',
+    ...headers,
   ];
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy());
 }

@@ -18,6 +18,13 @@ const HINTS: Record<'http' | 'grpc', Partial<Record<Spoken, string>>> = {
   },
 };
 
+const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+/** Whether more bytes are needed to tell HTTP/2 from anything else. */
+export function isStartOfPreface(head: Buffer): boolean {
+  return head.length < HTTP2_PREFACE.length && HTTP2_PREFACE.startsWith(head.toString('latin1'));
+}
+
 /** What the first bytes of a connection speak; undefined when they are nothing known, or too few to tell. */
 export function protocolOf(head: Buffer): Spoken | undefined {
   const start = head.toString('latin1', 0, 24);
