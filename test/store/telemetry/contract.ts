@@ -1089,8 +1089,8 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const source = recordSource(96);
         const records = Array.from({ length: 150 }, (_, at) =>
           source.logRecord({
-            // Five of each time, so that slices end among equals.
-            timeUnixNano: BASE_TIME_UNIX_NANO + BigInt(Math.floor(at / 5)) * MS,
+            // Twenty of each time, from both writers, so that slices end among equals.
+            timeUnixNano: BASE_TIME_UNIX_NANO + BigInt(Math.floor(at / 20)) * MS,
             body: at % 50 === 3 ? `"a needle, ${at}"` : `"hay ${at}"`,
           }),
         );
