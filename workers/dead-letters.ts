@@ -4,7 +4,7 @@
  * is written last, so a pair is whole or not listed; writing the same frame again replaces it.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Appender, Encoding, Signal } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
@@ -27,6 +27,10 @@ export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' 
   bufferId: string;
   payload: Uint8Array;
 }
+
+const FILES_AT_ONCE = 32;
+/** What a letter takes on the disk beside its payload: two names, the json, and the blocks that a file begins. */
+const OVERHEAD_BYTES = 8192;
 
 const ID = /^[0-9a-f]{8}-\d{1,16}$/;
 
@@ -83,7 +87,7 @@ export interface DeadLetterBox {
   replay(id: string, next: Appender): Promise<number>;
   /** False when there is none of that id. */
   remove(id: string): Promise<boolean>;
-  /** Drops the oldest until what is left fits into `maxBytes`; how many went. */
+  /** Drops the oldest until what is left fits into `maxBytes`, its files' own cost included; how many went. */
   trim(maxBytes: number): Promise<number>;
 }
 
@@ -102,10 +106,13 @@ async function listLetters(directory: string): Promise<DeadLetter[]> {
     throw error;
   });
   const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
-  const letters = await Promise.all(ids.map((id) => readLetter(directory, id)));
-  return letters
-    .filter((letter) => letter !== undefined)
-    .sort((a, b) => b.failedTimeUnixMs - a.failedTimeUnixMs || b.sequence - a.sequence);
+  const letters: DeadLetter[] = [];
+  // A handful at a time: all at once would open a file each, and a flood of small letters is more than a process may open.
+  for (let at = 0; at < ids.length; at += FILES_AT_ONCE) {
+    const some = await Promise.all(ids.slice(at, at + FILES_AT_ONCE).map((id) => readLetter(directory, id)));
+    letters.push(...some.filter((letter) => letter !== undefined));
+  }
+  return letters.sort((a, b) => b.failedTimeUnixMs - a.failedTimeUnixMs || b.sequence - a.sequence);
 }
 
 export function createDeadLetterBox(directory: string): DeadLetterBox {
@@ -115,7 +122,18 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
     await rm(path.join(directory, `${id}.payload`), { force: true });
     return true;
   };
+  const replaying = new Set<string>();
+  /** Asked for twice at once, a letter would be stored twice: log records and points have no ids to be recognised by. */
   const replay = async (id: string, next: Appender): Promise<number> => {
+    if (replaying.has(id)) throw new GatewayError('CONFLICT', 'This dead letter is being replayed already');
+    replaying.add(id);
+    try {
+      return await replayOnce(id, next);
+    } finally {
+      replaying.delete(id);
+    }
+  };
+  const replayOnce = async (id: string, next: Appender): Promise<number> => {
     const letter = await readLetter(directory, id);
     if (!letter) throw new GatewayError('NOT_FOUND', 'Dead letter not found');
     if (!letter.frame) throw new GatewayError('CONFLICT', 'This frame was damaged on disk and cannot be replayed');
@@ -125,15 +143,35 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
     await remove(id);
     return sequence;
   };
-  const trim = async (maxBytes: number): Promise<number> => {
+  const trimOnce = async (maxBytes: number): Promise<number> => {
     const letters = await listLetters(directory);
     let kept = 0;
     let dropped = 0;
     for (const letter of letters) {
-      kept += (await stat(path.join(directory, `${letter.id}.payload`)).catch(() => ({ size: 0 }))).size;
+      kept += letter.payloadBytes + OVERHEAD_BYTES;
       if (kept > maxBytes && (await remove(letter.id))) dropped++;
     }
     return dropped;
+  };
+  let trimming: Promise<number> | undefined;
+  let trimAgain = false;
+  /** One at a time, whatever number of batches ask meanwhile: each looks at every letter. */
+  const trim = async (maxBytes: number): Promise<number> => {
+    if (trimming !== undefined) {
+      trimAgain = true;
+      return 0;
+    }
+    let dropped = 0;
+    try {
+      do {
+        trimAgain = false;
+        trimming = trimOnce(maxBytes);
+        dropped += await trimming;
+      } while (trimAgain);
+      return dropped;
+    } finally {
+      trimming = undefined;
+    }
   };
   return {
     list: () => listLetters(directory),
