@@ -17,10 +17,16 @@ export interface AccessApp extends Awaited<ReturnType<typeof testApp>> {
   as(key: string, workspace?: string): Call;
 }
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
+type Closing = (() => Promise<void>)[];
+
+async function closeAll(closing: Closing): Promise<void> {
   for (const close of closing.splice(0)) await close();
-});
+}
+
+const ofTest: Closing = [];
+const ofFile: Closing = [];
+afterEach(() => closeAll(ofTest));
+afterAll(() => closeAll(ofFile));
 
 function callerOf(app: FastifyInstance, key: string, workspace: string | undefined): Call {
   const headers = { 'x-api-key': key, ...(workspace !== undefined && { 'x-workspace-id': workspace }) };
@@ -30,7 +36,11 @@ function callerOf(app: FastifyInstance, key: string, workspace: string | undefin
   };
 }
 
-async function open(databaseUrl: string | undefined, overrides: Partial<ApiOptions>): Promise<AccessApp> {
+async function open(
+  databaseUrl: string | undefined,
+  overrides: Partial<ApiOptions>,
+  closing: Closing,
+): Promise<AccessApp> {
   const access = await startAccess({ databaseUrl });
   const context = await testApp({ access: access.keyring, identify: access.keyring.forApi, ...overrides });
   closing.push(async () => {
@@ -42,9 +52,14 @@ async function open(databaseUrl: string | undefined, overrides: Partial<ApiOptio
 
 export type OpenApp = (overrides?: Partial<ApiOptions>) => Promise<AccessApp>;
 
+/** For what no database is asked about: one for all tests of a file, on SQLite. To be called in `beforeAll`. */
+export function openForAll(): Promise<AccessApp> {
+  return open(undefined, {}, ofFile);
+}
+
 export function onEachDatabase(suite: (open: OpenApp) => void): void {
-  describe('on SQLite', () => suite((overrides = {}) => open(undefined, overrides)));
+  describe('on SQLite', () => suite((overrides = {}) => open(undefined, overrides, ofTest)));
   describe.skipIf(!server)('on Postgres', () =>
-    suite(async (overrides = {}) => open(await server!.createDatabase(), overrides)),
+    suite(async (overrides = {}) => open(await server!.createDatabase(), overrides, ofTest)),
   );
 }
