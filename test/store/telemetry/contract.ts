@@ -1092,6 +1092,7 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
             // Twenty of each time, from both writers, so that slices end among equals.
             timeUnixNano: BASE_TIME_UNIX_NANO + BigInt(Math.floor(at / 20)) * MS,
             body: at % 50 === 3 ? `"a needle, ${at}"` : `"hay ${at}"`,
+            severityNumber: at % 3 === 0 ? 17 : 9,
           }),
         );
         for (let at = 0; at < 150; at += 10) {
@@ -1109,6 +1110,13 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         const listed = await pages((after) => list(following({ bodyContains: 'HAY', limit: 7 }, after)));
         expect(new Set(listed.map(({ body }) => body)).size).toBe(147);
         expect(listed).toHaveLength(147);
+        for (const limit of [16, 20, 25]) {
+          const severe = await allPages((after) => list(following({ minSeverityNumber: 13, limit }, after)));
+          expectPartial(severe, limit);
+          const found = severe.flatMap(({ items }) => items).map(({ body }) => body);
+          expect(new Set(found).size).toBe(50);
+          expect(found).toHaveLength(50);
+        }
       });
 
       test('a rare filter loses or repeats metric points', async () => {
