@@ -184,6 +184,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     if (!this.#ring.canRoll(this.#heldFrom)) throw full();
     await this.#ring.roll();
     this.#ring.free(this.#heldFrom);
+    // After a start with a smaller bound, what is drained makes the ring smaller; a file that stays is met again.
+    await this.#ring.trim().catch(() => undefined);
   }
 
   /** The pieces to write, the frames numbered in their order. The numbers of a write that fails are never given again. */
