@@ -103,11 +103,9 @@ export function createAuditLogs(db: Database): AuditLogs {
     count,
     async list(query) {
       const { limit } = query;
-      const rows = await page(select(db, query), query)
-        .limit(limit + 1)
-        .selectAll()
-        .execute();
-      return pageOf(rows, limit, await count(query));
+      const counted = await count(query);
+      const rows = page(select(db, query), query).limit(limit + 1);
+      return pageOf(await rows.selectAll().execute(), limit, counted);
     },
     async get(workspace, id) {
       const found = db.selectFrom('audit_logs').selectAll().where('workspace_id', '=', workspace);

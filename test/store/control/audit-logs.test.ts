@@ -178,6 +178,30 @@ function auditSuite({ makePlace }: DialectCase): void {
       expect(second).toMatchObject({ total: 4, totalRelation: 'eq' });
     });
 
+    it.each([
+      ['by_time', {}],
+      ['by_time', { fromUnixMs: 1, toUnixMs: 2 }],
+      ['by_action', { action: 'a', fromUnixMs: 1 }],
+      ['by_key', { keyId: 1 }],
+      ['by_key_name', { keyName: 'one' }],
+      ['by_target', { targetId: 'x', toUnixMs: 2 }],
+    ])('comes in order out of the index %s, without sorting, for %j', async (index, filters) => {
+      for (const after of [undefined, { timeUnixNano: 20_000_000n, id: '3' }]) {
+        await store.auditLogs.list({ workspace: 'default', limit: 1, ...filters, ...(after && { after }) });
+        const plan = await place.planOfLast();
+        expect(plan).toContain(`audit_logs_${index}`);
+        expect(plan).not.toMatch(/TEMP B-TREE|Sort/);
+      }
+    });
+
+    it('a verification reads the chain in order out of an index, and a source is looked up in one', async () => {
+      await store.auditLogs.verify('default');
+      expect(await place.planOfLast()).toContain('audit_logs_by_sequence');
+      await store.auditLogs.append(entry({ source: 'b:1:0' }));
+      await store.auditLogs.append(entry({ source: 'b:1:0' }));
+      expect(await place.planOfLast()).toContain('audit_logs_by_source');
+    });
+
     it('counts what it was asked for', async () => {
       expect(await store.auditLogs.count({ workspace: 'default' })).toEqual({ total: 4, totalRelation: 'eq' });
       expect(await store.auditLogs.count({ workspace: 'default', action: 'a' })).toMatchObject({ total: 2 });

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { vi } from 'vitest';
 import type { TaskPool } from '../../../src/component.js';
 import { controlFile } from '../../../src/store/config.js';
+import type { Statement } from '../../../src/store/control/sqlite/messages.js';
 import { type ControlStore, type ControlStoreOptions, createControlStore } from '../../../src/store/control/store.js';
 import { createPool } from '../../../workers/pool.js';
 import type { PostgresServer } from '../../helpers/postgres.js';
@@ -18,6 +19,8 @@ export interface Place {
   run(statement: string): Promise<void>;
   /** How many statements the stores have sent so far. */
   statements(): number;
+  /** How the database goes about the last query. */
+  planOfLast(): Promise<string>;
   /** What another process needs to open the same. */
   readonly config: ControlStoreOptions['config'];
   remove(): Promise<void>;
@@ -35,6 +38,7 @@ async function sqlitePlace(): Promise<Place> {
   const config = { ...SETTINGS, dataDir: folder, databaseUrl: undefined };
   const closing: (() => Promise<void>)[] = [];
   let statements = 0;
+  let last = '';
   return {
     config,
     statements: () => statements,
@@ -44,6 +48,8 @@ async function sqlitePlace(): Promise<Place> {
       const counted: TaskPool = {
         run(operation, argument) {
           statements++;
+          const { sql } = argument as Statement;
+          if (sql.startsWith('select')) last = sql;
           return thread.run(operation, argument);
         },
       };
@@ -59,11 +65,28 @@ async function sqlitePlace(): Promise<Place> {
       database.exec(statement);
       database.close();
     },
+    async planOfLast() {
+      const database = new Database(controlFile(config));
+      const parameters = [...last.matchAll(/\?/g)].map(() => 1);
+      const steps = database.prepare(`explain query plan ${last}`).all(parameters) as { detail: string }[];
+      database.close();
+      return steps.map(({ detail }) => detail).join('\n');
+    },
     async remove() {
       for (const close of closing) await close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function withClient<Result>(connectionString: string, work: (client: pg.Client) => Promise<Result>) {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 async function postgresPlace(server: PostgresServer): Promise<Place> {
@@ -80,10 +103,17 @@ async function postgresPlace(server: PostgresServer): Promise<Place> {
       return store;
     },
     async run(statement) {
-      const client = new pg.Client({ connectionString: databaseUrl });
-      await client.connect();
-      await client.query(statement);
-      await client.end();
+      await withClient(databaseUrl, (client) => client.query(statement));
+    },
+    async planOfLast() {
+      const calls = queries.mock.calls as unknown as [string, unknown[]][];
+      const [text, parameters] = calls.findLast(([sent]) => sent.startsWith('select'))!;
+      return withClient(databaseUrl, async (client) => {
+        // Of an empty table any plan is a good one: only what can't be had without sorting is sorted then.
+        await client.query('set enable_seqscan = off; set enable_bitmapscan = off');
+        const { rows } = await client.query(`explain ${text}`, parameters);
+        return rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n');
+      });
     },
     async remove() {
       for (const store of stores) await store.shutdown({ deadlineMs: 5_000 });
