@@ -55,8 +55,9 @@ function readJoined(pieces: Ranges, read: (from: number, stop: number) => void):
 
 // ---- attribute lists ----
 
+const KEPT_NUMBERS = 4096;
 /** Four numbers for each KeyValue of the lists that are open: where it starts and stops, where its key does. */
-let keyValues = new Int32Array(4096);
+let keyValues = new Int32Array(KEPT_NUMBERS);
 let top = 0;
 
 /** Where a list of KeyValues starts; then `addKeyValue` each, then `attributesText` or `putAttributes`. */
@@ -75,9 +76,10 @@ export function addKeyValue(from: number, stop: number): void {
   top += 4;
 }
 
-/** After an error: forgets the lists that were open. */
+/** Forgets lists that an error left open, and lets go of the room that one of a million attributes took. */
 export function resetKeyValues(): void {
   top = 0;
+  if (keyValues.length > 16 * KEPT_NUMBERS) keyValues = new Int32Array(KEPT_NUMBERS);
 }
 
 /** The JSON object of the list that was opened at `base`, which is closed. */
