@@ -50,6 +50,8 @@ export interface ApiOptions extends HealthOptions {
 /** Longer than SDKs keep an idle connection between two exports (60 s for metrics). */
 const KEEP_ALIVE_TIMEOUT_MS = 90_000;
 const REQUEST_TIMEOUT_MS = 300_000;
+/** What clients of this API may send; OTLP has a limit of its own. */
+const MAX_JSON_BYTES = 10 * 2 ** 20;
 
 const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
 
@@ -64,6 +66,7 @@ function createInstance(trustedProxies: readonly string[]): FastifyInstance {
     // Whose X-Forwarded-For is believed; nobody's by default.
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: requestId as never,
+    bodyLimit: MAX_JSON_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // What comes in on an open connection while we close is answered; `Connection: close` ends it.
@@ -80,6 +83,16 @@ function createInstance(trustedProxies: readonly string[]): FastifyInstance {
       reply.header('x-request-id', request.id);
       sendError(reply as unknown as FastifyReply, apiError(error));
     },
+  });
+}
+
+/** Clients say JSON out of habit, also where they send nothing: a DELETE, or a POST that asks for the defaults. */
+function registerJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, null);
+    else parse(request, body, done);
   });
 }
 
@@ -121,6 +134,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
   // Answers are documented by their schemas and checked against them by tests, not again for each request.
   app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
+  registerJson(app);
   registerErrors(app, events);
   registerMeasurement(app, events);
   registerClosing(app);

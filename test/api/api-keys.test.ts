@@ -160,6 +160,16 @@ onEachDatabase((open) => {
     });
   });
 
+  it('a content type without a body is no body', async () => {
+    const { access, admin, app } = await openAcme();
+    const { id } = await access.mint('acme', 'read');
+    const headers = { 'x-api-key': admin.key, 'x-workspace-id': 'acme', 'content-type': 'application/json' };
+    const rotated = await app.inject({ method: 'POST', url: `/v1/api-keys/${id}/rotate`, headers });
+    const deleted = await app.inject({ method: 'DELETE', url: `/v1/api-keys/${id}`, headers });
+    const refused = await app.inject({ method: 'POST', url: '/v1/api-keys', headers });
+    expect([rotated.statusCode, deleted.statusCode, refused.statusCode]).toEqual([201, 204, 422]);
+  });
+
   describe('POST /v1/api-keys/:id/rotate', () => {
     it('makes a key like the old one, and says when the old one ends', async () => {
       const { access, acme, as } = await openAcme();
@@ -267,12 +277,14 @@ onEachDatabase((open) => {
 
 describe('what can not be meant', () => {
   let acme: ReturnType<AccessApp['as']>;
+  let app: AccessApp['app'];
   let id: number;
   beforeAll(async () => {
     const context = await openForAll();
     const admin = await context.access.mint('acme', 'read,write,admin');
     acme = context.as(admin.key, 'acme');
     id = admin.id;
+    app = context.app;
   });
 
   it.each([
@@ -300,6 +312,24 @@ describe('what can not be meant', () => {
       details: { fields },
       detailsType: 'fields',
     });
+  });
+
+  it('a body over 10 MiB is a 413, other text than JSON a 415', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const large = await app.inject({
+      method: 'POST',
+      url: '/v1/api-keys',
+      headers,
+      payload: ' '.repeat(10 * 2 ** 20 + 1),
+    });
+    expect([large.statusCode, large.json().code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    const text = await app.inject({
+      method: 'POST',
+      url: '/v1/api-keys',
+      headers: { 'content-type': 'application/xml' },
+      payload: '<name/>',
+    });
+    expect([text.statusCode, text.json().code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 
   it.each(['page=0', 'limit=101', 'limit=x', 'cursor=garbage', 'page=2&cursor=garbage'])(
