@@ -114,6 +114,25 @@ describe('OTLP on the port of the API', () => {
     expect(body).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', detailsType: 'context' });
   });
 
+  it('a client that speaks protobuf is refused by the handler, one that speaks JSON as everyone here, both unread', async () => {
+    const { app: locked } = await testApp({
+      otlp: echoHandler(),
+      identify: async () => {
+        throw new GatewayError('UNAUTHORIZED', 'Missing X-API-Key header');
+      },
+    });
+    const refused = async (type: string) => {
+      const response = await locked.inject({ method: 'POST', url: '/v1/logs', headers: { 'content-type': type } });
+      return [response.statusCode, response.json()];
+    };
+    expect(await refused('application/x-protobuf')).toEqual([
+      401,
+      { by: 'refuse', signal: 'logs', code: 'UNAUTHORIZED' },
+    ]);
+    expect(await refused('application/json')).toMatchObject([401, { error: 'Missing X-API-Key header' }]);
+    await locked.close();
+  });
+
   it('a bad workspace is refused before anything is read', async () => {
     const headers = { 'x-workspace-id': 'not ok' };
     const { status, body } = await post('/v1/traces', 'application/x-protobuf', 'x', headers);

@@ -6,10 +6,10 @@ import { createOtlpHandler } from '../../../receivers/otlp/handler.js';
 import { InFlight } from '../../../receivers/otlp/in-flight.js';
 import { encodingOf } from '../../../receivers/otlp/respond.js';
 import type { Appender, OtlpHandler } from '../../../src/component.js';
-import { toGatewayError } from '../../../src/errors.js';
+import { GatewayError, GRPC, toGatewayError } from '../../../src/errors.js';
 import { createHeldAppender, createSinkAppender } from '../../helpers/appenders.js';
 import { JSON_TYPE, PROTOBUF, recordEvents, send } from './doors.js';
-import { payload, tracesJson, tracesOfSize, tracesProtobuf } from './payloads.js';
+import { payload, statusOf, tracesJson, tracesOfSize, tracesProtobuf } from './payloads.js';
 
 const servers: http.Server[] = [];
 afterEach(() => {
@@ -79,6 +79,30 @@ describe('OTLP at a door that it shares', () => {
     expect(await send(port, { headers: PROTOBUF, body: payload('logs', 'protobuf') })).toMatchObject({ status: 400 });
     expect(await send(port, { headers: PROTOBUF, body: tracesOfSize(10_001) })).toMatchObject({ status: 413 });
     expect(await send(port, { headers: JSON_TYPE, body: Buffer.alloc(10_001) })).toMatchObject({ status: 413 });
+  });
+
+  test('a refusal is answered in the encoding of the request, and counted, without its body', async () => {
+    const events = recordEvents();
+    const inFlight = new InFlight(1000);
+    const options = { transport: 'api' as const, next: createSinkAppender(), events, inFlight, maxBodyBytes: 10 };
+    const handler = createOtlpHandler(options);
+    const error = new GatewayError('FORBIDDEN', 'Missing required scope: write');
+    const server = http.createServer((request, response) => handler.refuse('logs', error, request, response));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    for (const [headers, encoding] of [
+      [PROTOBUF, 'protobuf'],
+      [JSON_TYPE, 'json'],
+    ] as const) {
+      const { status, body } = await send(port, { headers, body: 'x'.repeat(100) });
+      expect([status, statusOf(body, encoding)]).toMatchObject([
+        403,
+        { code: GRPC.PERMISSION_DENIED, message: 'Missing required scope: write' },
+      ]);
+    }
+    const told = { transport: 'api', signal: 'logs', outcome: 'invalid', bytes: 0, error: { code: 'FORBIDDEN' } };
+    expect(events.requests).toMatchObject([told, told]);
   });
 
   test('its bytes in flight are those of every other door', async () => {
