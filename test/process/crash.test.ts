@@ -11,6 +11,7 @@ import {
   temporaryDirectory,
   untilDrained,
 } from '../helpers/gateway.js';
+import { message } from '../otlp/wire.js';
 
 const KILLS = 20;
 
@@ -145,5 +146,28 @@ describe('a buffer that is damaged', () => {
     expect(missingOrDoubled(others, stored)).toEqual([]);
     expect(stored).toHaveLength(others.size);
     expect(gateway.output.some((line) => /damaged/i.test(line))).toBe(true);
+  });
+});
+
+describe('a request that takes more memory than a writer has', () => {
+  it('is set aside, and what comes behind it is stored', async () => {
+    const gateway = await startGateway({
+      dataDirectory: temporaryDirectory(),
+      env: { NODE_OPTIONS: '--max-old-space-size=120' },
+    });
+    const emptyRecords = Buffer.alloc(1_800_000, Buffer.from([0x12, 0]));
+    const deadly = await fetch(`${gateway.otlpHttp}/v1/logs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf' },
+      body: new Uint8Array(message(1, message(2, emptyRecords))),
+    });
+    expect(deadly.status).toBe(200);
+    const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 9 });
+    const sending = sendContinuously(gateway.otlpHttp, load, 1);
+    while (sending.acknowledged.requests < 5) await sleep(10);
+    await sending.stop();
+    await untilDrained(gateway.api);
+    expect(missingOrDoubled(sending.acknowledged.traces, await listAllTraces(gateway.api))).toEqual([]);
+    expect(await gateway.stop()).toBe(0);
   });
 });
