@@ -140,7 +140,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
-  registerAuthentication(app, options.identify);
+  registerAuthentication(app, { identify: options.identify, origins: config.corsOrigins });
   registerRateLimit(app, options.limit);
   registerScopes(app);
   registerEtag(app);

@@ -4,12 +4,16 @@
  */
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import { credentialsOf, originOf, requireScope } from '../access/credentials.js';
+import { isLoopback } from '../access/loopback.js';
 import type { Identify, Principal, Scope } from '../access/principal.js';
+import { isForeignPage } from './foreign-page.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** undefined on public routes. */
     principal: Principal | undefined;
+    /** The address that the request can be trusted to come from, '' for unknown. */
+    peer: string;
     /** The principal's: what the request reads and writes. Throws on public routes, which have none. */
     readonly workspace: string;
   }
@@ -33,9 +37,11 @@ export interface GuardedRoute {
 }
 
 /** Fastify has walked the chain of proxies already when TRUSTED_PROXIES names the one that connected. */
-export function peerOf(request: FastifyRequest): string {
-  const peer = request.socket.remoteAddress ?? '';
-  return request.ip === peer ? originOf(request.headers, peer) : request.ip;
+function peerOf(request: FastifyRequest, origins: readonly string[]): string {
+  const { ip, headers, socket } = request;
+  const peer = socket.remoteAddress ?? '';
+  if (ip !== peer) return ip;
+  return isLoopback(peer) && isForeignPage(headers, origins) ? '' : originOf(headers, peer);
 }
 
 /** For handlers of routes with a scope. */
@@ -60,8 +66,15 @@ function guardRoutes(app: FastifyInstance): void {
   });
 }
 
-export function registerAuthentication(app: FastifyInstance, identify: Identify): void {
+export interface AuthenticationOptions {
+  identify: Identify;
+  /** Whose pages may call the API from a browser on this machine as its user may. */
+  origins: readonly string[];
+}
+
+export function registerAuthentication(app: FastifyInstance, { identify, origins }: AuthenticationOptions): void {
   app.decorateRequest('principal', undefined);
+  app.decorateRequest('peer', '');
   app.decorateRequest('workspace', {
     getter(this: FastifyRequest) {
       return principalOf(this).workspace;
@@ -70,7 +83,8 @@ export function registerAuthentication(app: FastifyInstance, identify: Identify)
   guardRoutes(app);
   // With a callback: a key that is in the cache costs no turn of the event loop.
   app.addHook('onRequest', (request, _reply, done) => {
-    const credentials = credentialsOf(request.headers, peerOf(request));
+    request.peer = peerOf(request, origins);
+    const credentials = credentialsOf(request.headers, request.peer);
     if (request.routeOptions.config.public === true) return done();
     const identified = identify(credentials);
     const admit = (principal: Principal) => {

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.js';
 import type { Allowance } from '../limits/allowance.js';
 import { bucketOf } from '../limits/bucket.js';
-import { peerOf } from './authentication.js';
 
 export interface RateLimit {
   /** Counts one request of this bucket, unless that would be one too many. Never rejects. */
@@ -29,7 +28,7 @@ function bucketOfRequest(request: FastifyRequest): string | undefined {
   const { principal } = request;
   const { counted } = request.routeOptions.config;
   if (principal === undefined || counted?.(request) === false) return undefined;
-  return bucketOf(principal, peerOf(request));
+  return bucketOf(principal, request.peer);
 }
 
 /** Registered right after authentication, before anything reads the body. Nothing is limited without a limit. */

@@ -165,9 +165,14 @@ describe('the order of refusals', () => {
 });
 
 describe('the peer', () => {
-  async function peerFor(headers: Record<string, string>, remoteAddress: string, trustedProxies: string[] = []) {
+  async function peerFor(
+    headers: Record<string, string>,
+    remoteAddress: string,
+    trustedProxies: string[] = [],
+    corsOrigins: string[] = [],
+  ) {
     const seen: Credentials[] = [];
-    const config = { port: 0, host: '127.0.0.1', corsOrigins: [], trustedProxies };
+    const config = { port: 0, host: '127.0.0.1', corsOrigins, trustedProxies };
     const identify = (credentials: Credentials) => {
       seen.push(credentials);
       throw new GatewayError('UNAUTHORIZED', 'no');
@@ -188,6 +193,25 @@ describe('the peer', () => {
       expect(await peerFor({ [header]: '127.0.0.1' }, '127.0.0.1')).toBe('');
     },
   );
+
+  it.each([
+    [{ host: 'localhost:3000' }, '127.0.0.1'],
+    [{ host: '127.0.0.1' }, '127.0.0.1'],
+    [{ host: '[::1]:3000' }, '127.0.0.1'],
+    [{ host: 'ui.localhost:3000', origin: 'http://ui.localhost:3000' }, '127.0.0.1'],
+    [{ host: 'localhost:3000', origin: 'https://listed.example' }, '127.0.0.1'],
+    [{ host: 'localhost:3000', origin: 'https://evil.example' }, ''],
+    [{ host: 'localhost:3000', origin: 'http://localhost:5173' }, ''],
+    [{ host: 'localhost:3000', origin: 'null' }, ''],
+    [{ host: 'rebound.evil.example:3000' }, ''],
+    [{ host: 'localhost.evil.example' }, ''],
+  ])('of a browser on this machine is nobody for pages from elsewhere: %j', async (headers, expected) => {
+    expect(await peerFor(headers, '127.0.0.1', [], ['*', 'https://listed.example'])).toBe(expected);
+  });
+
+  it('elsewhere may call us by any name', async () => {
+    expect(await peerFor({ host: 'gateway.example', origin: 'https://ui.example' }, '203.0.113.7')).toBe('203.0.113.7');
+  });
 
   it('is whom a trusted proxy names, and not what the client says of itself', async () => {
     const forged = { 'x-forwarded-for': '127.0.0.1, 203.0.113.7' };
