@@ -147,7 +147,7 @@ class PageSearch<Row extends object> {
     const { conditions } = matching;
     this.addAfter(conditions);
     const sql = `${this.selectFrom(undefined, matching)} offset ${conditions.value(rows - 1)} limit 1`;
-    return (await this.source.queries.rows<Place>(sql, conditions.values))[0];
+    return (await this.source.queries.rowsInOrder<Place>(sql, conditions.values))[0];
   }
 
   private async select<Selected extends object>(
@@ -160,7 +160,8 @@ class PageSearch<Row extends object> {
     this.addAfter(conditions);
     if (end) this.addEnd(conditions, end);
     const sql = `${this.selectFrom(columns, matching)} limit ${conditions.value(limit)}`;
-    return this.source.queries.rows<Selected>(sql, conditions.values);
+    const { queries } = this.source;
+    return (this.query.walked ? queries.rowsInOrder : queries.rows)<Selected>(sql, conditions.values);
   }
 
   private selectFrom(columns: string | undefined, { from, conditions }: Matching): string {
