@@ -24,19 +24,27 @@ async function open(): Promise<Keyring> {
   return keyring;
 }
 
+/** Out of step: the one that is in the middle of something when the process is killed is of any kind. */
+const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+
 /** Makes, rotates and revokes until it is killed, and tells each change that was answered. */
 async function mutate({ store }: Keyring): Promise<void> {
   const changer = async (name: string) => {
     for (let round = 0; ; round++) {
+      await pause();
       const workspace = `${name}-${process.pid}-${round}`;
       await createWorkspace(store, MASTER, workspace, {});
       print(`workspace:create ${workspace}`);
+      await pause();
       const old = await createKey(store, MASTER, { name, workspace }, {});
       print(`api_key:create ${old.id}`);
+      await pause();
       const fresh = await rotateKey(store, MASTER, old.id, { graceSeconds: 10 }, {});
       print(`api_key:rotate ${fresh.id}`);
+      await pause();
       await revokeKey(store, MASTER, old.id, {});
       print(`api_key:revoke ${old.id}`);
+      await pause();
       await deleteWorkspace(store, MASTER, workspace, {});
       print(`workspace:delete ${workspace}`);
     }
