@@ -2,7 +2,8 @@
  * The SQLite writer: synchronous, so it lives in a worker thread. It fills one block after another; a block is closed
  * when it has its rows, its bytes or its day.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
 import { covers, includes } from '../ranges.js';
@@ -83,6 +84,8 @@ class SqliteWriter {
   }
 
   private currentBlock(): BlockWriter {
+    // A file that somebody deleted takes rows for as long as it is open here, and nobody would ever see them.
+    if (this.block && !existsSync(path.join(this.options.directory, this.block.name.file))) this.close();
     this.block ??= this.reopenNewest();
     if (this.block && this.isFull(this.block)) this.finish(this.block);
     this.block ??= this.create();
