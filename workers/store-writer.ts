@@ -14,8 +14,8 @@ import { writeDeadLetter } from './dead-letters.js';
 import type { Care, Stored, StoreResult, StoreTask, WriterThreadOptions } from './messages.js';
 import { lowerThreadPriority } from './priority.js';
 
-/** Two thirds of the share of a thread that doesn't stand back (Linux: each step is worth a factor of 1.25). */
-const NICENESS = 2;
+/** A third of the share of a thread that doesn't stand back (Linux: each step is worth a factor of 1.25). */
+const NICENESS = 5;
 lowerThreadPriority(NICENESS);
 
 interface Batch {
