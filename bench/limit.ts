@@ -53,6 +53,8 @@ async function fill(writer: TelemetryWriter, options: LimitOptions): Promise<Lim
       sequence: ++sequence,
       workspace: 'default',
       receivedTimeUnixMs: Date.now(),
+      bytes: payload.length,
+      native: undefined,
       ...decodeRequest({ signal: 'traces', encoding: options.load.encoding, payload }),
     }));
     await writer.write({ bufferId: '00000000-0000-4000-8000-000000000000', range: { first, last: sequence }, frames });

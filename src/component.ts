@@ -28,6 +28,10 @@ export interface FrameInput {
   items: number;
   /** One request's bytes: whole, or in pieces that are written one after another. */
   payload: Uint8Array | readonly Uint8Array[];
+  /**
+   * What goes with the payload and is not OTLP (src/model/trailer.ts): exporters pass it by. Absent and empty are one.
+   */
+  trailer?: Uint8Array;
 }
 
 export interface Appended {
@@ -53,6 +57,8 @@ export interface Frame {
   items: number;
   receivedTimeUnixMs: number;
   payload: Buffer;
+  /** Empty when the frame has none. A view like the payload. */
+  trailer: Buffer;
 }
 
 /** A run of whole frames inside one segment file: plain data, so that it can be handed to a worker thread. */
@@ -97,6 +103,34 @@ export interface BufferConsumer {
 export interface SequenceRange {
   first: number;
   last: number;
+}
+
+/** What became of a frame with a trailer, once its rows can be read. */
+export interface FrameOutcome {
+  sequence: number;
+  /** False: nothing of it was new, so nothing was written, and its audit entries are void. */
+  written: boolean;
+  /** Traces that were declared before, in hex, in the order of the frame. Their declaration stays as it was. */
+  knownTraces: string[];
+  /** Spans that were there before: trace id and span id in hex, one after the other, in the order of the frame. */
+  knownSpans: string[];
+  /** The answer that an earlier frame with the same idempotency key was given: then nothing of this one was written. */
+  replayed?: string;
+  /** The idempotency key belongs to another request: nothing of this one was written. */
+  keyReused?: boolean;
+}
+
+/** Tells those who wait for their rows. */
+export interface Outcomes {
+  /**
+   * Of a frame with a trailer that was just appended; ask in the turn of the event loop in which `append` resolved.
+   * Storing begins at once, without waiting for a larger batch. Rejects with STORE_UNAVAILABLE when the rows can't be
+   * read within the time that `createDrain` was given (they are durable, and will be), SHUTTING_DOWN, or INVALID_PAYLOAD
+   * when the frame went to the dead letters.
+   */
+  of(sequence: number): Promise<FrameOutcome>;
+  /** Resolves when all that stood in the buffer when the drain was started is stored. */
+  caughtUp(): Promise<void>;
 }
 
 /** Runs one named operation on a worker thread; arguments and results are structured-cloneable plain data. */

@@ -7,6 +7,7 @@ import { type DamagedFrame, readFrames } from '../src/buffer/reader.js';
 import type { Frame } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import type { DecodedFrame } from '../src/model/telemetry.js';
+import { decodeTrailer, nativeWriteOf } from '../src/model/trailer.js';
 import { decodeRequest } from '../src/otlp/decode.js';
 import type { TelemetryWriter, WriteResult } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
@@ -48,6 +49,7 @@ class StoreRun {
     duplicateSpans: 0,
     logRecords: 0,
     metricPoints: 0,
+    outcomes: [],
     deadLetters: [],
     decodeMs: 0,
     writeMs: 0,
@@ -152,12 +154,14 @@ class StoreRun {
     this.total.duplicateSpans += result.duplicateSpans;
     this.total.logRecords += result.logRecords;
     this.total.metricPoints += result.metricPoints;
+    this.total.outcomes.push(...result.outcomes);
   }
 }
 
 function decodeFrame(raw: Frame): DecodedFrame {
-  const { sequence, workspace, receivedTimeUnixMs } = raw;
-  return { sequence, workspace, receivedTimeUnixMs, ...decodeRequest(raw) };
+  const { sequence, workspace, receivedTimeUnixMs, payload, trailer } = raw;
+  const native = trailer.length > 0 ? nativeWriteOf(decodeTrailer(trailer)) : undefined;
+  return { sequence, workspace, receivedTimeUnixMs, bytes: payload.length, native, ...decodeRequest(raw) };
 }
 
 function isUnavailable(error: unknown): boolean {

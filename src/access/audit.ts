@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../store/control/audit-logs.js';
+import type { AuditEntry } from '../model/audit-entry.js';
 import type { Principal } from './principal.js';
 
 /** Of the request that asks, for the audit log. */

@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib';
 import type { Appended, FrameInput } from '../component.js';
 import { GatewayError } from '../errors.js';
-import { headerBytesOf, MAX_WORKSPACE_BYTES } from './frame.js';
+import { headerBytesOf, MAX_WORKSPACE_BYTES, piecesOf } from './frame.js';
 
 /** A writev takes 1024 pieces on Linux; each frame has a header and at least one more. */
 const MAX_GROUP_PIECES = 1000;
@@ -135,7 +135,7 @@ export class GroupCommit {
 type Settlers = Pick<PendingFrame, 'resolve' | 'reject'>;
 
 function toPending(frame: FrameInput, resolve: Settlers['resolve'], reject: Settlers['reject']): PendingFrame {
-  const pieces = frame.payload instanceof Uint8Array ? [frame.payload] : frame.payload;
+  const pieces = piecesOf(frame);
   const workspaceBytes = Buffer.byteLength(frame.workspace);
   if (workspaceBytes > MAX_WORKSPACE_BYTES)
     throw new GatewayError('BAD_REQUEST', 'The name of the workspace is too long');

@@ -11,11 +11,13 @@
  * | 24     | 8     | sequence                                                                  |
  * | 32     | 8     | receive time, milliseconds since the epoch                                |
  * | 40     | 1     | signal: 1 traces, 2 logs, 3 metrics                                       |
- * | 41     | 1     | encoding: 1 protobuf, 2 json                                              |
+ * | 41     | 1     | encoding: 1 protobuf, 2 json; 3 and 4 the same, with a trailer            |
  * | 42     | 2     | length of the workspace's name, at most 1024                              |
  * | 44     |       | the workspace's name in UTF-8                                             |
  * |        | 0–7   | zeros, so that the payload ends at a multiple of 8                        |
  * |        |       | payload                                                                   |
+ *
+ * With a trailer, what is called payload here is the payload, the trailer, and the trailer's length in 4 bytes.
  *
  * The marker is drawn at random each time a segment is opened. So neither a frame of the file's last time round the
  * circle, nor bytes that a client put into a payload, can pass for a frame when the reader looks for the next good one.
@@ -33,10 +35,12 @@ const FIXED_BYTES = 44;
 /** Where the header's CRC starts: behind the marker and the CRC itself. */
 const CHECKED_FROM = 12;
 export const MAX_FRAME_HEADER_BYTES = FIXED_BYTES + MAX_WORKSPACE_BYTES + ALIGNMENT;
+const TRAILER_LENGTH_BYTES = 4;
 
 export interface FrameHeader {
   signal: Signal;
   encoding: Encoding;
+  hasTrailer: boolean;
   workspace: string;
   items: number;
   sequence: number;
@@ -63,8 +67,29 @@ export function headerBytesOf(workspaceBytes: number, payloadBytes: number): num
   return bare + ((ALIGNMENT - ((bare + payloadBytes) % ALIGNMENT)) % ALIGNMENT);
 }
 
+function hasTrailer({ trailer }: Pick<FrameInput, 'trailer'>): boolean {
+  return trailer !== undefined && trailer.length > 0;
+}
+
+/** What is written behind the header. */
+export function piecesOf(frame: Pick<FrameInput, 'payload' | 'trailer'>): readonly Uint8Array[] {
+  const payload = frame.payload instanceof Uint8Array ? [frame.payload] : frame.payload;
+  if (!hasTrailer(frame)) return payload;
+  const length = Buffer.allocUnsafe(TRAILER_LENGTH_BYTES);
+  length.writeUInt32LE(frame.trailer!.length);
+  return [...payload, frame.trailer!, length];
+}
+
+/** The other way: `content` is what stands behind the header of a frame whose checksum is right. */
+export function partsOf(content: Buffer, { hasTrailer: trailed }: FrameHeader): { payload: Buffer; trailer: Buffer } {
+  if (!trailed) return { payload: content, trailer: content.subarray(content.length) };
+  const end = content.length - TRAILER_LENGTH_BYTES;
+  const start = end - content.readUInt32LE(end);
+  return { payload: content.subarray(0, start), trailer: content.subarray(start, end) };
+}
+
 export interface HeaderInput {
-  frame: Pick<FrameInput, 'signal' | 'encoding' | 'workspace' | 'items'>;
+  frame: Pick<FrameInput, 'signal' | 'encoding' | 'workspace' | 'items' | 'trailer'>;
   sequence: number;
   receivedTimeUnixMs: number;
   headerBytes: number;
@@ -82,7 +107,7 @@ export function encodeHeader(input: HeaderInput, marker: Buffer): Buffer {
   writeUInt64(bytes, input.sequence, 24);
   writeUInt64(bytes, input.receivedTimeUnixMs, 32);
   bytes[40] = SIGNALS.indexOf(frame.signal) + 1;
-  bytes[41] = ENCODINGS.indexOf(frame.encoding) + 1;
+  bytes[41] = ENCODINGS.indexOf(frame.encoding) + 1 + (hasTrailer(frame) ? ENCODINGS.length : 0);
   const workspaceBytes = bytes.write(frame.workspace, FIXED_BYTES);
   bytes.writeUInt16LE(workspaceBytes, 42);
   bytes.fill(0, FIXED_BYTES + workspaceBytes);
@@ -204,11 +229,13 @@ function lengthsAt(bytes: Buffer, at: number, marker: Buffer): Lengths | undefin
 function headerAt(bytes: Buffer, at: number, lengths: Lengths): FrameHeader | undefined {
   const checked = bytes.subarray(at + CHECKED_FROM, at + lengths.headerBytes);
   const signal = SIGNALS[bytes[at + 40]! - 1];
-  const encoding = ENCODINGS[bytes[at + 41]! - 1];
+  const encodingByte = bytes[at + 41]! - 1;
+  const encoding = encodingByte < 2 * ENCODINGS.length ? ENCODINGS[encodingByte % ENCODINGS.length] : undefined;
   if (crc32(checked) !== bytes.readUInt32LE(at + 8) || signal === undefined || encoding === undefined) return undefined;
   return {
     signal,
     encoding,
+    hasTrailer: encodingByte >= ENCODINGS.length,
     workspace: bytes.toString('utf8', at + FIXED_BYTES, at + FIXED_BYTES + lengths.workspaceBytes),
     items: bytes.readUInt32LE(at + 20),
     sequence: readUInt64(bytes, at + 24),

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Frame, FrameRange, Signal } from '../component.js';
-import { decodeHeader, type Found, type FrameHeader, FrameWalk, MARKER_BYTES } from './frame.js';
+import { decodeHeader, type Found, type FrameHeader, FrameWalk, MARKER_BYTES, partsOf } from './frame.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.js';
 
 /** Bytes that were one frame or several. */
@@ -70,8 +70,8 @@ function readBytes(fd: number, offset: number, length: number): Buffer {
 
 function toFrame(bytes: Buffer, at: number, header: FrameHeader): Frame {
   const { sequence, signal, encoding, workspace, items, receivedTimeUnixMs } = header;
-  const payload = bytes.subarray(at + header.headerBytes, at + header.frameBytes);
-  return { sequence, signal, encoding, workspace, items, receivedTimeUnixMs, payload };
+  const content = bytes.subarray(at + header.headerBytes, at + header.frameBytes);
+  return { sequence, signal, encoding, workspace, items, receivedTimeUnixMs, ...partsOf(content, header) };
 }
 
 function toDamaged(bytes: Buffer, at: number, header: FrameHeader): DamagedFrame {

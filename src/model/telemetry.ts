@@ -110,11 +110,45 @@ export interface MetricPoint {
   scope: Scope;
 }
 
+/** A trace as a client of the native API declared it: what is known of it beside its spans. */
+export interface TraceRecord {
+  traceId: Uint8Array;
+  /** The id as the client wrote it (a UUID with dashes, say). */
+  traceIdText: string;
+  promptName: string | undefined;
+  versionTag: string | undefined;
+  /** JSON object, as attributes are. */
+  metadata: string;
+  createdTimeUnixMs: number;
+}
+
+/** What a frame's trailer asks of the store. */
+export interface NativeWrite {
+  /** Declarations: of each trace the first one counts. */
+  traces: TraceRecord[];
+  /** The frame's spans take the place of those that have their ids (and are new where there are none). */
+  revises: boolean;
+  /** A frame whose key (in its workspace) was applied in the last 24 hours is not applied again. */
+  idempotency: Idempotency | undefined;
+}
+
+export interface Idempotency {
+  key: string;
+  /** Equal for equal requests. */
+  fingerprint: string;
+  /** What the request is answered, for when it is repeated. */
+  answer: string;
+}
+
 /** All that one frame of the buffer decodes to; only the list of its signal is filled. */
 export interface DecodedFrame {
   sequence: number;
   workspace: string;
   receivedTimeUnixMs: number;
+  /** Of the payload: what the workspace is said to hold. */
+  bytes: number;
+  /** Of a frame with a trailer. */
+  native: NativeWrite | undefined;
   spans: Span[];
   logRecords: LogRecord[];
   metricPoints: MetricPoint[];

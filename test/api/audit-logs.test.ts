@@ -7,7 +7,8 @@ import {
 } from '../../src/api/audit-logs/schema.js';
 import type { DeadLetter } from '../../src/api/dead-letters/source.js';
 import { GatewayError } from '../../src/errors.js';
-import type { AuditEntry, AuditLogs } from '../../src/store/control/audit-logs.js';
+import type { AuditEntry } from '../../src/model/audit-entry.js';
+import type { AuditLogs } from '../../src/store/control/audit-logs.js';
 import { type AccessApp, onEachDatabase, openForAll } from './databases.js';
 
 const START_UNIX_MS = Date.UTC(2026, 0, 1);

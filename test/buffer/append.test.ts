@@ -15,6 +15,7 @@ import {
   takeAll,
   temporaryDirectory,
   testBuffer,
+  whole,
 } from './fixture.js';
 
 const SIGNALS = ['traces', 'logs', 'metrics'] as const;
@@ -186,3 +187,22 @@ function plain(frame: FrameInput & { sequence: number }) {
   const bytes = payload instanceof Uint8Array ? payload : Buffer.concat(payload);
   return { sequence, signal, encoding, workspace, items, payload: Buffer.from(bytes).toString('latin1') };
 }
+
+describe('a trailer', () => {
+  it('comes back beside the payload, apart from it', async () => {
+    const buffer = await startedBuffer({ directory: await temporaryDirectory() }, 'store');
+    const consumer = buffer.consumer('store');
+    const trailer = Buffer.from('{"audit":[]}');
+    await buffer.append(frameOf([Buffer.from('first '), Buffer.from('second')], { trailer }));
+    await buffer.append(frameOf(Buffer.alloc(0), { trailer, items: 0, encoding: 'json' }));
+    await buffer.append(frameOf(Buffer.from('bare'), { trailer: Buffer.alloc(0) }));
+    const frames = whole(drain(consumer));
+    expect(
+      frames.map(({ payload, trailer: read, encoding }) => [payload.toString(), read.toString(), encoding]),
+    ).toEqual([
+      ['first second', '{"audit":[]}', 'protobuf'],
+      ['', '{"audit":[]}', 'json'],
+      ['bare', '', 'protobuf'],
+    ]);
+  });
+});

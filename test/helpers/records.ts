@@ -175,6 +175,8 @@ export function decodedFrame(sequence: number, records: Partial<DecodedFrame>): 
     sequence,
     workspace: 'default',
     receivedTimeUnixMs: 1_767_225_600_000 + sequence,
+    bytes: 0,
+    native: undefined,
     spans: [],
     logRecords: [],
     metricPoints: [],

@@ -190,6 +190,7 @@ describe('the drain', () => {
         duplicateSpans: 1,
         logRecords: 4,
         metricPoints: 2,
+        outcomes: [],
         deadLetters: [],
         decodeMs: 3,
         writeMs: 8,

@@ -52,6 +52,7 @@ const STORED: StoreResult = {
   duplicateSpans: 0,
   logRecords: 0,
   metricPoints: 0,
+  outcomes: [],
   deadLetters: [],
   decodeMs: 0,
   writeMs: 0,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Insertable, Selectable } from 'kysely';
-import type { AuditEntry } from './audit-logs.js';
+import type { AuditEntry } from '../../model/audit-entry.js';
 import type { AuditLogTable } from './schema.js';
 
 export type AuditRow = Omit<Insertable<AuditLogTable>, 'id'>;

@@ -3,28 +3,10 @@
  * tells of.
  */
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
+import type { AuditEntry } from '../../model/audit-entry.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
 import type { AuditLogTable, ControlSchema } from './schema.js';
-
-export interface AuditEntry {
-  workspace: string;
-  /** When it happened, which may be long before it is written. */
-  timeUnixMs: number;
-  action: string;
-  targetId?: string | undefined;
-  promptName?: string | undefined;
-  versionTag?: string | undefined;
-  /** undefined: a caller without a key. */
-  keyId: number | undefined;
-  keyName: string;
-  ip?: string | undefined;
-  requestId?: string | undefined;
-  /** Becomes a JSON object. */
-  details?: Readonly<Record<string, unknown>> | undefined;
-  /** Where an entry comes from that may be applied again (`<buffer id>:<sequence>:<n>`): of each there is one row. */
-  source?: string | undefined;
-}
 
 export interface AuditLog extends AuditEntry {
   id: number;

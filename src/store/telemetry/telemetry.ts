@@ -1,6 +1,6 @@
 /** The telemetry half of the store: one interface, an implementation per engine, one contract suite over both. */
-import type { Component, SequenceRange } from '../../component.js';
-import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../model/telemetry.js';
+import type { Component, FrameOutcome, SequenceRange } from '../../component.js';
+import type { DecodedFrame, LogRecord, MetricPoint, Span, TraceRecord } from '../../model/telemetry.js';
 
 /** Plain data that tells a worker thread how to open its writer. */
 export type WriterOptions =
@@ -20,6 +20,15 @@ export interface WriteResult {
   duplicateSpans: number;
   logRecords: number;
   metricPoints: number;
+  /** Of every frame with a trailer, those that were applied before included (of which only `written` is told). */
+  outcomes: FrameOutcome[];
+}
+
+/** Removes a trace: its declaration and every span of it that was received until then. */
+export interface TraceDeletion {
+  workspace: string;
+  traceId: Uint8Array;
+  receivedUntilUnixMs: number;
 }
 
 /** Lives in one worker thread. */
@@ -30,12 +39,17 @@ export interface TelemetryWriter {
    * any other error is of the batch itself, and nothing of it was written.
    */
   write(batch: TelemetryBatch): Promise<WriteResult>;
+  /**
+   * The rows are gone from the tables when it resolves, whichever writer wrote them; may be done again without harm.
+   * Throws STORE_UNAVAILABLE when trying again can help. Log records of the trace stay.
+   */
+  deleteTraces?(deletions: readonly TraceDeletion[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * A position in a list that is ordered newest first: what follows is older, or equal in time and further on in the
- * engine's own, stable order of ties.
+ * A position in a list, in the order of its query: what follows is older (or later, for `asc`), or equal in time and
+ * further on in the engine's own, stable order of ties.
  *
  * Times are stored as signed 64-bit integers: one past 2^63 − 1 ns (the year 2262) comes back exact, but sorts before 1970.
  */
@@ -61,6 +75,8 @@ export interface ListQuery {
    * a string compares with the string value, and with the JSON text of other scalars.
    */
   attributes?: { key: string; value: string }[];
+  /** By time: newest first when it is absent. */
+  order?: 'asc' | 'desc';
   limit: number;
   after?: Keyset;
   /** Skips that many rows (page/limit clients); the API bounds it. */
@@ -73,6 +89,18 @@ export interface TraceQuery extends ListQuery {
   /** error: at least one span of the trace has status error; ok: none has. */
   status?: 'ok' | 'error';
   minDurationNano?: bigint;
+  /** Of its declaration. */
+  promptName?: string;
+  versionTag?: string;
+}
+
+/** Spans of one trace, by start time. Service and attributes filter them as they filter any list. */
+export interface SpanQuery extends ListQuery {
+  traceId: Uint8Array;
+  name?: string;
+  /** OTLP SpanKind and StatusCode. */
+  kind?: number;
+  statusCode?: number;
 }
 
 export interface LogQuery extends ListQuery {
@@ -103,7 +131,13 @@ export interface Page<Item> {
 
 export interface TraceSummary {
   traceId: Uint8Array;
-  /** Name of the root span (of the earliest span without a known parent when no root has come yet). */
+  /** Undefined when no client declared the trace: all that is known of it are its spans. */
+  record?: TraceRecord;
+  /**
+   * Name of the root span (of the earliest span without a known parent when no root has come yet); '' without spans.
+   * Times are those of its spans; of a trace without spans, both are when it was declared. In lists, a trace stands where
+   * its earliest span or its declaration is, whichever is earlier.
+   */
   name: string;
   startTimeUnixNano: bigint;
   endTimeUnixNano: bigint;
@@ -127,7 +161,7 @@ export interface StoredMetricPoint extends MetricPoint {
 
 export interface StoredTrace {
   summary: TraceSummary;
-  /** By start time, then span id; each (trace id, span id) once. The first MAX_TRACE_SPANS of them. */
+  /** By start time, then span id; each (trace id, span id) once, as last revised. The first MAX_TRACE_SPANS of them. */
   spans: StoredSpan[];
   /** The trace has more spans: the summary is of them all. */
   truncated?: boolean;
@@ -141,6 +175,10 @@ export interface TelemetryReader {
   listTraces(query: TraceQuery): Promise<Page<TraceSummary>>;
   getTrace(workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined>;
   getSpan(workspace: string, traceId: Uint8Array, spanId: Uint8Array): Promise<StoredSpan | undefined>;
+  /** Undefined when there is no such trace, declared or by its spans. */
+  listSpans?(query: SpanQuery): Promise<Page<StoredSpan> | undefined>;
+  /** Payload bytes of what is stored of the workspace, as they were received; deleting traces takes nothing from it. */
+  storedBytes?(workspace: string): Promise<number>;
   listLogs(query: LogQuery): Promise<Page<StoredLogRecord>>;
   listMetricPoints(query: MetricQuery): Promise<Page<StoredMetricPoint>>;
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditEntry, AuditFilters, AuditLog } from '../../../src/store/control/audit-logs.js';
+import type { AuditEntry } from '../../../src/model/audit-entry.js';
+import type { AuditFilters, AuditLog } from '../../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
 import { startPostgres } from '../../helpers/postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';

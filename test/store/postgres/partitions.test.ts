@@ -81,7 +81,7 @@ describe.skipIf(!server)('Postgres partitions', () => {
       return writer.write({ bufferId: BUFFER, range: { first: at + 1, last: at + 1 }, frames: [frame] });
     };
     const results = await Promise.all(writers.map(write));
-    expect(results).toEqual(Array(5).fill({ spans: 4, duplicateSpans: 0, logRecords: 4, metricPoints: 4 }));
+    expect(results).toMatchObject(Array(5).fill({ spans: 4, duplicateSpans: 0, logRecords: 4, metricPoints: 4 }));
     for (const table of ['spans', 'log_records', 'metric_points']) {
       expect(await places(table)).toEqual(
         Object.fromEntries([-3, -2, -1, 0].map((days) => [partitionName(table, dayOf(days)), 5])),

@@ -365,8 +365,18 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
           session.frame({ logRecords: [source.logRecord()] }),
           session.frame({ metricPoints: [source.metricPoint('gauge')] }),
         ];
-        expect(await session.write(frames)).toEqual({ spans: 3, duplicateSpans: 0, logRecords: 1, metricPoints: 1 });
-        expect(await session.write(frames)).toEqual({ spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 });
+        expect(await session.write(frames)).toMatchObject({
+          spans: 3,
+          duplicateSpans: 0,
+          logRecords: 1,
+          metricPoints: 1,
+        });
+        expect(await session.write(frames)).toMatchObject({
+          spans: 0,
+          duplicateSpans: 0,
+          logRecords: 0,
+          metricPoints: 0,
+        });
         expect((await session.store.listLogs({ workspace: 'default', limit: 10 })).items).toHaveLength(1);
         expect((await session.store.listMetricPoints({ workspace: 'default', limit: 10 })).items).toHaveLength(1);
         expect(await session.spansOf(frames[0]!.spans[0]!.traceId)).toHaveLength(3);

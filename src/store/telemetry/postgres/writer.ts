@@ -127,7 +127,7 @@ async function apply(session: Session, batch: TelemetryBatch): Promise<WriteResu
     const result = await store(session, work);
     if (result) return result;
     work = await remaining(session, batch);
-    if (work.ranges.length === 0) return { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
+    if (work.ranges.length === 0) return { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0, outcomes: [] };
   }
   throw new GatewayError('STORE_UNAVAILABLE', `Others keep applying parts of ${JSON.stringify(batch.range)}`);
 }
@@ -197,6 +197,7 @@ async function finish(session: Session, work: Work, found: Survey, insertedSpans
     duplicateSpans: found.spans - insertedSpans,
     logRecords: found.logRecords,
     metricPoints: found.metricPoints,
+    outcomes: [],
   };
 }
 

@@ -19,7 +19,7 @@ export type SqliteWriterOptions = Extract<WriterOptions, { engine: 'sqlite' }>;
 /** So that old data can be dropped by the file, however little comes in. */
 const BLOCK_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
-const NOTHING: WriteResult = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
+const NOTHING: WriteResult = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0, outcomes: [] };
 
 class SqliteWriter {
   private readonly recent: RecentBlocks;
@@ -60,7 +60,7 @@ class SqliteWriter {
     const frames = batch.frames.filter(({ sequence }) => !includes(applied, sequence));
     const { groups, duplicateSpans, newTraces } = this.distinctSpans(frames);
     block.write({ bufferId: batch.bufferId, range: batch.range, frames, groups, newTraces });
-    return { ...countRows(frames, groups), duplicateSpans };
+    return { ...countRows(frames, groups), duplicateSpans, outcomes: [] };
   }
 
   private prepare({ bufferId, range }: TelemetryBatch) {
@@ -137,7 +137,7 @@ class SqliteWriter {
 function countRows(
   frames: readonly DecodedFrame[],
   groups: readonly TraceGroup[],
-): Omit<WriteResult, 'duplicateSpans'> {
+): Omit<WriteResult, 'duplicateSpans' | 'outcomes'> {
   const sum = (count: (frame: DecodedFrame) => number) => frames.reduce((total, frame) => total + count(frame), 0);
   return {
     spans: groups.reduce((total, { spans }) => total + spans.length, 0),
