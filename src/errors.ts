@@ -45,6 +45,9 @@ const VERDICTS = {
   UNSUPPORTED_MEDIA_TYPE: { http: 415, grpc: GRPC.INVALID_ARGUMENT, retryable: false },
   UNSUPPORTED_ENCODING: { http: 415, grpc: GRPC.UNIMPLEMENTED, retryable: false },
   VALIDATION_FAILED: { http: 422, grpc: GRPC.INVALID_ARGUMENT, retryable: false },
+  // draft-ietf-httpapi-idempotency-key-header-07, section 2.7: another request under the same key.
+  IDEMPOTENCY_KEY_REUSED: { http: 422, grpc: GRPC.INVALID_ARGUMENT, retryable: false },
+  PRECONDITION_FAILED: { http: 412, grpc: GRPC.FAILED_PRECONDITION, retryable: false },
   RATE_LIMIT_EXCEEDED: { http: 429, grpc: GRPC.RESOURCE_EXHAUSTED, retryable: true },
   // overload and outage
   BUFFER_FULL: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
