@@ -7,25 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPostgres } from '../test/helpers/postgres.js';
+import type { Case } from './case.js';
 import { type Driven, driveGrpc, driveHttp, driveHttpSteadily } from './drive.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
 import type { LimitOptions, LimitResult } from './limit.js';
 import { createLoad, type Load, type LoadEncoding, type Shape } from './load.js';
+import { withGateway } from './measured-gateway.js';
+import { NATIVE_CASES } from './native-cases.js';
 import type { ReadOptions } from './read-traces.js';
 import { type Row, thousands } from './table.js';
-
-export interface CaseOptions {
-  /** How long each measured load lasts. */
-  seconds: number;
-  seed: number;
-}
-
-export interface Case {
-  name: string;
-  /** Takes minutes or a database server: runs only when it is named, or with --all. */
-  long?: boolean;
-  run(options: CaseOptions): Promise<Row[]>;
-}
 
 const SPANS: Record<Shape, { large: number; sdk: number }> = {
   small: { large: 512, sdk: 50 },
@@ -35,23 +25,6 @@ const SHAPES: readonly Shape[] = ['small', 'genai'];
 /** Enough requests in flight that a group commit is always full. */
 const CONNECTIONS = 32;
 const MEBIBYTE = 2 ** 20;
-
-async function withGateway<Result>(
-  env: Record<string, string>,
-  use: (gateway: GatewayProcess) => Promise<Result>,
-): Promise<Result> {
-  const dataDirectory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-bench-'));
-  const gateway = await startGatewayProcess({
-    dataDirectory,
-    env: { BUFFER_MAX_BYTES: '8GiB', ...env },
-  });
-  try {
-    return await use(gateway);
-  } finally {
-    await gateway.kill();
-    rmSync(dataDirectory, { recursive: true, force: true });
-  }
-}
 
 function describeLoad(load: Load, shape: Shape): string {
   return `${shape}, ${load.spans} spans, ${Math.round(load.bytes / load.spans)} B each`;
@@ -414,4 +387,5 @@ export const CASES: readonly Case[] = [
   readCase,
   growthCase,
   memoryCase,
+  ...NATIVE_CASES,
 ];
