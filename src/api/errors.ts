@@ -36,12 +36,16 @@ class UnreadableJson extends GatewayError {
   }
 }
 
+export function unreadableJson(cause: unknown): GatewayError {
+  return new UnreadableJson(cause);
+}
+
 /** Fastify's own 4xx keep their message, which is about the request; anything else tells nothing. */
 export function apiError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const status = (error as FastifyError | undefined)?.statusCode ?? 500;
   if (status < 400 || status >= 500) return toGatewayError(error);
-  if ((error as FastifyError).code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new UnreadableJson(error);
+  if ((error as FastifyError).code === 'FST_ERR_CTP_INVALID_JSON_BODY') return unreadableJson(error);
   return new GatewayError(CODE_BY_STATUS[status] ?? 'BAD_REQUEST', (error as FastifyError).message, { cause: error });
 }
 

@@ -53,11 +53,23 @@ function predicate(issue: Issue): string {
   }
 }
 
-/** `"page" must be greater than or equal to 1`. The messages written in our schemas start where the name ends. */
-export function fieldMessages(issues: readonly Issue[]): string[] {
+/** A custom issue with these params is told in its own words: `metadata cannot contain more than 50 keys`. */
+export const SENTENCE = { sentence: true } as const;
+
+function isSentence(issue: Issue): boolean {
+  return issue.code === 'custom' && issue.params?.sentence === true;
+}
+
+/**
+ * `"page" must be greater than or equal to 1`. The messages written in our schemas start where the name ends.
+ * `item`: which one of several, as in `"[3].name" is required`.
+ */
+export function fieldMessages(issues: readonly Issue[], item?: string): string[] {
+  const within = item === undefined ? '' : `${item}.`;
   return issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `"${key}" is not allowed`);
-    const label = issue.path.length === 0 ? 'value' : issue.path.join('.');
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `"${within}${key}" is not allowed`);
+    if (isSentence(issue)) return [`${within}${issue.message}`];
+    const label = issue.path.length === 0 ? (item ?? 'value') : `${within}${issue.path.join('.')}`;
     return [`"${label}" ${predicate(issue)}`];
   });
 }
