@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Above this, hashing costs the event loop more than the repeated download costs the client. */
@@ -6,7 +6,7 @@ const MAX_HASHED_CHARACTERS = 1 << 20;
 
 /** Weak: the same content may come gzipped by a proxy. */
 export function etagOf(body: string): string {
-  return `W/"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64url')}"`;
+  return `W/"${body.length.toString(16)}-${hash('sha1', body, 'base64url')}"`;
 }
 
 /** RFC 9110 §13.1.2: a list of tags or `*`, compared weakly. */
@@ -28,12 +28,12 @@ function taggable(request: FastifyRequest, reply: FastifyReply, payload: unknown
 
 /** Runs on the finished text, before Fastify takes the body away from a HEAD. Streams carry no tag. */
 export function registerEtag(app: FastifyInstance): void {
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (!taggable(request, reply, payload)) return payload;
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (!taggable(request, reply, payload)) return done(null, payload);
     const etag = etagOf(payload);
     reply.header('etag', etag);
-    if (!matches(request.headers['if-none-match'], etag)) return payload;
+    if (!matches(request.headers['if-none-match'], etag)) return done(null, payload);
     reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    return null;
+    done(null, null);
   });
 }
