@@ -108,7 +108,10 @@ export interface SequenceRange {
 /** What became of a frame with a trailer, once its rows can be read. */
 export interface FrameOutcome {
   sequence: number;
-  /** False: nothing of it was new, so nothing was written, and its audit entries are void. */
+  /**
+   * False: nothing of it was new, so nothing was written, and its audit entries are void. A frame without rows and
+   * declarations (a deletion) is written, unless its idempotency key says otherwise.
+   */
   written: boolean;
   /** Traces that were declared before, in hex, in the order of the frame. Their declaration stays as it was. */
   knownTraces: string[];
