@@ -21,7 +21,7 @@ const attributePairs = z
   )
   .meta({ description: 'key=value; may be repeated, then all must hold' });
 
-const attributeMap = z
+export const attributeMap = z
   .record(z.string(), z.union([z.string(), z.array(z.string())]))
   .transform((map): AttributeFilter[] =>
     Object.entries(map).flatMap(([key, values]) => [values].flat().map((value) => ({ key, value }))),
@@ -32,8 +32,8 @@ const attributeMap = z
     explode: true,
   });
 
-export const listParameters = {
-  ...pagingParameters,
+/** What narrows a list, apart from paging: its `/count` takes the same. */
+export const filterParameters = {
   from: timeParameter('Not before').optional(),
   to: timeParameter('Before').optional(),
   from_unix_nano: unixNanoParameter('Not before').optional(),
@@ -43,17 +43,25 @@ export const listParameters = {
   attribute: attributePairs.optional(),
 };
 
+export const listParameters = {
+  ...pagingParameters,
+  order: z.enum(['asc', 'desc']).optional().meta({ description: 'By time; newest first when it is absent' }),
+  ...filterParameters,
+};
+
+const filterQuery = z.object(filterParameters);
+type Filters = z.infer<typeof filterQuery>;
 const listQuery = z.object(listParameters);
 type ListParameters = z.infer<typeof listQuery>;
 
-function bound(query: ListParameters, name: 'from' | 'to', faults: string[]): bigint | undefined {
+function bound(query: Filters, name: 'from' | 'to', faults: string[]): bigint | undefined {
   const nanos = query[`${name}_unix_nano`];
   if (query[name] !== undefined && nanos !== undefined) faults.push(`"${name}" conflicts with "${name}_unix_nano"`);
   return query[name] ?? nanos;
 }
 
 /** Throws VALIDATION_FAILED for what only shows between parameters. */
-export function readListQuery(kind: CursorKind, workspace: string, query: ListParameters): ListQuery {
+export function readFilters(workspace: string, query: Filters): Omit<ListQuery, 'limit'> {
   const faults: string[] = [];
   const fromUnixNano = bound(query, 'from', faults);
   const toUnixNano = bound(query, 'to', faults);
@@ -61,10 +69,15 @@ export function readListQuery(kind: CursorKind, workspace: string, query: ListPa
   const attributes = [...(query.attributes ?? []), ...(query.attribute ?? [])];
   return {
     workspace,
-    ...readPaging(kind, query),
     ...(fromUnixNano !== undefined && { fromUnixNano }),
     ...(toUnixNano !== undefined && { toUnixNano }),
     ...(query.service !== undefined && { service: query.service }),
     ...(attributes.length > 0 && { attributes }),
   };
+}
+
+/** Throws VALIDATION_FAILED as well. */
+export function readListQuery(kind: CursorKind, workspace: string, query: ListParameters): ListQuery {
+  const { order } = query;
+  return { ...readFilters(workspace, query), ...readPaging(kind, query), ...(order !== undefined && { order }) };
 }

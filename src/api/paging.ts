@@ -33,7 +33,7 @@ interface PagingQuery {
 }
 
 /** Which list a cursor is of: one can't be followed in another. */
-export type CursorKind = 'trace' | 'log' | 'metric' | 'key' | 'audit';
+export type CursorKind = 'trace' | 'span' | 'log' | 'native' | 'metric' | 'key' | 'audit';
 
 export function encodeCursor(kind: CursorKind, { timeUnixNano, id, skip }: Keyset): string {
   const skipped = skip ? `+${skip}` : '';
@@ -96,6 +96,21 @@ export function renderPage<Item>(
     `"page":${query.page},"limit":${query.limit},"totalPages":${Math.ceil(total / query.limit)},` +
     `"nextCursor":${nextCursor}}`
   );
+}
+
+/** The answer of a list's `/count`, which takes the list's filters. */
+export const countPageSchema = z
+  .object({
+    count: z.int().min(0),
+    countRelation: z.enum(['eq', 'gte']).describe('gte: there are as many at least'),
+  })
+  .meta({ id: 'Count' });
+
+/** What a page of one says of how many there are. */
+export const COUNTING = { limit: 1, offset: 0 } as const;
+
+export function renderCount({ total, totalRelation }: Pick<Page<unknown>, 'total' | 'totalRelation'>): string {
+  return `{"count":${total},"countRelation":"${totalRelation}"}`;
 }
 
 /** The next page of an answer whose body has no place for a cursor, as RFC 8288 writes it; undefined on the last. */

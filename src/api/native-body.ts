@@ -1,0 +1,98 @@
+/** Bodies of the native telemetry routes: one object, an array of them, or one a line (NDJSON). */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { unreadableJson } from './errors.js';
+import { fieldMessages, validationError } from './validation.js';
+
+export const MAX_BATCH_ITEMS = 1000;
+
+/** The names that NDJSON goes by. */
+export const NDJSON_TYPES: readonly string[] = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+
+export interface Items<Item> {
+  items: Item[];
+  /** The request was an array or NDJSON, of however many items. */
+  batch: boolean;
+}
+
+export function mediaType(request: FastifyRequest): string {
+  const type = request.headers['content-type'] ?? '';
+  const end = type.indexOf(';');
+  return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase();
+}
+
+/** The routes read their bodies as bytes: parsed once, by their own schema, and hashed where a request asks for it. */
+export function registerNativeBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const types = ['application/json', ...NDJSON_TYPES];
+  app.addContentTypeParser<Buffer>(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+/** What fastify hands over for a request without a body is none. */
+export function bytesOf(body: unknown): Buffer {
+  return body instanceof Buffer ? body : Buffer.alloc(0);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw unreadableJson(error);
+  }
+}
+
+/** One more than allowed at most, so that whoever counts them sees it. */
+function parseLines(text: string): unknown[] {
+  const values: unknown[] = [];
+  for (let start = 0; start < text.length && values.length <= MAX_BATCH_ITEMS; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    const line = text.slice(start, end).trim();
+    if (line !== '') values.push(parse(line));
+    start = end + 1;
+  }
+  return values;
+}
+
+function countFault(length: number): string | undefined {
+  if (length === 0) return '"value" must contain at least 1 items';
+  if (length > MAX_BATCH_ITEMS) return `"value" must contain less than or equal to ${MAX_BATCH_ITEMS} items`;
+  return undefined;
+}
+
+function readBatch<Schema extends z.ZodType>(schema: Schema, values: readonly unknown[]): Items<z.output<Schema>> {
+  const fault = countFault(values.length);
+  if (fault !== undefined) throw validationError([fault]);
+  const items: z.output<Schema>[] = [];
+  const faults: string[] = [];
+  for (const [index, value] of values.entries()) {
+    const result = schema.safeParse(value, { reportInput: true });
+    if (result.success) items.push(result.data);
+    else faults.push(...fieldMessages(result.error.issues, `[${index}]`));
+  }
+  if (faults.length > 0) throw validationError(faults);
+  return { items, batch: true };
+}
+
+function readItem<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw validationError(fieldMessages(result.error.issues));
+}
+
+/** Throws BAD_REQUEST for what is not JSON, VALIDATION_FAILED with every fault of every item. */
+export function readItems<Schema extends z.ZodType>(
+  schema: Schema,
+  body: Buffer,
+  type: string,
+): Items<z.output<Schema>> {
+  const text = body.toString();
+  if (NDJSON_TYPES.includes(type)) return readBatch(schema, parseLines(text));
+  const value = parse(text);
+  return Array.isArray(value) ? readBatch(schema, value) : { items: [readItem(schema, value)], batch: false };
+}
+
+/** For routes that take one object. */
+export function readOne<Schema extends z.ZodType>(schema: Schema, body: Buffer): z.output<Schema> {
+  return readItem(schema, parse(body.toString()));
+}
