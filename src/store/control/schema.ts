@@ -7,6 +7,9 @@ export interface ControlSchema {
   api_keys: ApiKeyTable;
   audit_logs: AuditLogTable;
   audit_chains: AuditChainTable;
+  runs: RunTable;
+  idempotency_keys: IdempotencyKeyTable;
+  gateways: GatewayTable;
 }
 
 export interface WorkspaceTable {
@@ -58,4 +61,35 @@ export interface AuditChainTable {
   workspace_id: string;
   sequence: number;
   hash: string;
+}
+
+export interface RunTable {
+  id: Generated<number>;
+  workspace_id: string;
+  run_id: string;
+  run_id_hex: string;
+  workflow_name: string;
+  status: string;
+  input: string | null;
+  output: string | null;
+  trace_id: string | null;
+  trace_id_hex: string | null;
+  metadata: string;
+  created_time_unix_ms: number;
+  updated_time_unix_ms: number;
+}
+
+/** Without an answer as long as the transaction lasts that was first to come with the key. */
+export interface IdempotencyKeyTable {
+  workspace_id: string;
+  key: string;
+  fingerprint: string;
+  answer: string | null;
+  created_time_unix_ms: number;
+}
+
+export interface GatewayTable {
+  number: number;
+  buffer_id: string;
+  seen_time_unix_ms: number;
 }

@@ -12,8 +12,11 @@ import { createPool } from '../postgres/pool.js';
 import { type ApiKeys, createApiKeys } from './api-keys.js';
 import { type AuditLogs, createAuditLogs } from './audit-logs.js';
 import { type Change, ChangeFeed, type ChangeListener, type Changes, createChanges, readChange } from './changes.js';
+import { createGateways, type Gateways } from './gateways.js';
+import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
 import { createListener, deafListener, type Listener } from './listener.js';
+import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
 import { createWorkspaces, DEFAULT_WORKSPACE, type Workspaces } from './workspaces.js';
@@ -36,6 +39,9 @@ export interface Repositories {
   readonly workspaces: Workspaces;
   readonly apiKeys: ApiKeys;
   readonly auditLogs: AuditLogs;
+  readonly runs: Runs;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly gateways: Gateways;
   readonly changes: Changes;
   readonly installation: Installation;
 }
@@ -62,6 +68,9 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     installation: createInstallation(executor),
     apiKeys: createApiKeys(executor),
     auditLogs: createAuditLogs(executor),
+    runs: createRuns(executor),
+    idempotencyKeys: createIdempotencyKeys(executor),
+    gateways: createGateways(executor),
     changes: createChanges(executor, { facts, origin, spread }),
   });
   const own = repositories(db, (change) => feed.emit(change));

@@ -1,0 +1,258 @@
+/**
+ * The index of prompt versions: what there is, in which order, and how far its writing has come. The content is a
+ * storage driver's. A version is seen by readers once it is active.
+ */
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import type { AuditEntry } from '../../model/audit-entry.js';
+import type { ControlSchema, PromptTable } from './schema.js';
+
+export interface PromptKey {
+  workspace: string;
+  name: string;
+  version: string;
+}
+
+export interface PromptVersion extends PromptKey {
+  id: number;
+  status: 'pending' | 'active';
+  driver: string;
+  /** Of the commit that brought it; undefined where the driver has none, and while it is pending. */
+  commitSha: string | undefined;
+  author: string | undefined;
+  message: string | undefined;
+  tags: readonly string[];
+  /** Seconds since the epoch. */
+  createdAt: number;
+  /** Which gateway writes it; undefined for one that was adopted. */
+  writer: string | undefined;
+  /** Milliseconds since the epoch: when its writing was begun. */
+  writtenTimeUnixMs: number;
+  /** What the audit log is to be told when it becomes active. */
+  audit: AuditEntry | undefined;
+}
+
+export interface NewPromptVersion extends Omit<PromptVersion, 'id' | 'status'> {
+  /** Sorts by its bytes as versions do. */
+  sortKey: string;
+  prerelease: boolean;
+}
+
+export interface NameQuery {
+  workspace: string;
+  /** Part of the name, in any case; '' for all. */
+  q: string;
+}
+
+export interface Slice {
+  limit: number;
+  offset: number;
+}
+
+export interface Slices<Item> {
+  items: Item[];
+  total: number;
+}
+
+export interface Prompts {
+  /** A row that nobody reads yet. Rejects with CONFLICT when there is one of that key. */
+  begin(version: NewPromptVersion): Promise<PromptVersion>;
+  /** Of any status. */
+  find(key: PromptKey): Promise<PromptVersion | undefined>;
+  /** Puts another attempt in the place of a pending one; false when it is pending no longer. */
+  restart(id: number, version: NewPromptVersion): Promise<boolean>;
+  /** Makes a pending one active; false when another was faster. */
+  activate(id: number, commitSha: string | undefined): Promise<boolean>;
+  /** Takes a pending one away. */
+  drop(id: number): Promise<boolean>;
+  pending(): Promise<PromptVersion[]>;
+  /** Those that there are rows of, whatever their status. */
+  known(keys: readonly PromptKey[]): Promise<PromptKey[]>;
+  /** Active at once: its content is whole. Those that there are rows of are left as they are; answers the others. */
+  adopt(versions: readonly NewPromptVersion[]): Promise<PromptKey[]>;
+
+  /** The highest release; where there is none, the highest pre-release. */
+  latest(workspace: string, name: string): Promise<PromptVersion | undefined>;
+  /** The youngest; of those of one second, the one that was made first. */
+  newest(workspace: string, name: string): Promise<PromptVersion | undefined>;
+  active(key: PromptKey): Promise<PromptVersion | undefined>;
+  exists(workspace: string, name: string): Promise<boolean>;
+  /** In the order of their bytes. */
+  listNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
+  countNames(query: NameQuery): Promise<number>;
+  /** Youngest first; those of one second in the order of their making. */
+  listVersions(workspace: string, name: string, slice: Slice): Promise<Slices<PromptVersion>>;
+  countVersions(workspace: string, name: string): Promise<number>;
+
+  /** Up to where this gateway has adopted what its content store has. */
+  revision(writer: string): Promise<string | undefined>;
+  setRevision(writer: string, revision: string): Promise<void>;
+}
+
+type Database = Kysely<ControlSchema>;
+type Row = Selectable<PromptTable>;
+
+/** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
+const ROWS_PER_STATEMENT = 500;
+
+export function createPrompts(db: Database): Prompts {
+  const of = ({ workspace, name, version }: PromptKey) =>
+    db
+      .selectFrom('prompts')
+      .selectAll()
+      .where('workspace_id', '=', workspace)
+      .where('name', '=', name)
+      .where('version_tag', '=', version);
+  const activeOf = (workspace: string, name: string) =>
+    db
+      .selectFrom('prompts')
+      .where('workspace_id', '=', workspace)
+      .where('name', '=', name)
+      .where('status', '=', 'active');
+  const countVersions = async (workspace: string, name: string) => {
+    const counted = activeOf(workspace, name).select((e) => e.fn.countAll<number>().as('total'));
+    return Number((await counted.executeTakeFirstOrThrow()).total);
+  };
+  const countNames = (query: NameQuery) => countNamesOf(db, query);
+  return {
+    async begin(version) {
+      const insert = db.insertInto('prompts').values(newRow(version, 'pending')).returningAll();
+      return fromRow(await insert.executeTakeFirstOrThrow());
+    },
+    find: async (key) => optional(await of(key).executeTakeFirst()),
+    async restart(id, version) {
+      const update = db.updateTable('prompts').set(newRow(version, 'pending')).where('id', '=', id);
+      return (await update.where('status', '=', 'pending').executeTakeFirst()).numUpdatedRows > 0n;
+    },
+    async activate(id, commitSha) {
+      const change = { status: 'active', commit_sha: commitSha ?? null, audit: null };
+      const update = db.updateTable('prompts').set(change).where('id', '=', id).where('status', '=', 'pending');
+      return (await update.executeTakeFirst()).numUpdatedRows > 0n;
+    },
+    async drop(id) {
+      const deletion = db.deleteFrom('prompts').where('id', '=', id).where('status', '=', 'pending');
+      return (await deletion.executeTakeFirst()).numDeletedRows > 0n;
+    },
+    async pending() {
+      const rows = db.selectFrom('prompts').selectAll().where('status', '=', 'pending');
+      return (await rows.orderBy('written_time_unix_ms').orderBy('id').execute()).map(fromRow);
+    },
+    known: (keys) => knownOf(db, keys),
+    adopt: (versions) => adopt(db, versions),
+    async latest(workspace, name) {
+      const ordered = activeOf(workspace, name).selectAll().orderBy('prerelease').orderBy('sort_key', 'desc');
+      return optional(await ordered.orderBy('id', 'desc').limit(1).executeTakeFirst());
+    },
+    async newest(workspace, name) {
+      const ordered = activeOf(workspace, name).selectAll().orderBy('created_at', 'desc').orderBy('id');
+      return optional(await ordered.limit(1).executeTakeFirst());
+    },
+    active: async (key) => optional(await of(key).where('status', '=', 'active').executeTakeFirst()),
+    async exists(workspace, name) {
+      return (await activeOf(workspace, name).select('id').limit(1).executeTakeFirst()) !== undefined;
+    },
+    async listNames(query, { limit, offset }) {
+      const names = selectNames(db, query).select('name').distinct().orderBy('name').limit(limit).offset(offset);
+      const rows = await names.execute();
+      return { items: rows.map(({ name }) => name), total: await countNames(query) };
+    },
+    countNames,
+    async listVersions(workspace, name, { limit, offset }) {
+      const ordered = activeOf(workspace, name).selectAll().orderBy('created_at', 'desc').orderBy('id');
+      const rows = await ordered.limit(limit).offset(offset).execute();
+      return { items: rows.map(fromRow), total: await countVersions(workspace, name) };
+    },
+    countVersions,
+    async revision(writer) {
+      const row = db.selectFrom('prompt_revisions').select('revision').where('writer', '=', writer);
+      return (await row.executeTakeFirst())?.revision;
+    },
+    async setRevision(writer, revision) {
+      const insert = db.insertInto('prompt_revisions').values({ writer, revision });
+      await insert.onConflict((conflict) => conflict.column('writer').doUpdateSet({ revision })).execute();
+    },
+  };
+}
+
+function selectNames(db: Database, { workspace, q }: NameQuery) {
+  const rows = db.selectFrom('prompts').where('workspace_id', '=', workspace).where('status', '=', 'active');
+  if (q === '') return rows;
+  const pattern = `%${q.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`;
+  return rows.where(sql<boolean>`lower(name) like ${pattern} escape '\\'`);
+}
+
+async function countNamesOf(db: Database, query: NameQuery): Promise<number> {
+  const counted = selectNames(db, query).select((e) => e.fn.count<number>('name').distinct().as('total'));
+  return Number((await counted.executeTakeFirstOrThrow()).total);
+}
+
+async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<PromptKey[]> {
+  const found: PromptKey[] = [];
+  for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT) {
+    const some = keys
+      .slice(at, at + ROWS_PER_STATEMENT)
+      .map(({ workspace, name, version }) => sql`(${workspace}, ${name}, ${version})`);
+    const rows = db.selectFrom('prompts').select(['workspace_id', 'name', 'version_tag']);
+    const among = sql<boolean>`(workspace_id, name, version_tag) in (values ${sql.join(some)})`;
+    for (const row of await rows.where(among).execute()) found.push(keyOf(row));
+  }
+  return found;
+}
+
+async function adopt(db: Database, versions: readonly NewPromptVersion[]): Promise<PromptKey[]> {
+  const adopted: PromptKey[] = [];
+  for (let at = 0; at < versions.length; at += ROWS_PER_STATEMENT) {
+    const rows = versions.slice(at, at + ROWS_PER_STATEMENT).map((version) => newRow(version, 'active'));
+    const insert = db
+      .insertInto('prompts')
+      .values(rows)
+      .onConflict((conflict) => conflict.doNothing());
+    const made = await insert.returning(['workspace_id', 'name', 'version_tag']).execute();
+    adopted.push(...made.map(keyOf));
+  }
+  return adopted;
+}
+
+function keyOf(row: Pick<Row, 'workspace_id' | 'name' | 'version_tag'>): PromptKey {
+  return { workspace: row.workspace_id, name: row.name, version: row.version_tag };
+}
+
+function newRow(version: NewPromptVersion, status: PromptVersion['status']): Insertable<PromptTable> {
+  return {
+    workspace_id: version.workspace,
+    name: version.name,
+    version_tag: version.version,
+    sort_key: version.sortKey,
+    prerelease: version.prerelease ? 1 : 0,
+    status,
+    writer: version.writer ?? null,
+    driver: version.driver,
+    commit_sha: version.commitSha ?? null,
+    author: version.author ?? null,
+    message: version.message ?? null,
+    tags: JSON.stringify(version.tags),
+    audit: version.audit === undefined ? null : JSON.stringify(version.audit),
+    created_at: version.createdAt,
+    written_time_unix_ms: version.writtenTimeUnixMs,
+  };
+}
+
+function optional(row: Row | undefined): PromptVersion | undefined {
+  return row && fromRow(row);
+}
+
+function fromRow(row: Row): PromptVersion {
+  return {
+    ...keyOf(row),
+    id: row.id,
+    status: row.status as PromptVersion['status'],
+    driver: row.driver,
+    commitSha: row.commit_sha ?? undefined,
+    author: row.author ?? undefined,
+    message: row.message ?? undefined,
+    tags: JSON.parse(row.tags) as string[],
+    createdAt: row.created_at,
+    writer: row.writer ?? undefined,
+    writtenTimeUnixMs: row.written_time_unix_ms,
+    audit: row.audit === null ? undefined : (JSON.parse(row.audit) as AuditEntry),
+  };
+}
