@@ -6,6 +6,7 @@ import { createOtlpHandler } from '../receivers/otlp/handler.js';
 import { createHttpReceiver } from '../receivers/otlp/http.js';
 import { InFlight } from '../receivers/otlp/in-flight.js';
 import { createIngestLimit } from '../receivers/otlp/limit.js';
+import { createAuditTrail } from '../workers/audit-trail.js';
 import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import type { WriterThreadOptions } from '../workers/messages.js';
@@ -66,12 +67,14 @@ export function createGateway(config: Config): Gateway {
     };
     return createPool({ entry: 'store-writer', threads: 1, maxQueue: 2, workerData, closeOperation: 'close' });
   });
+  const auditTrail = createAuditTrail({ control, events: events.drain });
   const drain = createDrain({
     config: config.workers,
     bufferId: () => buffer.id,
     consumer,
     writers,
     telemetry,
+    auditTrail,
     deadLetters,
     events: events.drain,
   });
@@ -121,7 +124,7 @@ export function createGateway(config: Config): Gateway {
   const data = createDataDirectory(dataDirectory);
   const storage =
     telemetry.engine === 'sqlite' ? [controlThread, control, telemetryReaders, telemetry] : [control, telemetry];
-  const components = [data, ...storage, keyring, limiter, api, buffer, ...writers, drain, http, grpc];
+  const components = [data, ...storage, keyring, limiter, api, buffer, ...writers, auditTrail, drain, http, grpc];
 
   const announce = () => {
     const addresses = {

@@ -26,6 +26,12 @@ export const workerSettings = z.object({
       env: 'BATCH_LINGER_MS',
       description: 'How long a batch that is not full waits for more before it is written',
     } satisfies SettingMeta),
+  nativeWaitMs: milliseconds(100, 600_000)
+    .prefault('10000')
+    .meta({
+      env: 'NATIVE_WAIT_MS',
+      description: 'How long a native request waits until what it wrote can be read; it is durable before',
+    } satisfies SettingMeta),
   deadLetterMaxBytes: bytes()
     .prefault('256MiB')
     .meta({

@@ -1,9 +1,9 @@
 /**
  * Frames that could not be decoded or written, one pair of files each: `<buffer>-<sequence>.payload` with the bytes as
- * they stood in the buffer, and `<buffer>-<sequence>.json` that says what they are and why they are here. The json file
- * is written last, so a pair is whole or not listed; writing the same frame again replaces it.
+ * they stood in the buffer, and `<buffer>-<sequence>.json` that says what they are and why they are here, with the
+ * trailer. The json file is written last, so a pair is whole or not listed; writing the same frame again replaces it.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Appender, Encoding, Signal } from '../src/component.js';
@@ -21,11 +21,14 @@ export interface DeadLetter {
   frame:
     | { signal: Signal; encoding: Encoding; workspace: string; items: number; receivedTimeUnixMs: number }
     | undefined;
+  /** In base64: it may be what could not be read. Absent when the frame had none. */
+  trailer?: string;
 }
 
 export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame'> {
   bufferId: string;
   payload: Uint8Array;
+  trailer?: Buffer | undefined;
 }
 
 const FILES_AT_ONCE = 32;
@@ -61,7 +64,7 @@ function syncDirectory(directory: string): void {
 /** Runs in a writer thread, synchronously: the frame is released only after this has returned. */
 export function writeDeadLetter(directory: string, input: DeadLetterInput): DeadLetter {
   const id = deadLetterId(input.bufferId, input.sequence);
-  const { sequence, reason, frame } = input;
+  const { sequence, reason, frame, trailer } = input;
   const letter: DeadLetter = {
     id,
     sequence,
@@ -69,6 +72,7 @@ export function writeDeadLetter(directory: string, input: DeadLetterInput): Dead
     failedTimeUnixMs: Date.now(),
     payloadBytes: input.payload.length,
     frame,
+    ...(trailer?.length && { trailer: trailer.toString('base64') }),
   };
   mkdirSync(directory, { recursive: true });
   const base = path.join(directory, id);
@@ -77,6 +81,11 @@ export function writeDeadLetter(directory: string, input: DeadLetterInput): Dead
   renameSync(`${base}.json.partial`, `${base}.json`);
   syncDirectory(directory);
   return letter;
+}
+
+/** Whether that frame lies there now, synchronously. */
+export function isDeadLetter(directory: string, bufferId: string, sequence: number): boolean {
+  return existsSync(path.join(directory, `${deadLetterId(bufferId, sequence)}.json`));
 }
 
 export interface DeadLetterBox {
@@ -139,7 +148,8 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
     if (!letter.frame) throw new GatewayError('CONFLICT', 'This frame was damaged on disk and cannot be replayed');
     const payload = await readFile(path.join(directory, `${id}.payload`));
     const { signal, encoding, workspace, items } = letter.frame;
-    const { sequence } = await next.append({ signal, encoding, workspace, items, payload });
+    const trailer = letter.trailer === undefined ? {} : { trailer: Buffer.from(letter.trailer, 'base64') };
+    const { sequence } = await next.append({ signal, encoding, workspace, items, payload, ...trailer });
     await remove(id);
     return sequence;
   };
@@ -148,7 +158,7 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
     let kept = 0;
     let dropped = 0;
     for (const letter of letters) {
-      kept += letter.payloadBytes + OVERHEAD_BYTES;
+      kept += letter.payloadBytes + (letter.trailer?.length ?? 0) + OVERHEAD_BYTES;
       if (kept > maxBytes && (await remove(letter.id))) dropped++;
     }
     return dropped;

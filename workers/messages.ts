@@ -1,5 +1,6 @@
 /** What crosses between the main thread and the store writers: plain data, both ways. */
 import type { FrameRange } from '../src/component.js';
+import type { AuditEntry } from '../src/model/audit-entry.js';
 import type { WriteResult, WriterOptions } from '../src/store/telemetry/telemetry.js';
 
 /** Handed to a writer thread when it is made. */
@@ -16,16 +17,35 @@ export interface Care {
   bury: readonly number[];
 }
 
+/** Of the operations `store`, and `recall`: then all of the range is stored already, and its trailers alone are read. */
 export interface StoreTask {
   bufferId: string;
   range: FrameRange;
   care?: Care | undefined;
 }
 
+/** A frame that went to the dead letters. */
+export interface Burial {
+  sequence: number;
+  reason: string;
+}
+
+/** What a frame deletes, and what the audit log is told of it once that is done. */
+export interface FrameDeletion {
+  sequence: number;
+  workspace: string;
+  traceIds: Uint8Array[];
+  receivedUntilUnixMs: number;
+  audit: AuditEntry[];
+}
+
 export interface Stored extends WriteResult {
   outcome: 'stored';
-  /** Frames that went to the dead letters, each with its reason. */
-  deadLetters: { sequence: number; reason: string }[];
+  deadLetters: Burial[];
+  /** Of the frames that were written, each with its source; those of deletions stand with them. */
+  audit: AuditEntry[];
+  /** To be carried out once everything before the range is stored. */
+  deletions: FrameDeletion[];
   decodeMs: number;
   writeMs: number;
 }
@@ -43,3 +63,18 @@ export interface Died {
 }
 
 export type StoreResult = Stored | Unavailable;
+
+/** Of the operation `delete`. */
+export interface DeleteTask {
+  bufferId: string;
+  range: FrameRange;
+  deletions: readonly FrameDeletion[];
+}
+
+export interface Deleted {
+  outcome: 'deleted';
+  /** Frames whose deletion can't be carried out. */
+  deadLetters: Burial[];
+}
+
+export type DeleteResult = Deleted | Unavailable;

@@ -4,26 +4,44 @@
  */
 import { workerData } from 'node:worker_threads';
 import { type DamagedFrame, readFrames } from '../src/buffer/reader.js';
-import type { Frame } from '../src/component.js';
+import type { Frame, FrameOutcome } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
+import type { AuditEntry } from '../src/model/audit-entry.js';
 import type { DecodedFrame } from '../src/model/telemetry.js';
-import { decodeTrailer, nativeWriteOf } from '../src/model/trailer.js';
+import { decodeTrailer, nativeWriteOf, type Trailer } from '../src/model/trailer.js';
 import { decodeRequest } from '../src/otlp/decode.js';
-import type { TelemetryWriter, WriteResult } from '../src/store/telemetry/telemetry.js';
+import type { TelemetryWriter, TraceDeletion, WriteResult } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
-import { writeDeadLetter } from './dead-letters.js';
-import type { Care, Stored, StoreResult, StoreTask, WriterThreadOptions } from './messages.js';
+import { isDeadLetter, writeDeadLetter } from './dead-letters.js';
+import type {
+  Burial,
+  Care,
+  Deleted,
+  DeleteResult,
+  DeleteTask,
+  FrameDeletion,
+  Stored,
+  StoreResult,
+  StoreTask,
+  WriterThreadOptions,
+} from './messages.js';
 import { lowerThreadPriority } from './priority.js';
 
 /** A third of the share of a thread that doesn't stand back (Linux: each step is worth a factor of 1.25). */
 const NICENESS = 5;
 lowerThreadPriority(NICENESS);
 
+interface FrameInHand {
+  raw: Frame;
+  decoded: DecodedFrame;
+  trailer: Trailer | undefined;
+}
+
 interface Batch {
   first: number;
   last: number;
   /** Raw and decoded, side by side: a frame that can't be written goes to the dead letters as it came. */
-  frames: { raw: Frame; decoded: DecodedFrame }[];
+  frames: FrameInHand[];
 }
 
 const options = workerData as WriterThreadOptions;
@@ -51,6 +69,8 @@ class StoreRun {
     metricPoints: 0,
     outcomes: [],
     deadLetters: [],
+    audit: [],
+    deletions: [],
     decodeMs: 0,
     writeMs: 0,
   };
@@ -68,6 +88,28 @@ class StoreRun {
     await this.write(batch);
     this.total.writeMs = performance.now() - started - this.total.decodeMs;
     return this.total;
+  }
+
+  /**
+   * What was stored before a crash is not decoded again. What its frames tell the audit log, and what they delete, may
+   * not have been done.
+   */
+  async recall(): Promise<Stored> {
+    const { range } = this.task;
+    const frames = [...readFrames(range)].flatMap((raw) => this.recallOne(raw));
+    if (frames.length > 0) await this.apply({ first: range.firstSequence, last: range.lastSequence, frames });
+    return this.total;
+  }
+
+  /** What can't be read was set aside when the range was stored. */
+  private recallOne(raw: Frame | DamagedFrame): FrameInHand[] {
+    if ('damaged' in raw || raw.trailer.length === 0) return [];
+    if (isDeadLetter(options.deadLetterDirectory, this.task.bufferId, raw.sequence)) return [];
+    try {
+      return [handOf(raw, NO_ROWS)];
+    } catch {
+      return [];
+    }
   }
 
   /** Each frame is a transaction of its own, so that the thread may die of one and keeps the others. */
@@ -97,13 +139,13 @@ class StoreRun {
   }
 
   /** None when it goes to the dead letters. */
-  private decodeOne(raw: Frame | DamagedFrame): Batch['frames'] {
+  private decodeOne(raw: Frame | DamagedFrame): FrameInHand[] {
     if ('damaged' in raw) {
-      this.bury(raw.firstSequence, `damaged on disk: ${raw.reason}`, undefined, raw.bytes);
+      this.buryDamaged(raw);
       return [];
     }
     try {
-      return [{ raw, decoded: decodeFrame(raw) }];
+      return [handOf(raw, decodeRequest(raw))];
     } catch (error) {
       this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);
       return [];
@@ -112,13 +154,18 @@ class StoreRun {
 
   private async write(batch: Batch): Promise<void> {
     try {
-      const frames = batch.frames.map((frame) => frame.decoded);
-      const range = { first: batch.first, last: batch.last };
-      this.add(await this.target.write({ bufferId: this.task.bufferId, range, frames }));
+      await this.apply(batch);
     } catch (error) {
       if (isUnavailable(error) || batch.frames.length === 0) throw error;
       await this.isolate(batch, error);
     }
+  }
+
+  private async apply({ first, last, frames }: Batch): Promise<void> {
+    const decoded = frames.map((frame) => frame.decoded);
+    const result = await this.target.write({ bufferId: this.task.bufferId, range: { first, last }, frames: decoded });
+    this.add(result);
+    this.follow(frames, result.outcomes);
   }
 
   /** Halves a batch that the store refuses until the frame it can't take stands alone. */
@@ -135,18 +182,30 @@ class StoreRun {
   }
 
   private buryFrame(raw: Frame, reason: string): void {
-    const { signal, encoding, workspace, items, receivedTimeUnixMs } = raw;
-    this.bury(raw.sequence, reason, { signal, encoding, workspace, items, receivedTimeUnixMs }, raw.payload);
+    this.total.deadLetters.push(buryFrame(this.task.bufferId, raw, reason));
   }
 
-  private bury(
-    sequence: number,
-    reason: string,
-    frame: Parameters<typeof writeDeadLetter>[1]['frame'],
-    payload: Uint8Array,
-  ): void {
-    writeDeadLetter(options.deadLetterDirectory, { bufferId: this.task.bufferId, sequence, reason, frame, payload });
+  private buryDamaged({ firstSequence: sequence, reason: damage, bytes: payload }: DamagedFrame): void {
+    const reason = `damaged on disk: ${damage}`;
+    const letter = { bufferId: this.task.bufferId, sequence, reason, frame: undefined, payload };
+    writeDeadLetter(options.deadLetterDirectory, letter);
     this.total.deadLetters.push({ sequence, reason });
+  }
+
+  /** What is to be done after the rows of the frames are stored. */
+  private follow(frames: readonly FrameInHand[], outcomes: readonly FrameOutcome[]): void {
+    const written = new Set<number>();
+    for (const outcome of outcomes) if (outcome.written) written.add(outcome.sequence);
+    for (const { raw, trailer } of frames) {
+      if (!trailer || !written.has(raw.sequence)) continue;
+      const audit = this.auditOf(raw, trailer);
+      if (trailer.deletes.length > 0) this.total.deletions.push(deletionOf(raw, trailer, audit));
+      else this.total.audit.push(...audit);
+    }
+  }
+
+  private auditOf({ sequence }: Frame, { audit }: Trailer): AuditEntry[] {
+    return audit.map((entry, n) => ({ ...entry, source: `${this.task.bufferId}:${sequence}:${n}` }));
   }
 
   private add(result: WriteResult): void {
@@ -158,10 +217,62 @@ class StoreRun {
   }
 }
 
-function decodeFrame(raw: Frame): DecodedFrame {
-  const { sequence, workspace, receivedTimeUnixMs, payload, trailer } = raw;
-  const native = trailer.length > 0 ? nativeWriteOf(decodeTrailer(trailer)) : undefined;
-  return { sequence, workspace, receivedTimeUnixMs, bytes: payload.length, native, ...decodeRequest(raw) };
+type Rows = Pick<DecodedFrame, 'spans' | 'logRecords' | 'metricPoints'>;
+
+const NO_ROWS: Rows = { spans: [], logRecords: [], metricPoints: [] };
+
+function handOf(raw: Frame, rows: Rows): FrameInHand {
+  const { sequence, workspace, receivedTimeUnixMs, payload } = raw;
+  const trailer = raw.trailer.length > 0 ? decodeTrailer(raw.trailer) : undefined;
+  const native = trailer && nativeWriteOf(trailer);
+  return { raw, decoded: { sequence, workspace, receivedTimeUnixMs, bytes: payload.length, native, ...rows }, trailer };
+}
+
+function deletionOf(raw: Frame, { deletes: traceIds }: Trailer, audit: AuditEntry[]): FrameDeletion {
+  const { sequence, workspace, receivedTimeUnixMs: receivedUntilUnixMs } = raw;
+  return { sequence, workspace, traceIds, receivedUntilUnixMs, audit };
+}
+
+function buryFrame(bufferId: string, raw: Frame, reason: string): Burial {
+  const { sequence, signal, encoding, workspace, items, receivedTimeUnixMs, payload, trailer } = raw;
+  const frame = { signal, encoding, workspace, items, receivedTimeUnixMs };
+  writeDeadLetter(options.deadLetterDirectory, { bufferId, sequence, reason, frame, payload, trailer });
+  return { sequence, reason };
+}
+
+/** All at once; what can't be deleted is found by going one by one, and goes to the dead letters. */
+async function deleteAll(task: DeleteTask, target: TelemetryWriter): Promise<Deleted> {
+  try {
+    await target.deleteTraces!(task.deletions.flatMap(tracesOf));
+    return { outcome: 'deleted', deadLetters: [] };
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    return { outcome: 'deleted', deadLetters: await deleteEach(task, target) };
+  }
+}
+
+async function deleteEach(task: DeleteTask, target: TelemetryWriter): Promise<Burial[]> {
+  const buried: Burial[] = [];
+  for (const deletion of task.deletions) {
+    try {
+      await target.deleteTraces!(tracesOf(deletion));
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      buried.push(...buryDeletion(task, deletion, `cannot be deleted: ${messageOf(error)}`));
+    }
+  }
+  return buried;
+}
+
+function tracesOf({ workspace, traceIds, receivedUntilUnixMs }: FrameDeletion): TraceDeletion[] {
+  return traceIds.map((traceId) => ({ workspace, traceId, receivedUntilUnixMs }));
+}
+
+function buryDeletion({ bufferId, range }: DeleteTask, { sequence }: FrameDeletion, reason: string): Burial[] {
+  for (const raw of readFrames(range)) {
+    if (!('damaged' in raw) && raw.sequence === sequence) return [buryFrame(bufferId, raw, reason)];
+  }
+  return [{ sequence, reason }];
 }
 
 function isUnavailable(error: unknown): boolean {
@@ -170,11 +281,11 @@ function isUnavailable(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO' || code === 'EMFILE' || code === 'ENFILE';
 }
 
-async function store(task: StoreTask): Promise<StoreResult> {
+async function answering<Result>(work: (target: TelemetryWriter) => Promise<Result>) {
   try {
-    return await new StoreRun(task, await writer()).run();
+    return await work(await writer());
   } catch (error) {
-    return { outcome: 'unavailable', reason: messageOf(error) };
+    return { outcome: 'unavailable' as const, reason: messageOf(error) };
   }
 }
 
@@ -184,7 +295,14 @@ async function close(): Promise<void> {
   await target?.close();
 }
 
-/** `store` takes a StoreTask and answers a StoreResult; `close` closes the writer. */
-export default function run({ operation, argument }: { operation: 'store' | 'close'; argument: unknown }) {
-  return operation === 'store' ? store(argument as StoreTask) : close();
+const OPERATIONS = {
+  store: (task: StoreTask): Promise<StoreResult> => answering((target) => new StoreRun(task, target).run()),
+  recall: (task: StoreTask): Promise<StoreResult> => answering((target) => new StoreRun(task, target).recall()),
+  delete: (task: DeleteTask): Promise<DeleteResult> => answering((target) => deleteAll(task, target)),
+  close,
+};
+
+/** The argument is the operation's task: see messages.ts. */
+export default function run({ operation, argument }: { operation: keyof typeof OPERATIONS; argument: unknown }) {
+  return OPERATIONS[operation](argument as StoreTask & DeleteTask);
 }

@@ -20,8 +20,9 @@ function countStored({ exporter, store }: Metrics, { range, result }: StoredBatc
 }
 
 export function createDrainEvents(log: Logger, metrics: Metrics, repetition: Repetition): DrainEvents {
-  const { store, deadLetters } = metrics;
+  const { store, deadLetters, audit } = metrics;
   store.up.set(1);
+  audit.up.set(1);
   return {
     stored(batch) {
       countStored(metrics, batch);
@@ -43,6 +44,21 @@ export function createDrainEvents(log: Logger, metrics: Metrics, repetition: Rep
     storeRecovered() {
       store.up.set(1);
       log.info({ event: 'store.recovered' }, 'The store takes batches again');
+    },
+    audited({ entries, durationMs }) {
+      audit.appended.inc(entries);
+      audit.duration.observe(durationMs / 1000);
+    },
+    auditTrailStuck(reason) {
+      audit.up.set(0);
+      log.error(
+        { event: 'audit_trail.stuck', reason },
+        'The audit log takes nothing now: the buffer keeps its entries',
+      );
+    },
+    auditTrailRecovered() {
+      audit.up.set(1);
+      log.info({ event: 'audit_trail.recovered' }, 'The audit log takes entries again');
     },
   };
 }

@@ -253,6 +253,28 @@ function storeMetrics(registry: Registry) {
   };
 }
 
+function auditMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    appended: new Counter({
+      name: 'promptmetrics_audit_entries_total',
+      help: 'Entries that telemetry writes brought to the audit log, those that were there already included',
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'promptmetrics_audit_append_duration_seconds',
+      help: 'Time of the one transaction that appends what several batches tell the audit log',
+      buckets: SECONDS,
+      registers,
+    }),
+    up: new Gauge({
+      name: 'promptmetrics_audit_trail_up',
+      help: '1 while the audit log takes what telemetry writes tell it, 0 from the first that it could not take',
+      registers,
+    }),
+  };
+}
+
 function deadLetterMetrics(registry: Registry) {
   const registers = [registry];
   return {
@@ -342,6 +364,7 @@ export function createMetrics({ version }: { version: string }) {
     buffer: bufferMetrics(registry),
     exporter: exporterMetrics(registry),
     store: storeMetrics(registry),
+    audit: auditMetrics(registry),
     deadLetters: deadLetterMetrics(registry),
     api: apiMetrics(registry),
     limits: limitMetrics(registry),

@@ -87,6 +87,7 @@ const COMPONENTS: Record<string, () => Component> = {
       consumer: source.consumer('store'),
       writers: [],
       telemetry: { appliedRanges: async () => [], forgetApplied: async () => {} },
+      auditTrail: { append: async () => {}, room: async () => {} },
       deadLetters: { trim: async () => 0 },
       events: nopDrainEvents,
     });

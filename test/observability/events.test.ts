@@ -192,6 +192,8 @@ describe('the drain', () => {
         metricPoints: 2,
         outcomes: [],
         deadLetters: [],
+        audit: [],
+        deletions: [],
         decodeMs: 3,
         writeMs: 8,
       },
@@ -221,6 +223,22 @@ describe('the drain', () => {
     expect(recorded.lines).toMatchObject([
       { level: 'error', event: 'store.unavailable', reason: 'connection refused' },
       { level: 'info', event: 'store.recovered' },
+    ]);
+  });
+
+  it('counts what the audit log takes, and says when it takes nothing and when it does again', async () => {
+    const recorded = recordedObservability();
+    const { drain } = recorded.events;
+    drain.audited({ entries: 3, durationMs: 5 });
+    drain.auditTrailStuck('database is locked');
+    expect(await samples(recorded, 'promptmetrics_audit_trail_up ')).toEqual(['0']);
+    drain.auditTrailRecovered();
+    expect(await samples(recorded, 'promptmetrics_audit_trail_up ')).toEqual(['1']);
+    expect(await samples(recorded, 'promptmetrics_audit_entries_total ')).toEqual(['3']);
+    expect(await samples(recorded, 'promptmetrics_audit_append_duration_seconds_sum ')).toEqual(['0.005']);
+    expect(recorded.lines).toMatchObject([
+      { level: 'error', event: 'audit_trail.stuck', reason: 'database is locked' },
+      { level: 'info', event: 'audit_trail.recovered' },
     ]);
   });
 

@@ -35,16 +35,17 @@ function consumerOf(range: FrameRange) {
 
 function storedWith(deadLetters: { sequence: number; reason: string }[]): StoreResult {
   const counts = { spans: 2, duplicateSpans: 0, logRecords: 0, metricPoints: 0, decodeMs: 0, writeMs: 0 };
-  return { outcome: 'stored', ...counts, outcomes: [], deadLetters };
+  return { outcome: 'stored', ...counts, outcomes: [], deadLetters, audit: [], deletions: [] };
 }
 
 function startDrain(consumer: BufferConsumer, writer: TaskPool['run'], events: Partial<DrainEvents> = {}) {
   const drain = createDrain({
-    config: { batchMaxItems: 100, batchMaxBytes: 1000, batchLingerMs: 0, deadLetterMaxBytes: 1000 },
+    config: { batchMaxItems: 100, batchMaxBytes: 1000, batchLingerMs: 0, nativeWaitMs: 1000, deadLetterMaxBytes: 1000 },
     bufferId: () => 'buffer',
     consumer,
     writers: [{ run: writer }],
     telemetry: { appliedRanges: async () => [], forgetApplied: async () => {} },
+    auditTrail: { append: async () => {}, room: async () => {} },
     deadLetters: { trim: async () => 0 },
     events: { ...nopDrainEvents, ...events },
   });

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BufferConsumer, FrameRange, SequenceRange, TaskPool } from '../../src/component.js';
-import { createDrain, type Drain, type DrainEvents, nopDrainEvents, retryDelayMs } from '../../workers/drain.js';
+import { createDrain, type Drain, type DrainEvents, nopDrainEvents } from '../../workers/drain.js';
 import type { StoreResult, StoreTask } from '../../workers/messages.js';
+import { retryDelayMs } from '../../workers/retry.js';
 
 function rangeOf(sequence: number, items = 10): FrameRange {
   return {
@@ -54,6 +55,8 @@ const STORED: StoreResult = {
   metricPoints: 0,
   outcomes: [],
   deadLetters: [],
+  audit: [],
+  deletions: [],
   decodeMs: 0,
   writeMs: 0,
 };
@@ -61,15 +64,17 @@ const STORED: StoreResult = {
 /** Answers each task in turn from `answers`, then `STORED`; keeps what it was asked. */
 function createWriter(answers: (StoreResult | Error)[] = []) {
   const tasks: StoreTask[] = [];
+  const operations: string[] = [];
   const pool: TaskPool = {
-    async run<Result>(_operation: string, argument: unknown): Promise<Result> {
+    async run<Result>(operation: string, argument: unknown): Promise<Result> {
       tasks.push(argument as StoreTask);
+      operations.push(operation);
       const answer = answers.shift() ?? STORED;
       if (answer instanceof Error) throw answer;
       return answer as Result;
     },
   };
-  return { pool, tasks };
+  return { pool, tasks, operations };
 }
 
 let drain: Drain | undefined;
@@ -88,11 +93,12 @@ interface Setup {
 function startDrain(setup: Setup) {
   const { consumer, released, add } = createConsumer(setup.ranges);
   drain = createDrain({
-    config: { batchMaxItems: 100, batchMaxBytes: 1000, batchLingerMs: 5, deadLetterMaxBytes: 1000 },
+    config: { batchMaxItems: 100, batchMaxBytes: 1000, batchLingerMs: 5, nativeWaitMs: 1000, deadLetterMaxBytes: 1000 },
     bufferId: () => 'buffer',
     consumer,
     writers: setup.writers,
     telemetry: { appliedRanges: setup.applied ?? (async () => []), forgetApplied: async () => {} },
+    auditTrail: { append: async () => {}, room: async () => {} },
     deadLetters: { trim: setup.trim ?? (async () => 0) },
     events: { ...nopDrainEvents, ...setup.events },
   });
@@ -144,7 +150,7 @@ describe('the drain', () => {
       applied: async () => [{ first: 1, last: 2 }],
     });
     await until(() => released.length === 3);
-    expect(writer.tasks.map((task) => task.range.firstSequence)).toEqual([3]);
+    expect(writer.operations).toEqual(['recall', 'recall', 'store']);
   });
 
   it('waits for a store that is down when the gateway starts', async () => {
