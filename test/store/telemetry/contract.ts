@@ -32,16 +32,16 @@ export interface MakeStoreOptions {
 
 export type MakeStore = (options?: MakeStoreOptions) => Promise<StoreUnderTest>;
 
-const BUFFER = 'b0ffe2b0ffe2b0ffe2b0ffe2b0ffe2aa';
+export const BUFFER = 'b0ffe2b0ffe2b0ffe2b0ffe2b0ffe2aa';
 const MS = 1_000_000n;
 const METRIC_TYPES: MetricType[] = ['gauge', 'sum', 'histogram', 'exponential_histogram', 'summary'];
 
-function hex(bytes: Uint8Array): string {
+export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
 /** Bytes as hex and without the opaque keys, so that two records are equal when all that OTLP carries is equal. */
-function comparable(record: object): unknown {
+export function comparable(record: object): unknown {
   const entries = Object.entries(record).filter(([name]) => name !== 'key');
   return Object.fromEntries(
     entries.map(([name, value]) => {
@@ -56,7 +56,7 @@ function received(record: Span | LogRecord | MetricPoint, frame: DecodedFrame): 
 }
 
 /** The writes of one test: frames are numbered on from 1. */
-class Session {
+export class Session {
   private sequence = 0;
 
   constructor(readonly target: StoreUnderTest) {}
@@ -95,7 +95,7 @@ class Session {
 }
 
 /** Follows `next` to the end; `between` runs after each page. */
-async function pages<Item>(
+export async function pages<Item>(
   list: (after: Keyset | undefined) => Promise<Page<Item>>,
   between: () => Promise<unknown> = async () => {},
 ): Promise<Item[]> {
@@ -131,7 +131,7 @@ function expectPartial(all: readonly Page<unknown>[], limit: number): void {
   }
 }
 
-function following<Query extends object>(query: Query, after: Keyset | undefined): Query & { after?: Keyset } {
+export function following<Query extends object>(query: Query, after: Keyset | undefined): Query & { after?: Keyset } {
   return after ? { ...query, after } : query;
 }
 
