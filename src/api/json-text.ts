@@ -42,7 +42,7 @@ export function doubleText(value: number): string {
 }
 
 /** Where the string that opens at `quote` ends: the index of its closing quote. */
-function closingQuote(text: string, quote: number): number {
+export function closingQuote(text: string, quote: number): number {
   let end = text.indexOf('"', quote + 1);
   for (; end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;
@@ -53,7 +53,7 @@ function closingQuote(text: string, quote: number): number {
 }
 
 /** Where the object or array that opens at `start` ends: the index after its closing bracket. */
-function afterNested(text: string, start: number): number {
+export function afterNested(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     const character = text.charCodeAt(at);
@@ -70,7 +70,7 @@ const isBracket = (character: number) => character === 0x7b || character === 0x5
 const SENDERS_OWN: ReadonlySet<string> = new Set(['attributes', 'filteredAttributes']);
 
 /** Index of the first character from `at` on that is no space: an engine may have laid out the text anew. */
-function skipSpace(text: string, at: number): number {
+export function skipSpace(text: string, at: number): number {
   while (text.charCodeAt(at) <= 0x20) at++;
   return at;
 }

@@ -33,7 +33,7 @@ interface PagingQuery {
 }
 
 /** Which list a cursor is of: one can't be followed in another. */
-export type CursorKind = 'trace' | 'span' | 'log' | 'native' | 'metric' | 'key' | 'audit';
+export type CursorKind = 'trace' | 'span' | 'log' | 'native' | 'metric' | 'key' | 'audit' | 'run' | 'workspace';
 
 export function encodeCursor(kind: CursorKind, { timeUnixNano, id, skip }: Keyset): string {
   const skipped = skip ? `+${skip}` : '';
@@ -42,7 +42,7 @@ export function encodeCursor(kind: CursorKind, { timeUnixNano, id, skip }: Keyse
 
 export function decodeCursor(kind: CursorKind, cursor: string): Keyset | undefined {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const [, of, time, skip, id] = /^([a-z]+):(\d{1,20})(?:\+(\d{1,5}))?:(.{1,256})$/.exec(text) ?? [];
+  const [, of, time, skip, id] = /^([a-z]+):(\d{1,20})(?:\+(\d{1,5}))?:(.{1,1024})$/s.exec(text) ?? [];
   if (of !== kind || time === undefined || id === undefined || Number(skip) > MAX_OFFSET_ROWS) return undefined;
   const keyset = { timeUnixNano: BigInt(time), id, ...(skip !== undefined && { skip: Number(skip) }) };
   // Buffer skips what is not base64url: only what encodes back to the same text was ever handed out.

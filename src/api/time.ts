@@ -27,6 +27,11 @@ export function parseTime(text: string): bigint | undefined {
   return clamp(BigInt(unixMs) * NANOS_PER_MILLI + nanosOfFraction(fraction));
 }
 
+/** For rows that are to the millisecond: the first one that is not before that time. */
+export function firstMilli(nanos: bigint | undefined): number | undefined {
+  return nanos === undefined ? undefined : Number((nanos + NANOS_PER_MILLI - 1n) / NANOS_PER_MILLI);
+}
+
 export function timeParameter(description: string) {
   return z
     .string()

@@ -7,6 +7,7 @@ import { apiError, errorSchema, JSON_TYPE, reportFailure } from '../errors.js';
 import type { ApiEvents } from '../events.js';
 import { readPaging, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
+import { firstMilli } from '../time.js';
 import { renderAuditLog, renderLines, renderVerification } from './render.js';
 import {
   auditFilterQuery,
@@ -17,14 +18,8 @@ import {
 } from './schema.js';
 
 const NDJSON_TYPE = 'application/x-ndjson';
-const NANOS_PER_MILLI = 1_000_000n;
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
-
-/** Rows are to the millisecond: the first that is not before that time. */
-function firstMilli(nanos: bigint | undefined): number | undefined {
-  return nanos === undefined ? undefined : Number((nanos + NANOS_PER_MILLI - 1n) / NANOS_PER_MILLI);
-}
 
 function keyFilter(key: string | undefined): Pick<AuditFilters, 'keyId' | 'keyName'> {
   if (key === undefined) return {};
