@@ -2,6 +2,7 @@
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { GatewayError } from '../../errors.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
+import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, RunTable } from './schema.js';
 import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
@@ -137,7 +138,7 @@ function newRow(run: NewRun, createdTimeUnixMs: number): Omit<Row, 'id'> {
     workspace_id: run.workspace,
     run_id: run.runId.text,
     run_id_hex: run.runId.hex,
-    workflow_name: run.workflowName,
+    workflow_name: storable(run.workflowName),
     status: run.status,
     input: run.input ?? null,
     output: run.output ?? null,
@@ -172,7 +173,7 @@ function select(db: Database, filters: RunFilters): Selection {
   const { workspace, status, workflowName, traceIdHex, fromUnixMs, toUnixMs } = filters;
   let rows = db.selectFrom('runs').where('workspace_id', '=', workspace);
   if (status !== undefined) rows = rows.where('status', '=', status);
-  if (workflowName !== undefined) rows = rows.where('workflow_name', '=', workflowName);
+  if (workflowName !== undefined) rows = rows.where('workflow_name', '=', storable(workflowName));
   if (traceIdHex !== undefined) rows = rows.where('trace_id_hex', '=', traceIdHex);
   if (fromUnixMs !== undefined) rows = rows.where('created_time_unix_ms', '>=', fromUnixMs);
   if (toUnixMs !== undefined) rows = rows.where('created_time_unix_ms', '<', toUnixMs);
