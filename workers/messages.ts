@@ -56,12 +56,6 @@ export interface Unavailable {
   reason: string;
 }
 
-/** The thread ended without an answer; another one takes its place. */
-export interface Died {
-  outcome: 'died';
-  reason: string;
-}
-
 export type StoreResult = Stored | Unavailable;
 
 /** Of the operation `delete`. */
