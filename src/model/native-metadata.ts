@@ -233,7 +233,7 @@ const BACKSLASH = 0x5c;
  * Visits the members of a JSON object, values as they are written: one pass that parses nothing, for an attributes text
  * may be 50 KB, of which a field or two is wanted.
  */
-function eachMember(text: string, visit: (key: string, value: string) => void): void {
+export function eachMember(text: string, visit: (key: string, value: string) => void): void {
   for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
     const keyStop = afterString(text, at);
     const valueFrom = text.indexOf(':', keyStop) + 1;

@@ -1,0 +1,254 @@
+/**
+ * The native door: a request becomes one frame of the buffer, an OTLP payload and a trailer, and is answered when the
+ * store has told what became of it.
+ */
+import type { Appender, FrameOutcome, Outcomes, Signal } from '../../src/component.js';
+import { GatewayError } from '../../src/errors.js';
+import type {
+  LogBody,
+  NativeAnswer,
+  NativeIntake,
+  NativeRequest,
+  SpanBody,
+  SpanChanges,
+  TraceBody,
+} from '../../src/model/native.js';
+import { hexOfId } from '../../src/model/native-ids.js';
+import { LogTimes, logIdOf } from '../../src/model/native-log-ids.js';
+import { attributesTextOf, metadataAttributes, SPAN_FIELDS } from '../../src/model/native-metadata.js';
+import { nativeSpanOf } from '../../src/model/native-view.js';
+import type { Span, TraceRecord } from '../../src/model/telemetry.js';
+import { encodeTrailer, type Trailer } from '../../src/model/trailer.js';
+import {
+  answer,
+  keptAnswer,
+  NO_CONTENT,
+  replayedAnswer,
+  spanAnswer,
+  spanExists,
+  spanPlace,
+  traceExists,
+} from './answers.js';
+import { logAudit, spanAudits } from './audit.js';
+import { createBatch } from './batch.js';
+import { traceIdOf, type WrittenId } from './ids.js';
+import { logPayload, type TimedLog } from './log-payload.js';
+import { hasChanges, revisedSpan } from './revision.js';
+import { type SpanDraft, spanDraft, spanPayload } from './span-payload.js';
+import { storedSpanPayload } from './stored-span.js';
+import { Turns } from './turns.js';
+import { within } from './within.js';
+
+export interface NativeIntakeOptions {
+  next: Appender;
+  outcomes: Outcomes;
+  /** Of this gateway among those that share a store, 0 to 63: it keeps the ids of their logs apart. */
+  gatewayNumber: () => number;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  /** How long a request with an idempotency key waits for what the buffer held at the start. */
+  caughtUpWithinMs?: number;
+}
+
+/** One frame to be written, and how its outcome is answered. */
+interface Deed {
+  signal: Signal;
+  items: number;
+  payload: Uint8Array;
+  trailer: Partial<Trailer>;
+  /** When all of it is new, as it is for nearly every request; also what a repeated request is told. */
+  answer: NativeAnswer;
+  /** Throws CONFLICT. */
+  settle?(outcome: FrameOutcome): NativeAnswer;
+}
+
+const NO_PAYLOAD = new Uint8Array(0);
+
+export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
+  return new Intake(options);
+}
+
+class Intake implements NativeIntake {
+  private readonly turns = new Turns();
+  private readonly logTimes: LogTimes;
+  private readonly now: () => number;
+
+  constructor(private readonly options: NativeIntakeOptions) {
+    this.now = options.now ?? Date.now;
+    this.logTimes = new LogTimes(options.gatewayNumber, this.now);
+  }
+
+  async createLogs(
+    request: NativeRequest,
+    logs: readonly LogBody[],
+    { batch }: { batch: boolean },
+  ): Promise<NativeAnswer> {
+    if (logs.length === 0) return answer(202, { ids: [], accepted: 0, status: 'accepted' });
+    return this.inTurn(request, [], () => {
+      const timed = logs.map((log): TimedLog => ({ log, timeUnixNano: this.logTimes.next() }));
+      const ids = timed.map(({ timeUnixNano }) => logIdOf(timeUnixNano));
+      const content = batch ? { ids, accepted: ids.length, status: 'accepted' } : { id: ids[0], status: 'accepted' };
+      return this.write(request, {
+        signal: 'logs',
+        items: timed.length,
+        payload: logPayload(timed),
+        trailer: { audit: [logAudit(request, logs, batch ? { count: ids.length } : { id: ids[0] })] },
+        answer: answer(202, content),
+      });
+    });
+  }
+
+  async createTrace(request: NativeRequest, trace: TraceBody): Promise<NativeAnswer> {
+    const traceId = traceIdOf(trace.trace_id);
+    const keys = trace.trace_id === undefined ? [] : [traceKey(request, traceId.hex)];
+    return this.inTurn(request, keys, () => {
+      const { prompt_name = null, version_tag = null } = trace;
+      return this.write(request, {
+        signal: 'traces',
+        items: 0,
+        payload: NO_PAYLOAD,
+        trailer: {
+          audit: [request.audit({ action: 'trace:create', targetId: traceId.text })],
+          traces: [traceRecord(trace, traceId, this.now())],
+        },
+        answer: answer(201, { trace_id: traceId.text, prompt_name, version_tag, status: 'created' }),
+        settle({ knownTraces }) {
+          if (knownTraces.length > 0) throw traceExists(traceId.text);
+          return this.answer;
+        },
+      });
+    });
+  }
+
+  async createSpans(
+    request: NativeRequest,
+    spans: readonly SpanBody[],
+    { batch }: { batch: boolean },
+  ): Promise<NativeAnswer> {
+    if (spans.length === 0) return answer(201, { items: [], created: 0, duplicates: [] });
+    const drafts = spans.map(spanDraft);
+    const chosen = drafts.filter(({ body }) => body.span_id !== undefined);
+    const keys = chosen.map(({ traceId, spanId }) => spanKey(request, traceId.hex, spanId.hex));
+    return this.inTurn(request, keys, () =>
+      batch ? this.createSpanBatch(request, drafts) : this.createSpan(request, drafts[0]!),
+    );
+  }
+
+  private createSpan(request: NativeRequest, draft: SpanDraft): Promise<NativeAnswer> {
+    return this.write(request, {
+      ...this.spansDeed([draft]),
+      trailer: { audit: spanAudits(request, [draft], { batch: false }) },
+      answer: answer(201, spanAnswer(draft)),
+      settle({ knownSpans }) {
+        if (knownSpans.length > 0) throw spanExists(spanPlace(draft));
+        return this.answer;
+      },
+    });
+  }
+
+  private createSpanBatch(request: NativeRequest, drafts: readonly SpanDraft[]): Promise<NativeAnswer> {
+    const batch = createBatch(drafts);
+    return this.write(request, {
+      ...this.spansDeed(batch.distinct),
+      trailer: { audit: spanAudits(request, batch.distinct, { batch: true }) },
+      answer: batch.answer([]),
+      settle: ({ knownSpans }) => batch.answer(knownSpans),
+    });
+  }
+
+  private spansDeed(drafts: readonly SpanDraft[]): Pick<Deed, 'signal' | 'items' | 'payload'> {
+    return { signal: 'traces', items: drafts.length, payload: spanPayload(drafts, this.now()) };
+  }
+
+  reviseSpan(
+    request: NativeRequest,
+    { traceId, spanId }: { traceId: Uint8Array; spanId: Uint8Array },
+    changes: SpanChanges,
+    find: () => Promise<Span>,
+  ): Promise<NativeAnswer> {
+    return this.inTurn(request, [spanKey(request, hexOfId(traceId), hexOfId(spanId))], async () => {
+      const span = await find();
+      if (!hasChanges(changes)) return answer(200, { message: 'No changes' });
+      const { traceIdText = hexOfId(traceId), spanIdText } = nativeSpanOf(span);
+      const audit = request.audit({
+        action: 'trace:span:update',
+        targetId: traceIdText,
+        details: { span_id: spanIdText },
+      });
+      return this.write(request, {
+        signal: 'traces',
+        items: 1,
+        payload: storedSpanPayload(revisedSpan(span, changes)),
+        trailer: { audit: [audit], revises: true },
+        answer: answer(200, { trace_id: traceIdText, span_id: spanIdText, status: 'updated' }),
+      });
+    });
+  }
+
+  deleteTrace(request: NativeRequest, trace: { traceId: Uint8Array; text: string }): Promise<NativeAnswer> {
+    return this.inTurn(request, [traceKey(request, hexOfId(trace.traceId))], () =>
+      this.write(request, {
+        signal: 'traces',
+        items: 0,
+        payload: NO_PAYLOAD,
+        trailer: {
+          audit: [request.audit({ action: 'delete_trace', targetId: trace.text })],
+          deletes: [trace.traceId],
+        },
+        answer: NO_CONTENT,
+      }),
+    );
+  }
+
+  /** A key can only be known when all that was written under it before a restart is stored. */
+  private inTurn(
+    { workspace, idempotency }: NativeRequest,
+    keys: readonly string[],
+    deed: () => Promise<NativeAnswer>,
+  ): Promise<NativeAnswer> {
+    if (idempotency === undefined) return this.turns.take(keys, deed);
+    return this.turns.take([...keys, `key ${workspace} ${idempotency.key}`], async () => {
+      await within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? 10_000);
+      return deed();
+    });
+  }
+
+  private async write({ workspace, idempotency }: NativeRequest, deed: Deed): Promise<NativeAnswer> {
+    const { signal, items, payload } = deed;
+    const kept = idempotency && { ...idempotency, answer: keptAnswer(deed.answer) };
+    const trailer = encodeTrailer({ ...deed.trailer, idempotency: kept });
+    const { sequence } = await this.options.next.append({
+      signal,
+      encoding: 'protobuf',
+      workspace,
+      items,
+      payload,
+      trailer,
+    });
+    const outcome = await this.options.outcomes.of(sequence);
+    if (outcome.keyReused) {
+      throw new GatewayError('IDEMPOTENCY_KEY_REUSED', 'Idempotency-Key was used for another request');
+    }
+    if (outcome.replayed !== undefined) return replayedAnswer(outcome.replayed);
+    return deed.settle === undefined ? deed.answer : deed.settle(outcome);
+  }
+}
+
+function traceKey({ workspace }: NativeRequest, hex: string): string {
+  return `trace ${workspace} ${hex}`;
+}
+
+function spanKey({ workspace }: NativeRequest, traceHex: string, spanHex: string): string {
+  return `span ${workspace} ${traceHex}${spanHex}`;
+}
+
+function traceRecord(trace: TraceBody, { id, text }: WrittenId, createdTimeUnixMs: number): TraceRecord {
+  return {
+    traceId: id,
+    traceIdText: text,
+    promptName: trace.prompt_name,
+    versionTag: trace.version_tag,
+    metadata: attributesTextOf(metadataAttributes(trace.metadata ?? {}, SPAN_FIELDS)),
+    createdTimeUnixMs,
+  };
+}
