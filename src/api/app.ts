@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { AccessStore } from '../access/keys.js';
 import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
+import type { NativeIntake } from '../model/native.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { apiKeysPlugin } from './api-keys/plugin.js';
 import { createAudit } from './audit.js';
@@ -14,6 +15,7 @@ import { auditLogsPlugin } from './audit-logs/plugin.js';
 import { registerAuthentication, registerScopes } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
+import { registerCompression } from './compression.js';
 import type { ApiConfig } from './config.js';
 import { deadLettersPlugin } from './dead-letters/plugin.js';
 import type { DeadLetters } from './dead-letters/source.js';
@@ -21,6 +23,7 @@ import { apiError, registerErrors, sendError } from './errors.js';
 import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
+import { createLogs, logsPlugin } from './logs/plugin.js';
 import { collectMethods } from './methods.js';
 import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
 import { otelLogsPlugin } from './otel-logs/plugin.js';
@@ -28,7 +31,10 @@ import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
 import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
+import { runsPlugin } from './runs/plugin.js';
+import { createTraces, traceChangesPlugin } from './traces/changes.js';
 import { tracesPlugin } from './traces/plugin.js';
+import { spansPlugin } from './traces/spans.js';
 import { validatorCompiler } from './validation.js';
 import { workspacesPlugin } from './workspaces/plugin.js';
 
@@ -37,6 +43,8 @@ export interface ApiOptions extends HealthOptions {
   telemetry: TelemetryReader;
   /** Without it, this port takes no OTLP. */
   otlp?: OtlpHandler;
+  /** Without it, traces, spans and logs come by OTLP alone. */
+  native?: NativeIntake;
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
   identify: Identify;
@@ -97,15 +105,17 @@ function registerJson(app: FastifyInstance): void {
 }
 
 function registerHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    done();
   });
 }
 
 function registerMeasurement(app: FastifyInstance, events: ApiEvents): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     events.answered({ method: request.method, route, status: reply.statusCode, durationMs: reply.elapsedTime });
+    done();
   });
 }
 
@@ -126,15 +136,25 @@ async function registerAccess(
   await app.register(apiKeysPlugin, { access });
   await app.register(workspacesPlugin, { access, telemetry });
   await app.register(auditLogsPlugin, { access, events });
+  await app.register(runsPlugin, { access, telemetry });
+}
+
+/** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */
+async function registerIntake(app: FastifyInstance, { otlp, native, telemetry }: ApiOptions): Promise<void> {
+  if (native) await app.register(traceChangesPlugin, { telemetry, intake: native });
+  if (!otlp) return;
+  const routes = native ? { traces: createTraces(native), logs: createLogs(native) } : {};
+  await app.register(otlpPlugin, { otlp, native: routes, maxNativeBytes: MAX_JSON_BYTES });
 }
 
 export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
-  const { config, events, version, telemetry, health, metrics, otlp } = options;
+  const { config, events, version, telemetry, health, metrics } = options;
   const app = createInstance(config.trustedProxies);
   app.setValidatorCompiler(validatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
   // Answers are documented by their schemas and checked against them by tests, not again for each request.
   app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
   registerJson(app);
+  registerCompression(app, { maxBytes: MAX_JSON_BYTES });
   registerErrors(app, events);
   registerMeasurement(app, events);
   registerClosing(app);
@@ -149,12 +169,14 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(openApiPlugin);
   await app.register(healthPlugin, { health, version, metrics });
   await app.register(tracesPlugin, { telemetry, events });
+  await app.register(spansPlugin, { telemetry });
+  await app.register(logsPlugin, { telemetry });
   await app.register(otelLogsPlugin, { telemetry });
   await app.register(otelMetricsPlugin, { telemetry });
   if (options.access) await registerAccess(app, options.access, options);
   const audit = options.access && createAudit(options.access);
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters, audit });
-  if (otlp) await app.register(otlpPlugin, { otlp });
+  await registerIntake(app, options);
   refuseOtherMethods();
   return app;
 }

@@ -1,24 +1,46 @@
-/** Trace and span ids in paths and queries. */
+/** Trace and span ids in paths and queries: OTLP's hex, and the GUIDs of the native API, in any spelling. */
 import { z } from 'zod';
+import { parseSpanId, parseTraceId } from '../model/native-ids.js';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const TRACE_ID = {
+  description: '32 hex digits, or the same 16 bytes as a UUID',
+  examples: ['5b8efff798038103d269b633813fc60c'],
+};
+const SPAN_ID = { description: '16 hex digits, or the GUID that its client gave it', examples: ['eee19b7ec3c1b174'] };
 
-/** 32 hex digits in any case, or the same 16 bytes written as a UUID. */
+/** An id, and how it was written. */
+export interface WrittenId {
+  id: Uint8Array;
+  text: string;
+}
+
+type Parse = (text: string) => Uint8Array | undefined;
+
+function idParameter(parse: Parse, fault: string) {
+  return z.string().transform((text, context): WrittenId => {
+    const id = parse(text);
+    if (id !== undefined) return { id, text };
+    context.addIssue({ code: 'custom', message: fault, input: text });
+    return z.NEVER;
+  });
+}
+
+export function writtenTraceId() {
+  return idParameter(parseTraceId, 'must be 32 hex digits or a UUID').meta(TRACE_ID);
+}
+
+export function writtenSpanId() {
+  return idParameter(parseSpanId, 'must be 16 hex digits or a UUID').meta(SPAN_ID);
+}
+
 export function traceIdParameter() {
-  return z
-    .string()
-    .refine((text) => /^[0-9a-f]{32}$/i.test(text) || UUID.test(text), 'must be 32 hex digits or a UUID')
-    .transform((text) => Buffer.from(text.replaceAll('-', ''), 'hex'))
-    .meta({
-      description: '32 hex digits, or the same 16 bytes as a UUID',
-      examples: ['5b8efff798038103d269b633813fc60c'],
-    });
+  return idParameter(parseTraceId, 'must be 32 hex digits or a UUID')
+    .transform(({ id }) => id)
+    .meta(TRACE_ID);
 }
 
 export function spanIdParameter() {
-  return z
-    .string()
-    .regex(/^[0-9a-f]{16}$/i, 'must be 16 hex digits')
-    .transform((text) => Buffer.from(text, 'hex'))
-    .meta({ description: '16 hex digits', examples: ['eee19b7ec3c1b174'] });
+  return idParameter(parseSpanId, 'must be 16 hex digits or a UUID')
+    .transform(({ id }) => id)
+    .meta(SPAN_ID);
 }

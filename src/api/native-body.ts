@@ -1,8 +1,8 @@
 /** Bodies of the native telemetry routes: one object, an array of them, or one a line (NDJSON). */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { unreadableJson } from './errors.js';
-import { fieldMessages, validationError } from './validation.js';
+import { fieldMessages, validationError, validatorCompiler } from './validation.js';
 
 export const MAX_BATCH_ITEMS = 1000;
 
@@ -21,8 +21,16 @@ export function mediaType(request: FastifyRequest): string {
   return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase();
 }
 
-/** The routes read their bodies as bytes: parsed once, by their own schema, and hashed where a request asks for it. */
+/** The body's schema in a route is for the document. */
+const bodiesUnread: FastifySchemaCompiler<z.ZodType> = (route) =>
+  route.httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler(route);
+
+/**
+ * The routes of this group take their bodies as bytes: validated once, by the handler, which also knows which of several
+ * items a fault is of; and hashed where a request asks for it.
+ */
 export function registerNativeBodies(app: FastifyInstance): void {
+  app.setValidatorCompiler(bodiesUnread as Parameters<typeof app.setValidatorCompiler>[0]);
   app.removeAllContentTypeParsers();
   const types = ['application/json', ...NDJSON_TYPES];
   app.addContentTypeParser<Buffer>(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -75,7 +75,8 @@ export function fieldMessages(issues: readonly Issue[], item?: string): string[]
 }
 
 function invalidParameter(issue: Issue): GatewayError {
-  const name = String(issue.path[0]);
+  // Numbers are IDs in the words of this API, GUIDs go by their parameter's name.
+  const name = issue.path[0] === 'id' ? 'ID' : String(issue.path[0]);
   return new GatewayError('BAD_REQUEST', `Invalid ${name} parameter: ${String(issue.input)}`);
 }
 

@@ -95,7 +95,7 @@ describe('the list of log records', () => {
     expect(response.statusCode).toBe(422);
     expect(response.json().details.fields).toEqual([
       '"trace_id" must be 32 hex digits or a UUID',
-      '"span_id" must be 16 hex digits',
+      '"span_id" must be 16 hex digits or a UUID',
       '"min_severity" must be less than or equal to 24',
       '"event_name" is not allowed to be empty',
       '"format" must be one of [json, otlp]',

@@ -76,6 +76,7 @@ describe('a span', () => {
       start_time_unix_nano: '1767225600000000001',
       end_time_unix_nano: '1767225600001500002',
       duration_ms: 1.500001,
+      metadata: { one: 1, big: 2 ** 63, camelCase: [1, 1, null] },
       trace_state: 'a=1',
       flags: 0x101,
       attributes: { one: 1, big: { $int: '9223372036854775807' }, camelCase: [1, 1, null] },
@@ -112,7 +113,7 @@ describe('a span', () => {
   });
 
   it('that is unknown is not found, and an id that is none is a bad request', async () => {
-    expect(await get(`/v1/traces/${hex(rich.traceId)}/spans/${'0'.repeat(16)}`)).toMatchObject({
+    expect(await get(`/v1/traces/${hex(rich.traceId)}/spans/${'1'.repeat(16)}`)).toMatchObject({
       status: 404,
       body: { error: 'Span not found', code: 'NOT_FOUND' },
     });
@@ -124,15 +125,15 @@ describe('a span', () => {
 });
 
 describe('a trace', () => {
-  it('is found by its id in any case, and by the UUID of the same bytes', async () => {
+  it('is found by its id in any case, and by the UUID of the same bytes, and goes by the id that was asked for', async () => {
     const id = hex(rich.traceId);
     const uuid = id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-    for (const spelling of [id, id.toUpperCase(), uuid, uuid.toUpperCase()]) {
+    for (const spelling of [id, id.toUpperCase(), uuid, uuid.toUpperCase(), `{${uuid}}`]) {
       const { status, body } = await get(`/v1/traces/${spelling}`);
       expect(status).toBe(200);
       expect(traceSchema.strict().safeParse(body).error).toBeUndefined();
-      expect(body).toMatchObject({ trace_id: id, span_count: 1, error_count: 1, status: 'error', services: ['llm'] });
-      expect(body.spans).toHaveLength(1);
+      const counted = { span_count: 1, error_count: 1, status: 'error', services: ['llm'] };
+      expect(body).toMatchObject({ trace_id: spelling, ...counted, spans: [{ trace_id: spelling }] });
     }
   });
 
@@ -143,7 +144,7 @@ describe('a trace', () => {
     });
   });
 
-  it.each(['nope', '1234', `${'a'.repeat(31)}g`, `${'a'.repeat(8)}-${'a'.repeat(24)}`])(
+  it.each(['nope', '1234', `${'a'.repeat(31)}g`, `{${'a'.repeat(32)}`, '0'.repeat(32)])(
     'with the malformed id %s is a bad request',
     async (id) => {
       expect(await get(`/v1/traces/${id}`)).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } });

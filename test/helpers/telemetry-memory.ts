@@ -1,11 +1,12 @@
 /** A TelemetryReader over arrays: the interface's rules in their plainest form, and a record of what was asked. */
-import type { LogRecord, MetricPoint, Span } from '../../src/model/telemetry.js';
+import type { LogRecord, MetricPoint, Span, TraceRecord } from '../../src/model/telemetry.js';
 import type {
   Keyset,
   ListQuery,
   LogQuery,
   MetricQuery,
   Page,
+  SpanQuery,
   StoredLogRecord,
   StoredMetricPoint,
   StoredSpan,
@@ -21,10 +22,14 @@ type In<Item> = Item & { workspace: string };
 
 export interface TelemetryMemory extends TelemetryReader {
   addSpans(workspace: string, spans: readonly Span[]): void;
+  /** Spans with these ids take the place of those that have them. */
+  reviseSpans(workspace: string, spans: readonly Span[]): void;
+  declareTraces(workspace: string, records: readonly TraceRecord[]): void;
+  deleteTrace(workspace: string, traceId: Uint8Array): void;
   addLogRecords(workspace: string, records: readonly LogRecord[]): void;
   addMetricPoints(workspace: string, points: readonly MetricPoint[]): void;
   /** Every list query so far. */
-  readonly queries: (TraceQuery | LogQuery | MetricQuery)[];
+  readonly queries: (TraceQuery | SpanQuery | LogQuery | MetricQuery)[];
   /** Every read rejects with this while it is set. */
   failure: unknown;
 }
@@ -44,9 +49,10 @@ function compare(a: Keyset, b: Keyset): number {
   return a.id > b.id ? -1 : a.id < b.id ? 1 : 0;
 }
 
-function pageOf<Item>(all: Positioned<Item>[], { limit, after, offset = 0 }: ListQuery): Page<Item> {
-  const sorted = all.toSorted(compare);
-  const following = after ? sorted.filter((each) => compare(each, after) > 0) : sorted;
+function pageOf<Item>(all: Positioned<Item>[], { limit, after, offset = 0, order }: ListQuery): Page<Item> {
+  const ordered = (a: Keyset, b: Keyset) => (order === 'asc' ? compare(b, a) : compare(a, b));
+  const sorted = all.toSorted(ordered);
+  const following = after ? sorted.filter((each) => ordered(each, after) > 0) : sorted;
   const taken = following.slice(offset, offset + limit);
   const last = taken.at(-1);
   const more = following.length > offset + limit;
@@ -88,10 +94,28 @@ function groupById(spans: StoredSpan[]): Map<string, StoredSpan[]> {
 
 const latest = (times: bigint[]) => times.toSorted((a, b) => (a < b ? 1 : -1))[0]!;
 
-function summarize(spans: StoredSpan[]): TraceSummary {
+const NANOS_PER_MS = 1_000_000n;
+
+function summarizeDeclared(record: TraceRecord): TraceSummary {
+  const time = BigInt(record.createdTimeUnixMs) * NANOS_PER_MS;
+  return {
+    traceId: record.traceId,
+    record,
+    name: '',
+    startTimeUnixNano: time,
+    endTimeUnixNano: time,
+    spanCount: 0,
+    errorCount: 0,
+    services: [],
+    receivedTimeUnixMs: record.createdTimeUnixMs,
+  };
+}
+
+function summarize(spans: StoredSpan[], record: TraceRecord | undefined): TraceSummary {
   const named = spans.find(({ parentSpanId }) => parentSpanId === undefined) ?? spans[0]!;
   return {
     traceId: named.traceId,
+    ...(record && { record }),
     name: named.name,
     startTimeUnixNano: spans[0]!.startTimeUnixNano,
     endTimeUnixNano: latest(spans.map(({ endTimeUnixNano }) => endTimeUnixNano)),
@@ -103,15 +127,27 @@ function summarize(spans: StoredSpan[]): TraceSummary {
 }
 
 function traceMatches(query: TraceQuery, { summary, spans }: StoredTrace): boolean {
-  const { name, status, minDurationNano, service } = query;
-  const { startTimeUnixNano, endTimeUnixNano, errorCount } = summary;
+  const { name, status, minDurationNano, service, promptName, versionTag, attributes = [] } = query;
+  const { record, startTimeUnixNano, endTimeUnixNano, errorCount } = summary;
   return (
     (name === undefined || summary.name === name) &&
     (status === undefined || (status === 'error') === errorCount > 0) &&
     (minDurationNano === undefined || endTimeUnixNano - startTimeUnixNano >= minDurationNano) &&
     (service === undefined || summary.services.includes(service)) &&
+    (promptName === undefined || record?.promptName === promptName) &&
+    (versionTag === undefined || record?.versionTag === versionTag) &&
     within(query, startTimeUnixNano) &&
-    spans.some((span) => hasAttributes(query, span))
+    (attributes.length === 0 || spans.some((span) => hasAttributes(query, span)))
+  );
+}
+
+function spanMatches(query: SpanQuery, span: In<StoredSpan>): boolean {
+  const { name, kind, statusCode } = query;
+  return (
+    matches(query, span, span.startTimeUnixNano) &&
+    (name === undefined || span.name === name) &&
+    (kind === undefined || span.kind === kind) &&
+    (statusCode === undefined || span.statusCode === statusCode)
   );
 }
 
@@ -129,16 +165,24 @@ function logMatches(query: LogQuery, record: In<StoredLogRecord>): boolean {
 
 export function createTelemetryMemory(): TelemetryMemory {
   const spans: In<StoredSpan>[] = [];
+  const declared: In<TraceRecord>[] = [];
   const logs: In<StoredLogRecord>[] = [];
   const points: In<StoredMetricPoint>[] = [];
   const queries: TelemetryMemory['queries'] = [];
 
   const traces = (workspace: string): StoredTrace[] => {
     const byId = groupById(spans.filter((span) => span.workspace === workspace));
-    return [...byId.values()].map((group) => {
+    const records = declared.filter((record) => record.workspace === workspace);
+    const bare = records.filter(({ traceId }) => !byId.has(hex(traceId)));
+    const filled = [...byId.values()].map((group) => {
       const sorted = group.toSorted((a, b) => -compare(position(a), position(b)));
-      return { summary: summarize(sorted), spans: sorted };
+      const record = records.find(({ traceId }) => sameId(traceId, group[0]!.traceId));
+      return { summary: summarize(sorted, record), spans: sorted };
     });
+    return [...filled, ...bare.map((record) => ({ summary: summarizeDeclared(record), spans: [] }))];
+  };
+  const remove = <Row>(rows: Row[], goes: (row: Row) => boolean) => {
+    rows.splice(0, rows.length, ...rows.filter((row) => !goes(row)));
   };
   const position = (span: StoredSpan) => ({ timeUnixNano: span.startTimeUnixNano, id: hex(span.spanId) });
   const asked = (query: ListQuery): void => {
@@ -152,6 +196,17 @@ export function createTelemetryMemory(): TelemetryMemory {
     queries,
     failure: undefined,
     addSpans: (workspace, added) => void spans.push(...added.map((span) => ({ ...span, ...stored(workspace) }))),
+    reviseSpans(workspace, revised) {
+      const isRevised = (span: In<StoredSpan>) =>
+        revised.some(({ traceId, spanId }) => sameId(span.traceId, traceId) && sameId(span.spanId, spanId));
+      remove(spans, (span) => span.workspace === workspace && isRevised(span));
+      memory.addSpans(workspace, revised);
+    },
+    declareTraces: (workspace, records) => void declared.push(...records.map((record) => ({ ...record, workspace }))),
+    deleteTrace(workspace, traceId) {
+      remove(spans, (span) => span.workspace === workspace && sameId(span.traceId, traceId));
+      remove(declared, (record) => record.workspace === workspace && sameId(record.traceId, traceId));
+    },
     addLogRecords: (workspace, added) =>
       void logs.push(...added.map((record) => ({ ...record, ...stored(workspace) }))),
     addMetricPoints: (workspace, added) =>
@@ -173,6 +228,19 @@ export function createTelemetryMemory(): TelemetryMemory {
     async getSpan(workspace, traceId, spanId) {
       const trace = await memory.getTrace(workspace, traceId);
       return trace?.spans.find((span) => sameId(span.spanId, spanId));
+    },
+    async listSpans(query) {
+      asked(query);
+      const trace = traces(query.workspace).find(({ summary }) => sameId(summary.traceId, query.traceId));
+      const found = trace?.spans.map((span) => ({ ...span, workspace: query.workspace }));
+      const rows = found?.filter((span) => spanMatches(query, span));
+      return (
+        rows &&
+        pageOf(
+          rows.map((item) => ({ item, ...position(item) })),
+          query,
+        )
+      );
     },
     async listLogs(query) {
       asked(query);

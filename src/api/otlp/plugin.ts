@@ -1,11 +1,24 @@
-/** OTLP on the API's port: `/v1/traces`, `/v1/logs`, `/v1/metrics` by content. What is OTLP is answered by its handler. */
+/**
+ * OTLP on the API's port: `/v1/traces`, `/v1/logs`, `/v1/metrics` by content. What is OTLP is answered by its handler; other
+ * JSON is native, where the path has a native request.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type OtlpHandler, SIGNALS, type Signal } from '../../component.js';
 import { GatewayError } from '../../errors.js';
+import { codingOf, readCompressed } from '../compression.js';
 import { apiError, errorSchema } from '../errors.js';
+import { mediaType, NDJSON_TYPES } from '../native-body.js';
+import type { NativeRoute, NativeRoutes } from '../native-route.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
+
+export interface OtlpOptions {
+  otlp: OtlpHandler;
+  native: NativeRoutes;
+  /** The most that a native body may hold; OTLP has a limit of its own. */
+  maxNativeBytes: number;
+}
 
 const RESOURCES: Readonly<Record<Signal, string>> = {
   traces: 'resourceSpans',
@@ -13,9 +26,8 @@ const RESOURCES: Readonly<Record<Signal, string>> = {
   metrics: 'resourceMetrics',
 };
 
-function mediaType(request: FastifyRequest): string {
-  return (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-}
+const PROTOBUF = 'application/x-protobuf';
+const JSON_MEDIA = 'application/json';
 
 /** The raw response doesn't know what hooks have set on the reply: CORS, the request id. */
 function handOver(reply: FastifyReply): void {
@@ -30,55 +42,101 @@ async function answerProtobuf(otlp: OtlpHandler, signal: Signal, request: Fastif
   await otlp.handle(signal, request.workspace, request.raw, reply.raw);
 }
 
-async function answerJson(otlp: OtlpHandler, signal: Signal, request: FastifyRequest, reply: FastifyReply) {
-  const body = await otlp.readBody(request.raw, reply.raw);
-  if (!otlp.looksLikeOtlpJson(body)) throw validationError([`"${RESOURCES[signal]}" is required`]);
+/** OTLP knows no Brotli; clients of this API may use it. */
+function readJson({ otlp, maxNativeBytes }: OtlpOptions, request: FastifyRequest, reply: FastifyReply) {
+  const coding = codingOf(request.raw);
+  return coding === 'br' ? readCompressed(request.raw, coding, maxNativeBytes) : otlp.readBody(request.raw, reply.raw);
+}
+
+async function answerNative(
+  { native, maxNativeBytes }: OtlpOptions,
+  signal: Signal,
+  body: Buffer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  const route = native[signal];
+  if (route === undefined) throw validationError([`"${RESOURCES[signal]}" is required`]);
+  if (body.length <= maxNativeBytes) return route.answer(request, reply, body);
+  throw new GatewayError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxNativeBytes} bytes`);
+}
+
+async function answerJson(options: OtlpOptions, signal: Signal, request: FastifyRequest, reply: FastifyReply) {
+  const { otlp } = options;
+  const body = await readJson(options, request, reply);
+  if (!otlp.looksLikeOtlpJson(body)) return answerNative(options, signal, body, request, reply);
   handOver(reply);
   await otlp.handleBody(signal, request.workspace, 'json', body, request.raw, reply.raw);
+}
+
+async function answerLines(options: OtlpOptions, signal: Signal, request: FastifyRequest, reply: FastifyReply) {
+  return answerNative(options, signal, await readJson(options, request, reply), request, reply);
 }
 
 /** A client that speaks protobuf is refused in protobuf; JSON may be native, and gets the error of this port. */
 function refuse(otlp: OtlpHandler, signal: Signal, thrown: unknown, request: FastifyRequest, reply: FastifyReply) {
   const error = apiError(thrown);
   // Goes on to the error handler of all groups.
-  if (mediaType(request) !== 'application/x-protobuf') throw error;
+  if (mediaType(request) !== PROTOBUF) throw error;
   handOver(reply);
   otlp.refuse(signal, error, request.raw, reply.raw);
 }
 
-export const otlpPlugin: ApiPlugin<{ otlp: OtlpHandler }> = async (app, { otlp }) => {
+function typesOf(native: NativeRoute | undefined): string[] {
+  return [PROTOBUF, JSON_MEDIA, ...(native?.lines ? NDJSON_TYPES : [])];
+}
+
+function summaryOf(signal: Signal, native: NativeRoute | undefined): string {
+  const request = `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`;
+  return native ? `${native.summary}; or ${request}` : request;
+}
+
+function bodyOf(native: NativeRoute | undefined): z.ZodType {
+  const otlp = z.looseObject({});
+  return native ? z.union([native.body, otlp]) : otlp;
+}
+
+export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
+  const { otlp, native: routes } = options;
   // Nothing is read before it is known whose request it is.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
   for (const signal of SIGNALS) {
+    const native = routes[signal];
+    const types = typesOf(native);
     app.route({
       method: 'POST',
       url: `/v1/${signal}`,
       config: {
         scope: 'write',
-        example: { [RESOURCES[signal]]: [] },
+        ownBody: true,
+        example: native?.example ?? { [RESOURCES[signal]]: [] },
         // OTLP has limits of its own. What JSON is, nobody knows before it is read.
-        counted: (request) => mediaType(request) !== 'application/x-protobuf',
+        counted: (request) => mediaType(request) !== PROTOBUF,
       },
       schema: {
-        tags: ['otlp'],
-        summary: `Export${signal[0]!.toUpperCase()}${signal.slice(1)}ServiceRequest of OTLP, as protobuf or JSON`,
-        consumes: ['application/x-protobuf', 'application/json'],
-        body: z.looseObject({}),
-        response: { 200: z.looseObject({}), '4xx': errorSchema, '5xx': errorSchema },
+        tags: [native ? signal : 'otlp'],
+        summary: summaryOf(signal, native),
+        consumes: types,
+        body: bodyOf(native),
+        response: {
+          200: z.looseObject({}).describe('Of OTLP'),
+          ...native?.response,
+          '4xx': errorSchema,
+          '5xx': errorSchema,
+        },
       },
       errorHandler: (thrown, request, reply) => refuse(otlp, signal, thrown, request, reply),
       // The body's schema is for the document: what is in it is for the handler to judge.
       validatorCompiler: () => (value: unknown) => ({ value }),
       handler: async (request, reply) => {
         const type = mediaType(request);
-        if (type === 'application/x-protobuf') return answerProtobuf(otlp, signal, request, reply);
-        if (type === 'application/json') return answerJson(otlp, signal, request, reply);
-        throw new GatewayError(
-          'UNSUPPORTED_MEDIA_TYPE',
-          'Unsupported Content-Type; supported: application/x-protobuf, application/json',
-        );
+        if (type === PROTOBUF) return answerProtobuf(otlp, signal, request, reply);
+        if (type === JSON_MEDIA) return answerJson(options, signal, request, reply);
+        if (types.includes(type)) return answerLines(options, signal, request, reply);
+        const message = `Unsupported Content-Type; supported: ${types.join(', ')}`;
+        throw new GatewayError('UNSUPPORTED_MEDIA_TYPE', message);
       },
     });
   }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { STATUS_NAMES } from '../../model/native-names.js';
 import { MAX_TRACE_SPANS } from '../../store/telemetry/telemetry.js';
-import { listParameters } from '../filters.js';
-import { spanIdParameter, traceIdParameter } from '../ids.js';
+import { filterParameters, listParameters } from '../filters.js';
+import { writtenSpanId, writtenTraceId } from '../ids.js';
+import { pageSchema } from '../paging.js';
 import {
   attributesSchema,
   countSchema,
@@ -9,28 +11,45 @@ import {
   formatParameter,
   resourceSchema,
   scopeSchema,
-  spanIdSchema,
-  traceIdSchema,
   unixMillisSchema,
   unixNanoSchema,
 } from '../telemetry-schema.js';
 
 export const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
-export const STATUSES = ['unset', 'ok', 'error'] as const;
 
-export const listTracesQuery = z.object({
-  ...listParameters,
+const traceFilters = {
   name: z.string().min(1).optional().meta({ description: "The root span's name" }),
   status: z
     .enum(['ok', 'error'])
     .optional()
     .meta({ description: 'error: at least one span has status error; ok: none has' }),
   min_duration_ms: z.coerce.number().min(0).optional(),
-});
+  prompt_name: z.string().min(1).optional().meta({ description: 'As the trace was declared' }),
+  version_tag: z.string().min(1).optional().meta({ description: 'As the trace was declared' }),
+};
 
-export const traceParameters = z.object({ trace_id: traceIdParameter() });
+export const listTracesQuery = z.object({ ...listParameters, ...traceFilters });
+export const countTracesQuery = z.object({ ...filterParameters, ...traceFilters });
+
+const spanFilters = {
+  name: z.string().min(1).optional(),
+  kind: z.enum(KINDS).optional(),
+  status: z.enum(STATUS_NAMES).optional().meta({ description: 'unset has those that are running as well' }),
+};
+
+export const listSpansQuery = z.object({
+  ...listParameters,
+  order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'By start time' }),
+  ...spanFilters,
+});
+export const countSpansQuery = z.object({ ...filterParameters, ...spanFilters });
+
+export const traceParameters = z.object({ trace_id: writtenTraceId() });
 export const traceQuery = z.object({ format: formatParameter });
-export const spanParameters = z.object({ trace_id: traceIdParameter(), span_id: spanIdParameter() });
+export const spanParameters = z.object({ trace_id: writtenTraceId(), span_id: writtenSpanId() });
+
+const writtenIdSchema = z.string().describe('As its client wrote it: hex, or a GUID');
+const metadataSchema = z.record(z.string(), z.unknown());
 
 const times = {
   start_time: unixMillisSchema,
@@ -42,7 +61,10 @@ const times = {
 
 export const traceItemSchema = z
   .object({
-    trace_id: traceIdSchema,
+    trace_id: z.string().describe('As its client wrote it; of one trace, as the path does'),
+    prompt_name: z.string().nullable(),
+    version_tag: z.string().nullable(),
+    metadata: metadataSchema.describe('{} when nobody declared the trace'),
     name: z.string().describe('Of the root span, or of the earliest span while no root has come'),
     status: z.enum(['ok', 'error']),
     ...times,
@@ -71,14 +93,17 @@ const linkSchema = z.looseObject({
 
 export const spanSchema = z
   .object({
-    trace_id: traceIdSchema,
-    span_id: spanIdSchema,
-    parent_id: spanIdSchema.nullable(),
+    trace_id: z.string().describe('As the path writes it'),
+    span_id: writtenIdSchema,
+    parent_id: writtenIdSchema.nullable(),
     name: z.string(),
     kind: z.enum(KINDS),
-    status: z.enum(STATUSES),
+    status: z.enum(STATUS_NAMES).describe('running: a span that has not ended'),
     status_message: z.string(),
     ...times,
+    start_time: unixMillisSchema.nullable().describe('null when its client left it out'),
+    end_time: unixMillisSchema.nullable().describe('null when its client left it out, or it runs'),
+    metadata: metadataSchema.describe('The attributes as plain JSON, without those that stand for fields'),
     trace_state: z.string(),
     flags: z.int(),
     attributes: attributesSchema,
@@ -93,6 +118,8 @@ export const spanSchema = z
     created_at: createdAtSchema,
   })
   .meta({ id: 'Span' });
+
+export const spanPageSchema = pageSchema(spanSchema);
 
 export const traceSchema = z
   .object({
