@@ -13,9 +13,6 @@ export interface RequestIdentity {
   fingerprint: string;
 }
 
-/** How long an answer is kept for those who ask again. */
-export const IDEMPOTENCY_WINDOW_MS = 86_400_000;
-
 const KEY = /^[\x20-\x7e]{1,255}$/;
 
 function pathOf(url: string): string {
@@ -41,16 +38,12 @@ export function readIdempotency(request: FastifyRequest, body: unknown): Request
   return { key: header, fingerprint: hash.update(bytesOf(body)).digest('hex') };
 }
 
-export function keyReused(): GatewayError {
-  return new GatewayError('IDEMPOTENCY_KEY_REUSED', 'Idempotency-Key was used for another request');
-}
-
 /** Tells a client that nothing was done this time. */
 export function markReplayed(reply: FastifyReply, replayed: boolean): FastifyReply {
   return replayed ? reply.header('idempotency-replayed', 'true') : reply;
 }
 
-/** For the document. */
+/** For the document of a route that takes it. */
 export const idempotencyHeaders = z.looseObject({
   'idempotency-key': z
     .string()
