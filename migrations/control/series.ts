@@ -3,5 +3,6 @@ import type { MigrationSeries } from '../../src/store/migrator.js';
 import * as foundation from './0001-foundation.js';
 import * as access from './0002-access.js';
 import * as runs from './0003-runs.js';
+import * as prompts from './0004-prompts.js';
 
-export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation, access, runs] };
+export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation, access, runs, prompts] };

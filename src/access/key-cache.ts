@@ -58,6 +58,7 @@ export class KeyCache {
   }
 
   hear(change: Change): void {
+    if (change.topic !== 'api-keys') return;
     this.changes++;
     // Whoever comes now must not be given the answer to a question from before the change.
     this.lookups.clear();

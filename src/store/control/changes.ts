@@ -4,11 +4,14 @@ import { z } from 'zod';
 import type { DialectFacts } from '../dialect-facts.js';
 import type { ControlSchema } from './schema.js';
 
-const changeSchema = z.discriminatedUnion('topic', [z.object({ topic: z.literal('api-keys'), id: z.number() })]);
+const changeSchema = z.discriminatedUnion('topic', [
+  z.object({ topic: z.literal('api-keys'), id: z.number() }),
+  z.object({ topic: z.literal('prompts'), workspace: z.string(), name: z.string() }),
+]);
 
 const messageSchema = z.object({ from: z.string(), change: changeSchema });
 
-/** What has changed: one key. */
+/** What has changed: one key, or one prompt's versions or labels. */
 export type Change = z.infer<typeof changeSchema>;
 
 /** `missed`: for a while changes by other processes were not heard. */

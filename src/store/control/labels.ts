@@ -107,7 +107,16 @@ export function createLabels(db: Database): Labels {
 }
 
 /** Makes it when there is none; else takes the row's lock, which makes others wait, and answers where it stands. */
-async function hold(db: Database, key: LabelKey, version: string, { movedAt }: Mover): Promise<string | undefined> {
+async function hold(db: Database, key: LabelKey, version: string, mover: Mover): Promise<string | undefined> {
+  for (;;) {
+    if (await make(db, key, version, mover)) return undefined;
+    const held = await lock(db, key);
+    // None: whoever had it has taken it away in between.
+    if (held !== undefined) return held;
+  }
+}
+
+async function make(db: Database, key: LabelKey, version: string, { movedAt }: Mover): Promise<boolean> {
   const row = {
     workspace_id: key.workspace,
     prompt_name: key.promptName,
@@ -116,11 +125,11 @@ async function hold(db: Database, key: LabelKey, version: string, { movedAt }: M
     created_at: movedAt,
   };
   const insert = db.insertInto('prompt_labels').values(row);
-  const made = await insert
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  if (made) return undefined;
+  const made = insert.onConflict((conflict) => conflict.doNothing()).returning('id');
+  return (await made.executeTakeFirst()) !== undefined;
+}
+
+async function lock(db: Database, key: LabelKey): Promise<string | undefined> {
   const held = db
     .updateTable('prompt_labels')
     .set((e) => ({ version_tag: e.ref('version_tag') }))

@@ -7,6 +7,10 @@ export interface ControlSchema {
   api_keys: ApiKeyTable;
   audit_logs: AuditLogTable;
   audit_chains: AuditChainTable;
+  prompts: PromptTable;
+  prompt_labels: PromptLabelTable;
+  prompt_label_moves: PromptLabelMoveTable;
+  prompt_revisions: PromptRevisionTable;
   runs: RunTable;
   idempotency_keys: IdempotencyKeyTable;
   gateways: GatewayTable;
@@ -92,4 +96,50 @@ export interface GatewayTable {
   number: number;
   buffer_id: string;
   seen_time_unix_ms: number;
+}
+
+/** `created_at` in seconds since the epoch, as clients know it. */
+export interface PromptTable {
+  id: Generated<number>;
+  workspace_id: string;
+  name: string;
+  version_tag: string;
+  sort_key: string;
+  prerelease: number;
+  status: string;
+  writer: string | null;
+  driver: string;
+  commit_sha: string | null;
+  author: string | null;
+  message: string | null;
+  tags: string;
+  audit: string | null;
+  created_at: number;
+  written_time_unix_ms: number;
+}
+
+export interface PromptLabelTable {
+  id: Generated<number>;
+  workspace_id: string;
+  prompt_name: string;
+  name: string;
+  version_tag: string;
+  created_at: number;
+}
+
+export interface PromptLabelMoveTable {
+  id: Generated<number>;
+  workspace_id: string;
+  prompt_name: string;
+  name: string;
+  from_version: string | null;
+  to_version: string | null;
+  moved_by: string;
+  reason: string | null;
+  moved_at: number;
+}
+
+export interface PromptRevisionTable {
+  writer: string;
+  revision: string;
 }

@@ -15,7 +15,9 @@ import { type Change, ChangeFeed, type ChangeListener, type Changes, createChang
 import { createGateways, type Gateways } from './gateways.js';
 import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
+import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
+import { createPrompts, type Prompts } from './prompts.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
@@ -39,6 +41,8 @@ export interface Repositories {
   readonly workspaces: Workspaces;
   readonly apiKeys: ApiKeys;
   readonly auditLogs: AuditLogs;
+  readonly prompts: Prompts;
+  readonly labels: Labels;
   readonly runs: Runs;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly gateways: Gateways;
@@ -68,6 +72,8 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     installation: createInstallation(executor),
     apiKeys: createApiKeys(executor),
     auditLogs: createAuditLogs(executor),
+    prompts: createPrompts(executor),
+    labels: createLabels(executor),
     runs: createRuns(executor),
     idempotencyKeys: createIdempotencyKeys(executor),
     gateways: createGateways(executor),
