@@ -22,6 +22,7 @@ import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import { createObservability, type Observability } from './observability/observability.js';
+import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
 import { VERSION } from './version.js';
@@ -58,6 +59,7 @@ export function createGateway(config: Config): Gateway {
     maxFrameBytes,
     events: events.buffer,
   });
+  const gatewayNumber = createGatewayNumber({ control, bufferId: () => buffer.id });
   const consumer = buffer.consumer('store');
   const deadLetters = createDeadLetterBox(folder('dead-letter'));
   const writers = Array.from({ length: config.workers.writers }, (_, writer) => {
@@ -124,7 +126,20 @@ export function createGateway(config: Config): Gateway {
   const data = createDataDirectory(dataDirectory);
   const storage =
     telemetry.engine === 'sqlite' ? [controlThread, control, telemetryReaders, telemetry] : [control, telemetry];
-  const components = [data, ...storage, keyring, limiter, api, buffer, ...writers, auditTrail, drain, http, grpc];
+  const components = [
+    data,
+    ...storage,
+    keyring,
+    limiter,
+    api,
+    buffer,
+    gatewayNumber,
+    ...writers,
+    auditTrail,
+    drain,
+    http,
+    grpc,
+  ];
 
   const announce = () => {
     const addresses = {
