@@ -30,6 +30,7 @@ const letters: DeadLetter[] = [
     frame: { signal: 'traces', encoding: 'protobuf', workspace: THEIRS, items: 1, receivedTimeUnixMs: 1 },
   },
 ];
+const THEIR_RUN = { text: '5b8efff798038103d269b633813fc60c', hex: '5b8efff798038103d269b633813fc60c' };
 const touched: string[] = [];
 const deadLetters: DeadLetters = {
   list: async () => letters,
@@ -56,6 +57,8 @@ beforeAll(async () => {
     otlp: {} as OtlpHandler,
   });
   app = context.app;
+  const run = { workspace: THEIRS, runId: THEIR_RUN, workflowName: MARK, status: 'running', metadata: '{}' } as const;
+  await access.control.runs.create({ ...run, input: undefined, output: undefined, traceId: undefined }, 1);
   context.telemetry.addSpans(THEIRS, spans);
   context.telemetry.addLogRecords(THEIRS, [record]);
   context.telemetry.addMetricPoints(THEIRS, [point]);
@@ -70,6 +73,7 @@ function theirId(pathToParameter: string): string | undefined {
   const ids: Record<string, string> = {
     '/v1/traces/:trace_id': hex(spans[0]!.traceId),
     '/v1/traces/:trace_id/spans/:span_id': hex(spans[0]!.spanId),
+    '/v1/runs/:run_id': THEIR_RUN.hex,
     '/v1/dead-letters/:id': letters[0]!.id,
     '/v1/api-keys/:id': String(theirKey.id),
     '/v1/workspaces/:id': THEIRS,
@@ -81,6 +85,8 @@ function theirId(pathToParameter: string): string | undefined {
 const BODIES: Record<string, unknown> = {
   'POST /v1/api-keys': { name: 'spy', workspace_id: THEIRS },
   'POST /v1/workspaces': { id: 'spy' },
+  'POST /v1/runs': { workflow_name: 'spy' },
+  'PATCH /v1/runs/:run_id': { status: 'failed' },
 };
 
 function theirUrl(pattern: string): string {
@@ -166,6 +172,7 @@ describe("with a key of one's own workspace, what is another's", () => {
     expect(touched).toEqual([]);
     expect((await access.control.apiKeys.get(theirKey.id, 'all'))?.replacedBy).toBeUndefined();
     expect(await access.control.workspaces.get(THEIRS)).toBeDefined();
+    expect(await access.control.runs.get(THEIRS, THEIR_RUN.hex)).toMatchObject({ status: 'running' });
     const { total } = await access.control.apiKeys.list({ visible: { workspace: THEIRS }, limit: 10 });
     expect(total).toBe(2);
   });

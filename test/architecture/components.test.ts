@@ -16,6 +16,7 @@ import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
 import { nopLimitEvents } from '../../src/limits/events.js';
 import { createLimiter } from '../../src/limits/limiter.js';
+import { createGatewayNumber } from '../../src/store/control/gateway-number.js';
 import { createControlStore } from '../../src/store/control/store.js';
 import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
 import { createDrain, nopDrainEvents } from '../../workers/drain.js';
@@ -74,6 +75,11 @@ const COMPONENTS: Record<string, () => Component> = {
   'control store': () => {
     const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
     return both(thread, createControlStore({ config: { ...config.store, dataDir: directory }, thread }));
+  },
+  'gateway number': () => {
+    const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
+    const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
+    return both(both(thread, control), createGatewayNumber({ control, bufferId: () => 'mine' }));
   },
   'telemetry store': () => {
     const pool = createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 10 });
