@@ -2,7 +2,7 @@
  * What makes the audit log a chain: the hash of a row covers all that it says and the hash of the row before it, so that
  * no row can be changed, taken out or put in between without all that follow it being made anew.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Insertable, Selectable } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
 import type { AuditLogTable } from './schema.js';
@@ -51,7 +51,7 @@ export function hashOf(row: Omit<AuditRow, 'hash'>): string {
     details: row.details,
     source: row.source,
   });
-  return createHash('sha256').update(`${row.prev_hash}\n${canonical}`).digest('hex');
+  return hash('sha256', `${row.prev_hash}\n${canonical}`, 'hex');
 }
 
 /** The row that follows the end of its workspace's chain. */

@@ -7,6 +7,7 @@ import type { AuditEntry } from '../../model/audit-entry.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
 import type { AuditLogTable, ControlSchema } from './schema.js';
+import { inShape, powersOfTwo } from './shapes.js';
 
 export interface AuditLog extends AuditEntry {
   id: number;
@@ -65,7 +66,7 @@ type Database = Kysely<ControlSchema>;
 type Row = Selectable<AuditLogTable>;
 
 /** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
-const ROWS_PER_INSERT = 500;
+const ROWS_PER_STATEMENT = 512;
 const ROWS_PER_READ = 500;
 /** Further than this, a total is only known to be more. */
 const MAX_COUNTED = 10_000;
@@ -119,9 +120,9 @@ async function appendTo(db: Database, workspace: string, entries: readonly Audit
     end = row;
     return row;
   });
-  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
-    const some = rows.slice(at, at + ROWS_PER_INSERT);
-    await db.insertInto('audit_logs').values(some).execute();
+  for (const some of powersOfTwo(rows, ROWS_PER_STATEMENT)) {
+    const insert = () => db.insertInto('audit_logs').values(some);
+    await db.executeQuery(inShape(db, `insert audit_logs ${some.length}`, insert, some.flatMap(Object.values)));
   }
   const { sequence, hash } = end;
   await db.updateTable('audit_chains').set({ sequence, hash }).where('workspace_id', '=', workspace).execute();
@@ -140,9 +141,9 @@ async function holdChain(db: Database, workspace: string): Promise<ChainEnd> {
 async function withoutApplied(db: Database, entries: readonly AuditEntry[]): Promise<AuditEntry[]> {
   const applied = new Set<string>();
   const sources = entries.flatMap(({ source }) => source ?? []);
-  for (let at = 0; at < sources.length; at += ROWS_PER_READ) {
-    const some = sources.slice(at, at + ROWS_PER_READ);
-    const rows = await db.selectFrom('audit_logs').select('source').where('source', 'in', some).execute();
+  for (const some of powersOfTwo(sources, ROWS_PER_STATEMENT)) {
+    const select = () => db.selectFrom('audit_logs').select('source').where('source', 'in', some);
+    const { rows } = await db.executeQuery(inShape(db, `select audit_logs.source ${some.length}`, select, some));
     for (const { source } of rows) applied.add(source!);
   }
   // Twice in one call counts as twice, too.
