@@ -2,7 +2,7 @@
  * The names of block files. A block is one SQLite file of one writer and one slice of time; its name sorts by creation:
  * `<created, milliseconds since the epoch>-<writer>-<number of the writer's block>.db`.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 
 export interface BlockName {
   file: string;
@@ -32,6 +32,26 @@ export function listBlocks(directory: string): BlockName[] {
     .map(parseBlockName)
     .filter((name) => name !== undefined)
     .sort((a, b) => (a.file < b.file ? 1 : -1));
+}
+
+/** A file system's clock ticks every few milliseconds: two changes within one tick leave one time. */
+const SETTLED_MS = 2000;
+
+/** Reads a directory only when it has changed: with thousands of blocks that takes as long as a small batch. */
+export class BlockListing {
+  private names: readonly BlockName[] = [];
+  private changedMs: number | undefined;
+
+  constructor(private readonly directory: string) {}
+
+  /** As `listBlocks`; the same array as long as nothing changed. */
+  list(): readonly BlockName[] {
+    const changedMs = statSync(this.directory, { throwIfNoEntry: false })?.mtimeMs;
+    if (changedMs !== undefined && changedMs === this.changedMs) return this.names;
+    this.names = listBlocks(this.directory);
+    this.changedMs = changedMs !== undefined && Date.now() - changedMs > SETTLED_MS ? changedMs : undefined;
+    return this.names;
+  }
 }
 
 /** The remains of blocks that a writer was killed over: file names, logs and all. */

@@ -43,6 +43,16 @@ const RARE_SPAN_COLUMNS = {
   links: "'[]'",
 };
 
+const KEY_COLUMNS = [
+  'workspace_id',
+  'key',
+  'received_time_unix_ms',
+  'fingerprint',
+  'answer',
+  'known_traces',
+  'known_spans',
+];
+
 const EXTENT_SQL = ['trace', 'log', 'point'].map(
   (of) => `
   min_${of}_time = coalesce(min(min_${of}_time, @${of}Min), min_${of}_time, @${of}Min),
@@ -61,8 +71,15 @@ export function prepareStatements(db: Database.Database) {
     traceBatch: insert(
       'trace_batches',
       'workspace_id trace_id start_time_unix_nano end_time_unix_nano first_span span_count error_count ' +
-        'received_time_unix_ms root_name root_start_time_unix_nano services span_ids',
+        'received_time_unix_ms root_name root_start_time_unix_nano services revision span_ids',
     ),
+    traceRecord: insert(
+      'trace_records',
+      'workspace_id trace_id created_time_unix_ms received_time_unix_ms trace_id_text prompt_name version_tag metadata',
+    ),
+    // A key that is there already is older than its life.
+    idempotencyKey: db.prepare(insertSql('idempotency_keys', KEY_COLUMNS).replace('INSERT', 'INSERT OR REPLACE')),
+    unwritten: db.prepare('INSERT OR IGNORE INTO unwritten (buffer_id, sequence) VALUES (?, ?)'),
     logRecord: insert(
       'log_records',
       'workspace_id time_unix_nano observed_time_unix_nano severity_number severity_text event_name trace_id span_id ' +
@@ -76,7 +93,8 @@ export function prepareStatements(db: Database.Database) {
     findWorkspace: db.prepare('SELECT id FROM workspaces WHERE name = ?'),
     insertWorkspace: db.prepare('INSERT INTO workspaces (name) VALUES (?)'),
     countInWorkspace: db.prepare(
-      'UPDATE workspaces SET log_records = log_records + ?, metric_points = metric_points + ? WHERE id = ?',
+      'UPDATE workspaces SET log_records = log_records + ?, metric_points = metric_points + ?, bytes = bytes + ? ' +
+        'WHERE id = ?',
     ),
     applied: db.prepare(
       'INSERT INTO applied (buffer_id, first, last) VALUES (?, ?, ?) ' +

@@ -4,6 +4,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/telemetry.js';
+import type { Admission, Declaration, KeyedFrame } from './admission.js';
 import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
 import { metricRows, prepareStatements, resourceRows, scopeRows } from './block-statements.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
@@ -16,16 +17,13 @@ const CACHE_KIB = 32 * 1024;
 const CHECKPOINT_PAGES = (128 * 1024 * 1024) / PAGE_BYTES;
 const LOG_KEPT_BYTES = 128 * 1024 * 1024;
 
-export interface BlockBatch {
+export interface BlockBatch extends Admission {
   bufferId: string;
   range: SequenceRange;
-  /** Without those that were applied before. */
-  frames: readonly DecodedFrame[];
-  /** Without duplicates; empty groups are left out. */
-  groups: readonly TraceGroup[];
-  /** How many of the groups are of a trace that no block knew. */
-  newTraces: number;
 }
+
+const NANOS_PER_MS = 1_000_000n;
+const NO_IDS = Buffer.alloc(0);
 
 interface Extent {
   count: number;
@@ -188,6 +186,9 @@ export class BlockWriter {
     const logs = extent();
     const points = extent();
     for (const frame of batch.frames) this.insertRecords(frame, logs, points);
+    for (const declaration of batch.declarations) this.insertDeclaration(declaration, traces);
+    for (const keyed of batch.keyed) this.insertKey(keyed);
+    this.countInWorkspaces(batch.frames);
     this.insertApplied(batch);
     const spans = batch.groups.reduce((sum, group) => sum + group.spans.length, 0);
     this.statements.count.run({
@@ -222,14 +223,50 @@ export class BlockWriter {
       share.rootName,
       share.rootStartTimeUnixNano,
       share.services,
+      group.revision,
       share.spanIds,
     );
   }
 
+  /** The row in trace_batches without spans lets lists and lookups find it as they find any trace. */
+  private insertDeclaration({ workspace, record, receivedTimeUnixMs }: Declaration, traces: Extent): void {
+    const workspaceId = this.workspaceId(workspace);
+    const { traceId, createdTimeUnixMs, traceIdText, promptName, versionTag, metadata } = record;
+    const time = BigInt(createdTimeUnixMs) * NANOS_PER_MS;
+    extend(traces, time);
+    const { traceBatch, traceRecord } = this.statements;
+    traceBatch.run(workspaceId, traceId, time, time, 0, 0, 0, receivedTimeUnixMs, null, null, '[]', 0, NO_IDS);
+    traceRecord.run(
+      workspaceId,
+      traceId,
+      createdTimeUnixMs,
+      receivedTimeUnixMs,
+      traceIdText,
+      promptName ?? null,
+      versionTag ?? null,
+      metadata,
+    );
+  }
+
+  private insertKey({ frame, outcome }: KeyedFrame): void {
+    const { key, fingerprint, answer } = frame.native!.idempotency!;
+    this.statements.idempotencyKey.run(
+      this.workspaceId(frame.workspace),
+      key,
+      frame.receivedTimeUnixMs,
+      fingerprint,
+      answer,
+      JSON.stringify(outcome.knownTraces),
+      JSON.stringify(outcome.knownSpans),
+    );
+  }
+
   /** One after another, so that the first rowid and the count find them all. */
-  private insertSpans({ spans, receivedTimesUnixMs }: TraceGroup, workspaceId: number): number {
-    const firstSpan = this.insertSpan(spans[0]!, receivedTimesUnixMs[0]!, workspaceId);
-    for (let at = 1; at < spans.length; at++) this.insertSpan(spans[at]!, receivedTimesUnixMs[at]!, workspaceId);
+  private insertSpans({ spans, frames }: TraceGroup, workspaceId: number): number {
+    const firstSpan = this.insertSpan(spans[0]!, frames[0]!.receivedTimeUnixMs, workspaceId);
+    for (let at = 1; at < spans.length; at++) {
+      this.insertSpan(spans[at]!, frames[at]!.receivedTimeUnixMs, workspaceId);
+    }
     return Number(firstSpan);
   }
 
@@ -285,7 +322,22 @@ export class BlockWriter {
     const workspaceId = this.workspaceId(frame.workspace);
     for (const record of logRecords) this.insertLogRecord(record, frame, workspaceId, logs);
     for (const point of metricPoints) this.insertMetricPoint(point, frame, workspaceId, points);
-    this.statements.countInWorkspace.run(logRecords.length, metricPoints.length, workspaceId);
+  }
+
+  /** A frame that held nothing leaves no row for its workspace. */
+  private countInWorkspaces(frames: readonly DecodedFrame[]): void {
+    const counts = new Map<string, { logRecords: number; metricPoints: number; bytes: number }>();
+    for (const { workspace, logRecords, metricPoints, bytes } of frames) {
+      const count = counts.get(workspace) ?? { logRecords: 0, metricPoints: 0, bytes: 0 };
+      count.logRecords += logRecords.length;
+      count.metricPoints += metricPoints.length;
+      count.bytes += bytes;
+      counts.set(workspace, count);
+    }
+    for (const [workspace, { logRecords, metricPoints, bytes }] of counts) {
+      if (logRecords + metricPoints + bytes === 0) continue;
+      this.statements.countInWorkspace.run(logRecords, metricPoints, bytes, this.workspaceId(workspace));
+    }
   }
 
   private insertLogRecord(record: LogRecord, frame: DecodedFrame, workspaceId: number, logs: Extent): void {
@@ -334,7 +386,8 @@ export class BlockWriter {
   }
 
   /** Grows the range that this one follows, so that a writer that gets range after range keeps one row. */
-  private insertApplied({ bufferId, range }: BlockBatch): void {
+  private insertApplied({ bufferId, range, outcomes }: BlockBatch): void {
+    for (const { sequence, written } of outcomes) if (!written) this.statements.unwritten.run(bufferId, sequence);
     const followed = this.statements.followed.get(bufferId, range.first, range.first - 1) as number | undefined;
     this.statements.applied.run(bufferId, followed ?? range.first, range.last);
   }

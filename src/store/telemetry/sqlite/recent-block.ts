@@ -1,13 +1,39 @@
-/** What one recent block knows: its spans by trace, through a filter that answers most questions, and what it applied. */
+/** What one block tells a writer: its spans by trace, through a filter that answers most questions, and what it applied. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
 
 const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
+/** Blocks of version 1 know nothing of declarations, keys, and frames that were not written. */
+const NATIVE_VERSION = 2;
+
+export type TraceName = Pick<TraceGroup, 'hash' | 'traceId' | 'workspace'>;
+
+/** What an earlier request with the same idempotency key was told. */
+export interface KeyedAnswer {
+  fingerprint: string;
+  answer: string;
+  knownTraces: string[];
+  knownSpans: string[];
+}
+
+export interface KeyQuery {
+  workspace: string;
+  key: string;
+  /** Milliseconds since the epoch: keys of requests that were received before are free again. */
+  receivedFrom: number;
+}
+
+interface KeyRow {
+  fingerprint: string;
+  answer: string;
+  known_traces: string;
+  known_spans: string;
+}
 
 export class RecentBlock {
-  private readonly filter = new TraceFilter();
+  private filter: TraceFilter | undefined;
   private lastRow = 0;
   private statements;
 
@@ -21,6 +47,7 @@ export class RecentBlock {
 
   /** Takes in what was committed since the last call. */
   refresh(): void {
+    this.filter ??= new TraceFilter();
     for (const row of this.statements.tracesSince.iterate(this.lastRow)) {
       const [id, traceId] = row as [number, Uint8Array];
       this.filter.add(hashTraceId(traceId));
@@ -36,9 +63,34 @@ export class RecentBlock {
     this.statements = prepareStatements(db);
   }
 
-  /** The ids of the spans that this block has of the group's trace: runs of 8-byte ids, one for each batch. */
-  spanIds({ hash, traceId, workspace }: TraceGroup): Uint8Array[] {
-    return this.filter.mayHold(hash) ? (this.statements.spanIds.all(traceId, workspace) as Uint8Array[]) : [];
+  /**
+   * The ids of the spans that this block has of the trace: runs of 8-byte ids, one for each batch, and an empty one for its
+   * declaration. Call `refresh` before.
+   */
+  spanIds({ hash, traceId, workspace }: TraceName): Uint8Array[] {
+    return this.filter?.mayHold(hash) ? (this.statements.spanIds.all(traceId, workspace) as Uint8Array[]) : [];
+  }
+
+  /** Call `refresh` before. */
+  isDeclared({ hash, traceId, workspace }: TraceName): boolean {
+    return this.filter?.mayHold(hash) === true && this.statements.native?.record.get(traceId, workspace) !== undefined;
+  }
+
+  keyedAnswer({ key, workspace, receivedFrom }: KeyQuery): KeyedAnswer | undefined {
+    const row = this.statements.native?.key.get(key, workspace, receivedFrom) as KeyRow | undefined;
+    return (
+      row && {
+        fingerprint: row.fingerprint,
+        answer: row.answer,
+        knownTraces: JSON.parse(row.known_traces) as string[],
+        knownSpans: JSON.parse(row.known_spans) as string[],
+      }
+    );
+  }
+
+  /** Workspace and key of each. */
+  keys(): [workspace: string, key: string][] {
+    return (this.statements.native?.keys.all() ?? []) as [string, string][];
   }
 
   /** Those that overlap `range`; all of them without one. */
@@ -46,20 +98,42 @@ export class RecentBlock {
     return this.statements.applied.all(bufferId, last, first) as SequenceRange[];
   }
 
+  /** Frames of `range` that were applied and brought nothing new. */
+  unwritten(bufferId: string, { first, last }: SequenceRange = EVERYTHING): number[] {
+    return (this.statements.native?.unwritten.all(bufferId, first, last) ?? []) as number[];
+  }
+
   close(): void {
     if (this.ownsConnection) this.db.close();
   }
 }
 
+const WORKSPACE = '(SELECT id FROM workspaces WHERE name = ?)';
+
 function prepareStatements(db: Database.Database) {
+  const version = db.prepare('SELECT schema_version FROM block').pluck().get() as number;
   return {
     tracesSince: db.prepare('SELECT id, trace_id FROM trace_batches WHERE id > ? ORDER BY id').raw(),
     spanIds: db
-      .prepare(
-        `SELECT span_ids FROM trace_batches WHERE trace_id = ?
-           AND workspace_id = (SELECT id FROM workspaces WHERE name = ?)`,
-      )
+      .prepare(`SELECT span_ids FROM trace_batches WHERE trace_id = ? AND workspace_id = ${WORKSPACE}`)
       .pluck(),
     applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ?'),
+    native: version >= NATIVE_VERSION ? prepareNative(db) : undefined,
+  };
+}
+
+function prepareNative(db: Database.Database) {
+  return {
+    record: db.prepare(`SELECT 1 FROM trace_records WHERE trace_id = ? AND workspace_id = ${WORKSPACE}`),
+    key: db.prepare(
+      `SELECT fingerprint, answer, known_traces, known_spans FROM idempotency_keys
+         WHERE key = ? AND workspace_id = ${WORKSPACE} AND received_time_unix_ms >= ?`,
+    ),
+    keys: db.prepare('SELECT w.name, k.key FROM idempotency_keys k JOIN workspaces w ON w.id = k.workspace_id').raw(),
+    unwritten: db
+      .prepare(
+        'SELECT sequence FROM unwritten WHERE buffer_id = ? AND sequence >= ? AND sequence <= ? ORDER BY sequence',
+      )
+      .pluck(),
   };
 }

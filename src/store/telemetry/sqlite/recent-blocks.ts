@@ -1,59 +1,107 @@
 /**
- * What a writer looks up before it writes: which frames of the buffer are applied already, in any block, and which spans
- * the newest two blocks of every writer hold. Blocks of other writers are read over connections of its own.
+ * What a writer looks up before it writes: which frames of the buffer are applied already and which idempotency keys are
+ * taken, in any block, and which spans and declarations the newest two blocks of every writer hold. Blocks of other writers are read over connections of its own.
  */
 import type { SequenceRange } from '../../../component.js';
 import { mergeRanges } from '../ranges.js';
-import { type BlockName, listBlocks } from './block-files.js';
+import { BlockListing, type BlockName } from './block-files.js';
 import type { BlockWriter } from './block-writer.js';
 import { openReadOnly } from './connection.js';
 import { isDamaged } from './failures.js';
-import { RecentBlock } from './recent-block.js';
-import type { TraceGroup } from './trace-groups.js';
+import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
+import { type KeyedAnswer, type KeyQuery, RecentBlock, type TraceName } from './recent-block.js';
 
 /** A client's resend is recognised while its first copy is in the newest two blocks of any writer. */
 const BLOCKS_PER_WRITER = 2;
 const READ_CACHE_KIB = 2048;
 
-/** What older blocks hold of one buffer. A writer fills its newest block only, so these change no more. */
-interface SettledRanges {
+interface Settled {
   bufferId: string;
-  files: Set<string>;
+  /** A writer fills its newest block only, so older ones get no more rows. */
+  blocks: Map<string, OlderBlock>;
+  /** What they hold of the buffer. */
   ranges: SequenceRange[];
+  filterBytes: number;
+}
+
+interface Ages {
+  recent: Set<string>;
+  older: BlockName[];
 }
 
 export class RecentBlocks {
   private readonly blocks = new Map<string, RecentBlock>();
   /** Damaged: what they hold can't be compared with any more. The readers report them. */
   private readonly unusable = new Set<string>();
-  private older: BlockName[] = [];
-  private settled: SettledRanges = { bufferId: '', files: new Set(), ranges: [] };
+  private readonly listing: BlockListing;
+  private listed: readonly BlockName[] = [];
+  private ages: Ages = { recent: new Set(), older: [] };
+  private settled: Settled = { bufferId: '', blocks: new Map(), ranges: [], filterBytes: 0 };
 
-  constructor(private readonly directory: string) {}
+  constructor(private readonly directory: string) {
+    this.listing = new BlockListing(directory);
+  }
 
   /** Looks at the directory and at what was committed since; call before each batch. */
   refresh(own: BlockWriter | undefined): void {
-    const { recent, older } = splitByAge(listBlocks(this.directory));
-    this.older = older;
+    const listed = this.listing.list();
+    if (listed !== this.listed) this.ages = splitByAge(listed);
+    this.listed = listed;
+    const { recent } = this.ages;
     for (const file of this.blocks.keys()) if (!recent.has(file)) this.drop(file);
     for (const file of recent) this.guard(file, () => this.track(file, own).refresh());
   }
 
   /** What of `range` any block holds, whoever wrote it: after a crash the buffer may hand a range to another writer. */
   appliedRanges(bufferId: string, range: SequenceRange): SequenceRange[] {
-    if (this.settled.bufferId !== bufferId) this.settled = { bufferId, files: new Set(), ranges: [] };
-    for (const { file } of this.older) this.guard(file, () => this.settle(file));
+    if (this.settled.bufferId !== bufferId) this.settled = { bufferId, blocks: new Map(), ranges: [], filterBytes: 0 };
+    for (const { file } of this.ages.older) if (!this.settled.blocks.has(file)) this.settle(file);
     const ranges = [...this.settled.ranges];
     for (const [file, block] of this.blocks)
       this.guard(file, () => ranges.push(...block.appliedRanges(bufferId, range)));
     return mergeRanges(ranges);
   }
 
+  /** Of the frames in `range` those that were applied and brought nothing new. */
+  unwritten(bufferId: string, range: SequenceRange): Set<number> {
+    const found: number[] = [];
+    for (const [file, block] of this.blocks) this.guard(file, () => found.push(...block.unwritten(bufferId, range)));
+    for (const { file } of this.ages.older) {
+      if (!this.settled.blocks.get(file)?.hasUnwritten) continue;
+      this.lookInto(file, (block) => found.push(...block.unwritten(bufferId, range)));
+    }
+    return new Set(found);
+  }
+
   /** Runs of 8-byte span ids that the recent blocks hold of the group's trace. */
-  spanIds(group: TraceGroup): Uint8Array[] {
+  spanIds(group: TraceName): Uint8Array[] {
     const found: Uint8Array[] = [];
     for (const [file, block] of this.blocks) this.guard(file, () => found.push(...block.spanIds(group)));
     return found;
+  }
+
+  /** Whether the recent blocks have anything of the trace. */
+  holds(trace: TraceName): boolean {
+    return this.spanIds(trace).length > 0;
+  }
+
+  isDeclared(trace: TraceName): boolean {
+    return [...this.blocks].some(([file, block]) => this.guard(file, () => block.isDeclared(trace)));
+  }
+
+  /** In any block that may hold a key that still counts. */
+  keyedAnswer(query: KeyQuery): KeyedAnswer | undefined {
+    for (const [file, block] of this.blocks) {
+      const answer = this.guard(file, () => block.keyedAnswer(query));
+      if (answer) return answer;
+    }
+    for (const name of this.ages.older) {
+      const known = this.settled.blocks.get(name.file);
+      if (!known || !mayHoldKey(name, known, query)) continue;
+      const answer = this.lookInto(name.file, (block) => block.keyedAnswer(query));
+      if (answer) return answer;
+    }
+    return undefined;
   }
 
   /** Call before the writer's own block is closed: it is looked into over a connection of its own from here on. */
@@ -78,16 +126,25 @@ export class RecentBlocks {
   }
 
   private settle(file: string): void {
-    const { bufferId, files } = this.settled;
-    if (files.has(file)) return;
-    const db = openReadOnly(this.directory, file, { cacheKib: READ_CACHE_KIB });
-    try {
-      const ranges = new RecentBlock(db, false).appliedRanges(bufferId);
-      this.settled.ranges = mergeRanges([...this.settled.ranges, ...ranges]);
-      files.add(file);
-    } finally {
-      db.close();
-    }
+    const { settled } = this;
+    const left = MAX_FILTER_BYTES - settled.filterBytes;
+    const learnt = this.lookInto(file, (block) => learn(block, settled.bufferId, left));
+    if (!learnt) return;
+    settled.blocks.set(file, learnt);
+    if (learnt.ranges.length > 0) settled.ranges = mergeRanges([...settled.ranges, ...learnt.ranges]);
+    if (typeof learnt.keys !== 'string') settled.filterBytes += learnt.keys.bytes;
+  }
+
+  /** Over a connection for this once; undefined when the block is damaged. */
+  private lookInto<Result>(file: string, look: (block: RecentBlock) => Result): Result | undefined {
+    return this.guard(file, () => {
+      const db = openReadOnly(this.directory, file, { cacheKib: READ_CACHE_KIB });
+      try {
+        return look(new RecentBlock(db, false));
+      } finally {
+        db.close();
+      }
+    });
   }
 
   private drop(file: string): void {
@@ -95,18 +152,19 @@ export class RecentBlocks {
     this.blocks.delete(file);
   }
 
-  private guard(file: string, look: () => unknown): void {
-    if (this.unusable.has(file)) return;
+  private guard<Result>(file: string, look: () => Result): Result | undefined {
+    if (this.unusable.has(file)) return undefined;
     try {
-      look();
+      return look();
     } catch (error) {
       if (!isDamaged(error)) throw error;
       this.unusable.add(file);
+      return undefined;
     }
   }
 }
 
-function splitByAge(newestFirst: readonly BlockName[]): { recent: Set<string>; older: BlockName[] } {
+function splitByAge(newestFirst: readonly BlockName[]): Ages {
   const counts = new Map<number, number>();
   const isRecent = ({ writer }: BlockName) => {
     const count = (counts.get(writer) ?? 0) + 1;

@@ -4,7 +4,8 @@
  */
 import type Database from 'better-sqlite3';
 
-export const SCHEMA_VERSION = 1;
+/** 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, workspaces.bytes, log_records_by_event. */
+export const SCHEMA_VERSION = 2;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table
@@ -35,7 +36,8 @@ CREATE TABLE workspaces (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   log_records INTEGER NOT NULL DEFAULT 0,
-  metric_points INTEGER NOT NULL DEFAULT 0
+  metric_points INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE resources (
@@ -96,10 +98,26 @@ CREATE TABLE trace_batches (
   root_name TEXT,
   root_start_time_unix_nano INTEGER,
   services TEXT NOT NULL,
+  -- 0, or which version of its spans the row brings: of the copies of a span that of the greatest counts.
+  revision INTEGER NOT NULL DEFAULT 0,
   span_ids BLOB NOT NULL
 ) STRICT;
 CREATE INDEX trace_batches_by_trace ON trace_batches (trace_id, workspace_id);
 CREATE INDEX trace_batches_by_time ON trace_batches (workspace_id, start_time_unix_nano, trace_id);
+
+-- Traces that a client declared. Each has a row in trace_batches as well, without spans, so that lists come by it.
+CREATE TABLE trace_records (
+  id INTEGER PRIMARY KEY,
+  workspace_id INTEGER NOT NULL,
+  trace_id BLOB NOT NULL,
+  created_time_unix_ms INTEGER NOT NULL,
+  received_time_unix_ms INTEGER NOT NULL,
+  trace_id_text TEXT NOT NULL,
+  prompt_name TEXT,
+  version_tag TEXT,
+  metadata TEXT NOT NULL,
+  UNIQUE (trace_id, workspace_id)
+) STRICT;
 
 CREATE TABLE log_records (
   id INTEGER PRIMARY KEY,
@@ -122,6 +140,7 @@ CREATE TABLE log_records (
 ) STRICT;
 CREATE INDEX log_records_by_time ON log_records (workspace_id, log_time);
 CREATE INDEX log_records_by_trace ON log_records (trace_id, workspace_id, log_time) WHERE trace_id IS NOT NULL;
+CREATE INDEX log_records_by_event ON log_records (workspace_id, event_name, log_time) WHERE event_name <> '';
 
 CREATE TABLE metrics (
   id INTEGER PRIMARY KEY,
@@ -163,6 +182,26 @@ CREATE TABLE applied (
   last INTEGER NOT NULL,
   PRIMARY KEY (buffer_id, first)
 ) STRICT, WITHOUT ROWID;
+
+-- Of those, the frames with a trailer that brought nothing new: what they were told they are told again.
+CREATE TABLE unwritten (
+  buffer_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  PRIMARY KEY (buffer_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- What requests with an idempotency key were answered. known_traces and known_spans are JSON arrays.
+CREATE TABLE idempotency_keys (
+  id INTEGER PRIMARY KEY,
+  workspace_id INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  received_time_unix_ms INTEGER NOT NULL,
+  fingerprint TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  known_traces TEXT NOT NULL,
+  known_spans TEXT NOT NULL,
+  UNIQUE (key, workspace_id)
+) STRICT;
 `;
 
 const TIME = (column: string) =>

@@ -7,8 +7,10 @@ export interface TraceGroup {
   traceId: Uint8Array;
   hash: number;
   spans: Span[];
-  /** When each span of `spans` was received. */
-  receivedTimesUnixMs: number[];
+  /** The frame of each span of `spans`. */
+  frames: DecodedFrame[];
+  /** Spans of a frame that revises are a group of their own, with the number of that version; others have 0. */
+  revision: number;
   /** Another group whose trace id has the same hash. */
   sameHash: TraceGroup | undefined;
 }
@@ -17,26 +19,44 @@ export interface TraceGroup {
 export function groupByTrace(frames: readonly DecodedFrame[]): TraceGroup[] {
   const byHash = new Map<number, TraceGroup>();
   const groups: TraceGroup[] = [];
-  for (const { workspace, receivedTimeUnixMs, spans } of frames) {
-    for (const span of spans) {
-      const group = groupOf(span, workspace, byHash, groups);
+  for (const frame of frames) {
+    const revision = frame.native?.revises ? revisionOf(frame) : 0;
+    for (const span of frame.spans) {
+      const group = groupOf(span, frame.workspace, revision, byHash, groups);
       group.spans.push(span);
-      group.receivedTimesUnixMs.push(receivedTimeUnixMs);
+      group.frames.push(frame);
     }
   }
   return groups.sort((a, b) => Buffer.compare(a.traceId, b.traceId));
 }
 
-function groupOf(span: Span, workspace: string, byHash: Map<number, TraceGroup>, groups: TraceGroup[]): TraceGroup {
+const REVISIONS_PER_MS = 4096;
+
+/** Versions of a span follow one another in the order of the buffer; the time keeps that order over several buffers. */
+function revisionOf({ receivedTimeUnixMs, sequence }: DecodedFrame): number {
+  return receivedTimeUnixMs * REVISIONS_PER_MS + (sequence % REVISIONS_PER_MS);
+}
+
+export function isOfTrace(group: Pick<TraceGroup, 'workspace' | 'traceId'>, workspace: string, traceId: Uint8Array) {
+  return group.workspace === workspace && Buffer.compare(group.traceId, traceId) === 0;
+}
+
+function groupOf(
+  span: Span,
+  workspace: string,
+  revision: number,
+  byHash: Map<number, TraceGroup>,
+  groups: TraceGroup[],
+): TraceGroup {
   const { traceId, spanId } = span;
   if (traceId.length !== 16 || spanId.length !== 8)
     throw new TypeError('a span has a trace id of 16 and an id of 8 bytes');
   const hash = hashTraceId(traceId);
   const sameHash = byHash.get(hash);
   for (let group = sameHash; group; group = group.sameHash) {
-    if (group.workspace === workspace && Buffer.compare(group.traceId, traceId) === 0) return group;
+    if (group.revision === revision && isOfTrace(group, workspace, traceId)) return group;
   }
-  const group = { workspace, traceId, hash, spans: [], receivedTimesUnixMs: [], sameHash };
+  const group = { workspace, traceId, hash, spans: [], frames: [], revision, sameHash };
   byHash.set(hash, group);
   groups.push(group);
   return group;
@@ -45,16 +65,23 @@ function groupOf(span: Span, workspace: string, byHash: Map<number, TraceGroup>,
 /** Up to here comparing each with each is faster than a set. */
 const PAIRWISE_MAX_SPANS = 32;
 
-/** Keeps the first span of each id that is not among `stored` (ids of 8 bytes, one after another); how many it left out. */
-export function dropDuplicates(group: TraceGroup, stored: readonly Uint8Array[]): number {
-  const before = group.spans.length;
-  if (stored.length === 0 && before === 1) return 0;
-  const small = stored.length === 0 && before <= PAIRWISE_MAX_SPANS;
-  const duplicates = small ? pairwiseDuplicates(group.spans) : setDuplicates(group.spans, stored);
-  if (duplicates.size === 0) return 0;
-  group.spans = group.spans.filter((_, at) => !duplicates.has(at));
-  group.receivedTimesUnixMs = group.receivedTimesUnixMs.filter((_, at) => !duplicates.has(at));
-  return before - group.spans.length;
+export interface Duplicate {
+  span: Span;
+  frame: DecodedFrame;
+}
+
+const NO_DUPLICATES: readonly Duplicate[] = [];
+
+/** Keeps the first span of each id that is not among `stored` (ids of 8 bytes, one after another); those it left out. */
+export function dropDuplicates(group: TraceGroup, stored: readonly Uint8Array[]): readonly Duplicate[] {
+  const { spans, frames } = group;
+  if (stored.length === 0 && spans.length === 1) return NO_DUPLICATES;
+  const small = stored.length === 0 && spans.length <= PAIRWISE_MAX_SPANS;
+  const duplicates = small ? pairwiseDuplicates(spans) : setDuplicates(spans, stored);
+  if (duplicates.size === 0) return NO_DUPLICATES;
+  group.spans = spans.filter((_, at) => !duplicates.has(at));
+  group.frames = frames.filter((_, at) => !duplicates.has(at));
+  return Array.from(duplicates, (at) => ({ span: spans[at]!, frame: frames[at]! }));
 }
 
 const NONE: ReadonlySet<number> = new Set();
@@ -116,7 +143,7 @@ export interface TraceShare {
   spanIds: Buffer;
 }
 
-export function shareOf({ spans, receivedTimesUnixMs }: TraceGroup): TraceShare {
+export function shareOf({ spans, frames }: Pick<TraceGroup, 'spans' | 'frames'>): TraceShare {
   const first = spans[0]!;
   let startTimeUnixNano = signed(first.startTimeUnixNano);
   let endTimeUnixNano = signed(first.endTimeUnixNano);
@@ -136,7 +163,10 @@ export function shareOf({ spans, receivedTimesUnixMs }: TraceGroup): TraceShare 
     }
     spanIds.set(span.spanId, at * 8);
   }
-  const receivedTimeUnixMs = receivedTimesUnixMs.reduce((least, time) => Math.min(least, time));
+  const receivedTimeUnixMs = frames.reduce(
+    (least, frame) => Math.min(least, frame.receivedTimeUnixMs),
+    Number.POSITIVE_INFINITY,
+  );
   const services = servicesOf(spans);
   return {
     startTimeUnixNano,

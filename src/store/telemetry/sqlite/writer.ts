@@ -4,22 +4,23 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import type { FrameOutcome } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
 import { covers, includes } from '../ranges.js';
 import type { TelemetryBatch, TelemetryWriter, WriteResult, WriterOptions } from '../telemetry.js';
+import { type Admission, admit } from './admission.js';
 import { blockName, listBlocks } from './block-files.js';
-import { type BlockBatch, BlockWriter, createBlockFile } from './block-writer.js';
+import { BlockWriter, createBlockFile } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
-import { dropDuplicates, groupByTrace, type TraceGroup } from './trace-groups.js';
 
 export type SqliteWriterOptions = Extract<WriterOptions, { engine: 'sqlite' }>;
 
 /** So that old data can be dropped by the file, however little comes in. */
 const BLOCK_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
-const NOTHING: WriteResult = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0, outcomes: [] };
+const NOTHING = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
 
 class SqliteWriter {
   private readonly recent: RecentBlocks;
@@ -55,32 +56,31 @@ class SqliteWriter {
   }
 
   private apply(batch: TelemetryBatch): WriteResult {
+    const { bufferId, range } = batch;
     const { block, applied } = whileOpening(() => this.prepare(batch));
-    if (covers(applied, batch.range)) return { ...NOTHING };
-    const frames = batch.frames.filter(({ sequence }) => !includes(applied, sequence));
-    const { groups, duplicateSpans, newTraces } = this.distinctSpans(frames);
-    block.write({ bufferId: batch.bufferId, range: batch.range, frames, groups, newTraces });
-    return { ...countRows(frames, groups), duplicateSpans, outcomes: [] };
+    const [old, fresh] = partition(batch.frames, ({ sequence }) => includes(applied, sequence));
+    const told = this.toldBefore(batch, old);
+    if (covers(applied, range)) return { ...NOTHING, outcomes: told };
+    const admission = admit(fresh, this.recent);
+    block.write({ ...admission, bufferId, range });
+    const outcomes = [...told, ...admission.outcomes].sort((a, b) => a.sequence - b.sequence);
+    return { ...countRows(admission), outcomes };
+  }
+
+  /** Of frames that were applied before only whether they were written is known. */
+  private toldBefore({ bufferId, range }: TelemetryBatch, frames: readonly DecodedFrame[]): FrameOutcome[] {
+    const native = frames.filter((frame) => frame.native);
+    if (native.length === 0) return [];
+    const unwritten = this.recent.unwritten(bufferId, range);
+    return native.map(({ sequence }) => {
+      return { sequence, written: !unwritten.has(sequence), knownTraces: [], knownSpans: [] };
+    });
   }
 
   private prepare({ bufferId, range }: TelemetryBatch) {
     const block = this.currentBlock();
     this.recent.refresh(block);
     return { block, applied: this.recent.appliedRanges(bufferId, range) };
-  }
-
-  private distinctSpans(frames: readonly DecodedFrame[]): Pick<BlockBatch, 'groups' | 'newTraces'> & {
-    duplicateSpans: number;
-  } {
-    const groups = groupByTrace(frames);
-    let duplicateSpans = 0;
-    let newTraces = 0;
-    for (const group of groups) {
-      const stored = this.recent.spanIds(group);
-      if (stored.length === 0) newTraces++;
-      duplicateSpans += dropDuplicates(group, stored);
-    }
-    return { groups: groups.filter(({ spans }) => spans.length > 0), duplicateSpans, newTraces };
   }
 
   private currentBlock(): BlockWriter {
@@ -134,13 +134,18 @@ class SqliteWriter {
   }
 }
 
-function countRows(
-  frames: readonly DecodedFrame[],
-  groups: readonly TraceGroup[],
-): Omit<WriteResult, 'duplicateSpans' | 'outcomes'> {
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [passed: Item[], failed: Item[]] {
+  const passed: Item[] = [];
+  const failed: Item[] = [];
+  for (const item of items) (test(item) ? passed : failed).push(item);
+  return [passed, failed];
+}
+
+function countRows({ frames, groups, duplicateSpans }: Admission): Omit<WriteResult, 'outcomes'> {
   const sum = (count: (frame: DecodedFrame) => number) => frames.reduce((total, frame) => total + count(frame), 0);
   return {
     spans: groups.reduce((total, { spans }) => total + spans.length, 0),
+    duplicateSpans,
     logRecords: sum(({ logRecords }) => logRecords.length),
     metricPoints: sum(({ metricPoints }) => metricPoints.length),
   };
