@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { brotliCompressSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OtlpHandler } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
+import type { NativeIntake } from '../../src/model/native.js';
 import { testApp } from '../helpers/api.js';
 
 /** Answers with what it was given, so that a test sees what crossed over. */
@@ -67,6 +69,10 @@ async function post(
 }
 
 describe('OTLP on the port of the API', () => {
+  it('in lines is nothing that this port knows, where it takes no native requests', async () => {
+    expect((await post('/v1/logs', 'application/x-ndjson', '{}')).status).toBe(415);
+  });
+
   it.each(['traces', 'logs', 'metrics'])('protobuf %s reach the handler with their body untouched', async (signal) => {
     const type = 'Application/X-Protobuf; charset=whatever';
     const { status, body } = await post(`/v1/${signal}/`, type, Buffer.alloc(100_000, 1), { 'x-workspace-id': 'w1' });
@@ -96,7 +102,7 @@ describe('OTLP on the port of the API', () => {
     ['traces', 'resourceSpans'],
     ['logs', 'resourceLogs'],
     ['metrics', 'resourceMetrics'],
-  ])('JSON on %s that is no OTLP is told what is missing', async (signal, member) => {
+  ])('JSON on %s that is no OTLP is told what is missing, where nothing native is taken', async (signal, member) => {
     const { status, body } = await post(`/v1/${signal}`, 'application/json', '{"prompt_name":"x"}');
     expect(status).toBe(422);
     expect(body).toMatchObject({ code: 'VALIDATION_FAILED', details: { fields: [`"${member}" is required`] } });
@@ -141,7 +147,68 @@ describe('OTLP on the port of the API', () => {
   });
 
   it('paths that only take OTLP refuse other methods, and /v1/traces lists both', async () => {
-    expect((await fetch(`${base}/v1/logs`)).headers.get('allow')).toBe('POST');
+    expect((await fetch(`${base}/v1/metrics`)).headers.get('allow')).toBe('POST');
     expect((await fetch(`${base}/v1/traces`, { method: 'PUT' })).headers.get('allow')).toBe('GET, HEAD, POST');
+  });
+});
+
+describe('a path that OTLP and the native API share', () => {
+  const native = (lines: boolean) => {
+    const taken: string[] = [];
+    const intake = {
+      createLogs: async (_request: unknown, logs: unknown[]) => {
+        taken.push(`${logs.length} logs`);
+        return { status: 202, body: '{"id":1,"status":"accepted"}', replayed: lines };
+      },
+      createTrace: async (_request: unknown, trace: { trace_id?: string }) => {
+        taken.push(`trace ${trace.trace_id}`);
+        return { status: 201, body: '{}', replayed: false };
+      },
+    } as unknown as NativeIntake;
+    return { intake, taken };
+  };
+
+  it('hands OTLP to its handler, and other JSON to the native door', async () => {
+    const { intake, taken } = native(false);
+    const { app: both } = await testApp({ otlp: echoHandler(), native: intake });
+    const send = async (url: string, payload: object) => {
+      const response = await both.inject({ method: 'POST', url, payload });
+      return [response.statusCode, response.json().by];
+    };
+    expect(await send('/v1/logs', { resourceLogs: [] })).toEqual([200, 'handleBody']);
+    expect(await send('/v1/traces', { resourceSpans: [] })).toEqual([200, 'handleBody']);
+    expect(await send('/v1/logs', { prompt_name: 'p', version_tag: '1' })).toEqual([202, undefined]);
+    expect(await send('/v1/traces', {})).toEqual([201, undefined]);
+    expect(taken).toEqual(['1 logs', 'trace undefined']);
+    await both.close();
+  });
+
+  it('takes lines for logs alone', async () => {
+    const { intake, taken } = native(true);
+    const { app: both } = await testApp({ otlp: echoHandler(), native: intake });
+    const send = async (url: string) => {
+      const headers = { 'content-type': 'application/x-ndjson' };
+      const response = await both.inject({
+        method: 'POST',
+        url,
+        headers,
+        payload: '{"prompt_name":"p","version_tag":"1"}',
+      });
+      return response.statusCode;
+    };
+    expect([await send('/v1/logs'), await send('/v1/traces'), await send('/v1/metrics')]).toEqual([202, 415, 415]);
+    expect(taken).toEqual(['1 logs']);
+    await both.close();
+  });
+
+  it('knows Brotli where OTLP does not', async () => {
+    const { intake, taken } = native(false);
+    const { app: both } = await testApp({ otlp: echoHandler(), native: intake });
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'br' };
+    const payload = brotliCompressSync('{"resourceLogs":[]}');
+    const response = await both.inject({ method: 'POST', url: '/v1/logs', headers, payload });
+    expect(response.json()).toMatchObject({ by: 'handleBody', body: '{"resourceLogs":[]}' });
+    expect(taken).toEqual([]);
+    await both.close();
   });
 });

@@ -1,9 +1,14 @@
 /** The API over an in-memory store, in a healthy gateway whose state a test can change. */
+
+import { nopReceiverEvents } from '../../receivers/otlp/events.js';
+import { createOtlpHandler } from '../../receivers/otlp/handler.js';
+import { InFlight } from '../../receivers/otlp/in-flight.js';
 import { type ApiOptions, buildApp } from '../../src/api/app.js';
 import type { ApiEvents } from '../../src/api/events.js';
 import { nopApiEvents } from '../../src/api/events.js';
 import type { HealthSource } from '../../src/api/health/source.js';
 import { identifyAnyone } from './identities.js';
+import { createNativeMemory } from './native-memory.js';
 import { createTelemetryMemory } from './telemetry-memory.js';
 
 type Failure = Parameters<ApiEvents['failed']>[0];
@@ -46,4 +51,22 @@ export async function testApp(overrides: Partial<ApiOptions> = {}) {
   const { options, ...rest } = apiOptions(overrides);
   const app = await buildApp(options);
   return { app, ...rest };
+}
+
+const MAX_BODY_BYTES = 64 * 2 ** 20;
+
+/** The API with both doors to its telemetry: OTLP's, and the native one. */
+export async function testNativeApp(overrides: Partial<ApiOptions> = {}) {
+  const telemetry = createTelemetryMemory();
+  const native = createNativeMemory(telemetry);
+  const inFlight = new InFlight(MAX_BODY_BYTES);
+  const otlp = createOtlpHandler({
+    transport: 'api',
+    next: native.next,
+    inFlight,
+    maxBodyBytes: MAX_BODY_BYTES,
+    events: nopReceiverEvents,
+  });
+  const context = await testApp({ telemetry, native: native.intake, otlp, ...overrides });
+  return { ...context, telemetry, native, inFlight };
 }

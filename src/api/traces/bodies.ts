@@ -80,7 +80,9 @@ export const createdSpansSchema = z
     z.object({
       items: z.array(createdSpanSchema),
       created: z.int(),
-      duplicates: z.array(z.unknown()).or(z.int()).describe('What was there before, and stays as it was'),
+      duplicates: z
+        .array(z.object({ trace_id: z.string(), span_id: z.string() }))
+        .describe('What was there before, or twice in the request, and stays as it was'),
     }),
   ])
   .describe('Can be read; of an array or NDJSON, all of them');
