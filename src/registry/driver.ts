@@ -1,0 +1,53 @@
+/** What keeps the content of prompts: versions that are written once and never changed. */
+import type { Component } from '../component.js';
+import type { PromptKey } from '../store/control/prompts.js';
+
+export interface VersionContent extends PromptKey {
+  /** Of the version's file: one JSON object. */
+  content: string;
+  author: string;
+  message: string;
+  /** Milliseconds since the epoch. */
+  timeUnixMs: number;
+}
+
+export interface StoredVersion extends PromptKey {
+  /** Of the commit that brought it; undefined for a driver without commits. */
+  commitSha: string | undefined;
+}
+
+/** A version that came into the store, through this gateway or past it. */
+export interface Arrival extends StoredVersion {
+  author: string;
+  message: string;
+  timeUnixMs: number;
+}
+
+export interface Arrivals {
+  /** In the order in which they came. */
+  versions: Arrival[];
+  /** Ask with it for what comes later; undefined when the store is empty. */
+  revision: string | undefined;
+}
+
+export interface PromptDriver extends Component {
+  readonly kind: string;
+  /**
+   * Resolves when the version is whole: it is there after a power cut, and `find` knows it. The same content again is no
+   * fault. Rejects with CONFLICT when the version is there with another content (which stays), with a retryable error
+   * when it is not known whether it was written: `find` tells.
+   */
+  write(version: VersionContent): Promise<StoredVersion>;
+  /** A version that is whole, as far as this driver is concerned: what was half done is completed by asking. */
+  find(key: PromptKey): Promise<StoredVersion | undefined>;
+  /** The text of its file; undefined when there is none. */
+  read(version: StoredVersion): Promise<string | undefined>;
+  /** What came after `since`; all there is without it, or when the store doesn't know it (any longer). */
+  arrivals(since: string | undefined): Promise<Arrivals>;
+  /** Keeps one that came as it came: answers it as it will be from now on, or undefined when it is gone again. */
+  adopt(version: StoredVersion): Promise<StoredVersion | undefined>;
+  /** The absolute path of the version's file; undefined where it is no file of this machine. */
+  pathOf(key: PromptKey): string | undefined;
+  /** Called now and then, when there is time: lets the store tidy up. */
+  maintain(): Promise<void>;
+}

@@ -1,0 +1,160 @@
+/** Git by the git program. */
+
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GatewayError } from '../../errors.js';
+import { ObjectReader } from './object-reader.js';
+import { type Outcome, runGit } from './program.js';
+import { type AddedFile, BRANCH, BRANCH_REF, EMAIL, type GitRepository, type NewCommit } from './repository.js';
+import { placeFile, showsBranch } from './worktree.js';
+
+/** What a person's settings must not change about what we do. */
+const OWN_SETTINGS = ['core.hooksPath=/dev/null', 'core.fsync=all', 'core.fsyncMethod=fsync', 'gc.autoDetach=false'];
+/** Somebody else at work in the working tree holds the lock of the index. */
+const INDEX_TRIES = 5;
+const INDEX_RETRY_MS = 50;
+
+const COMMIT_START = '\u0001';
+/** Hash, author, seconds, message: each ends with NUL, as do the paths that follow. */
+const LOG_FORMAT = '--format=tformat:%x01%H%x00%an%x00%ct%x00%B%x00';
+
+function failed(what: string, { code, stderr }: Outcome): GatewayError {
+  return new GatewayError('STORE_UNAVAILABLE', `git ${what} ended with ${code}: ${stderr}`);
+}
+
+/** fast-import's `data` counts bytes. */
+function data(text: string): string {
+  return `data ${Buffer.byteLength(text)}\n${text}`;
+}
+
+/** Neither may end the line or the name (git-fast-import, `author`). */
+function person(name: string, timeUnixMs: number): string {
+  const clean = name.replaceAll(/[<>\p{Cc}]/gu, ' ').trim() || 'unknown';
+  return `${clean} <${EMAIL}> ${Math.floor(timeUnixMs / 1000)} +0000`;
+}
+
+function importOf({ parent, path: file, content, author, message, timeUnixMs }: NewCommit): string {
+  const who = person(author, timeUnixMs);
+  const lines = [
+    'feature done',
+    `commit ${BRANCH_REF}`,
+    'mark :1',
+    `author ${who}`,
+    `committer ${who}`,
+    data(message),
+    ...(parent === undefined ? [] : [`from ${parent}`]),
+    `M 100644 inline ${file}`,
+    data(content),
+    'get-mark :1',
+    'done',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const HASH = /^[0-9a-f]{40,64}$/;
+
+/** `\u0001hash\0author\0seconds\0message\0` and then, after a newline, paths that end with NUL each. */
+function readLog(text: string): AddedFile[] {
+  return text
+    .split(COMMIT_START)
+    .slice(1)
+    .flatMap((part) => {
+      const [commit = '', author = '', seconds, message = '', ...paths] = part.split('\0');
+      // A message may have our separator in it: then what is behind it is no commit.
+      if (!HASH.test(commit)) return [];
+      const of = { commit, author, message: message.trim(), timeUnixMs: Number(seconds) * 1000 };
+      return paths.map((each) => ({ path: each.replace(/^\n/, ''), ...of })).filter(({ path: named }) => named !== '');
+    });
+}
+
+export class ProgramRepository implements GitRepository {
+  private readonly gitDirectory: string;
+  private readonly before: readonly string[];
+  private readonly objects: ObjectReader;
+
+  constructor(private readonly directory: string) {
+    this.gitDirectory = path.join(directory, '.git');
+    // Named in full: what GIT_DIR says of another repository is not meant.
+    const place = [`--git-dir=${this.gitDirectory}`, `--work-tree=${directory}`];
+    this.before = [...place, ...OWN_SETTINGS.flatMap((setting) => ['-c', setting])];
+    this.objects = new ObjectReader(this.before);
+  }
+
+  async open(): Promise<void> {
+    const made = await runGit(['init', '--quiet', `--initial-branch=${BRANCH}`, '--', this.directory]);
+    if (made.code !== 0) {
+      throw new GatewayError('DATA_DIR_UNUSABLE', `No Git repository can be in ${this.directory}: ${made.stderr}`);
+    }
+    // People may push into it: the working tree follows.
+    await this.run(['config', 'receive.denyCurrentBranch', 'updateInstead']);
+  }
+
+  close(): Promise<void> {
+    return this.objects.close();
+  }
+
+  async head(): Promise<string | undefined> {
+    return (await this.objects.read(`${BRANCH_REF}^{commit}`))?.id;
+  }
+
+  async tagged(tag: string): Promise<string | undefined> {
+    return (await this.objects.read(`refs/tags/${tag}^{commit}`))?.id;
+  }
+
+  async read(commit: string, file: string): Promise<string | undefined> {
+    return (await this.objects.read(`${commit}:${file}`))?.content?.toString('utf8');
+  }
+
+  /** fast-import moves the branch only forwards, from where it found it, and under Git's own lock. */
+  async commit(commit: NewCommit): Promise<string | undefined> {
+    const outcome = await this.attempt(['fast-import', '--quiet', '--done'], importOf(commit));
+    if (outcome.code === 0) return outcome.stdout.toString('utf8').trim();
+    // Said of a branch that has moved; and of one that is locked.
+    if (/not updating|unable to lock|cannot lock ref|unable to create/i.test(outcome.stderr)) return undefined;
+    throw failed('fast-import', outcome);
+  }
+
+  async createTag(tag: string, commit: string): Promise<void> {
+    const outcome = await this.attempt(['update-ref', '--stdin'], `create refs/tags/${tag} ${commit}\n`);
+    if (outcome.code === 0 || (await this.tagged(tag)) !== undefined) return;
+    throw failed('update-ref', outcome);
+  }
+
+  async checkOut(file: string, content: string): Promise<void> {
+    if (!(await showsBranch(this.gitDirectory))) return;
+    await placeFile(this.gitDirectory, path.join(this.directory, file), content);
+    for (let tries = 1; tries <= INDEX_TRIES; tries++) {
+      const outcome = await this.attempt(['update-index', '--add', '-z', '--stdin'], `${file}\0`);
+      if (outcome.code === 0) return;
+      await sleep(INDEX_RETRY_MS * tries);
+    }
+    // The version is whole without it; `git status` shows the file until somebody adds it.
+  }
+
+  async added(since: string | undefined, head: string): Promise<AddedFile[]> {
+    const known = since !== undefined && (await this.isAncestor(since, head));
+    const range = known ? `${since}..${head}` : head;
+    // What a merge brought counts from the merge on: only that state was ever on the branch.
+    const how = ['--first-parent', '-m', '--reverse', '--no-renames', '--diff-filter=A', '--name-only', '-z'];
+    const log = ['log', LOG_FORMAT, ...how, range, '--', 'prompts', 'workspaces'];
+    return readLog((await this.run(log)).stdout.toString('utf8'));
+  }
+
+  async maintain(): Promise<void> {
+    await this.attempt(['gc', '--auto', '--quiet']);
+  }
+
+  private async isAncestor(commit: string, head: string): Promise<boolean> {
+    return (await this.attempt(['merge-base', '--is-ancestor', commit, head])).code === 0;
+  }
+
+  private attempt(command: readonly string[], input?: string): Promise<Outcome> {
+    return runGit([...this.before, ...command], input);
+  }
+
+  private async run(command: readonly string[]): Promise<Outcome> {
+    const outcome = await this.attempt(command);
+    if (outcome.code !== 0) throw failed(command[0]!, outcome);
+    return outcome;
+  }
+}

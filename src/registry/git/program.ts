@@ -1,0 +1,36 @@
+/** Runs git: never through a shell, without hooks, and with what it reads given as input, not as arguments. */
+import { spawn } from 'node:child_process';
+
+export interface Outcome {
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+const MAX_STDERR_CHARACTERS = 4_096;
+
+/** Rejects when there is no git. */
+export function runGit(arguments_: readonly string[], input: string | Buffer = ''): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('git', arguments_, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const stdout: Buffer[] = [];
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('utf8')).slice(0, MAX_STDERR_CHARACTERS);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout: Buffer.concat(stdout), stderr: stderr.trim() }));
+    // A git that ends early tells why by its exit code.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+export async function hasGit(): Promise<boolean> {
+  try {
+    return (await runGit(['--version'])).code === 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,41 @@
+/** Where a version's file stands in the content store: the one place that turns names into paths, and back. */
+import { GatewayError } from '../errors.js';
+import type { PromptKey } from '../store/control/prompts.js';
+import { DEFAULT_WORKSPACE } from '../store/control/workspaces.js';
+import { isVersion } from './version.js';
+
+/** No dots and no slashes: a name never leaves its folder. */
+const NAME = /^[a-zA-Z0-9_-]{1,128}$/;
+
+export function isPromptName(text: string): boolean {
+  return NAME.test(text);
+}
+
+/** The path without its ending is the name of the version's tag. */
+function stemOf({ workspace, name, version }: PromptKey): string {
+  if (!NAME.test(workspace) || !NAME.test(name) || !isVersion(version)) {
+    throw new GatewayError('BAD_REQUEST', 'No such workspace, prompt or version can be');
+  }
+  const room = workspace === DEFAULT_WORKSPACE ? '' : `workspaces/${workspace}/`;
+  return `${room}prompts/${name}/${version}`;
+}
+
+export function pathOf(key: PromptKey): string {
+  return `${stemOf(key)}.json`;
+}
+
+export function tagOf(key: PromptKey): string {
+  return stemOf(key);
+}
+
+const PATH = /^(?:workspaces\/([^/]+)\/)?prompts\/([^/]+)\/([^/]+)\.json$/;
+
+/** undefined for what is no version's file. */
+export function keyOf(path: string): PromptKey | undefined {
+  const [, workspace = DEFAULT_WORKSPACE, name, version] = PATH.exec(path) ?? [];
+  if (name === undefined || version === undefined || !isVersion(version)) return undefined;
+  if (!NAME.test(name) || !NAME.test(workspace)) return undefined;
+  const key = { workspace, name, version };
+  // `workspaces/default/…` would be another file of the same version.
+  return pathOf(key) === path ? key : undefined;
+}
