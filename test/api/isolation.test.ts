@@ -5,9 +5,10 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeadLetter, DeadLetters } from '../../src/api/dead-letters/source.js';
-import type { OtlpHandler } from '../../src/component.js';
+import { logIdOf } from '../../src/model/native-log-ids.js';
+import { LOG_EVENT } from '../../src/model/native-names.js';
 import { type AccessFixture, type Minted, startAccess } from '../helpers/access.js';
-import { testApp } from '../helpers/api.js';
+import { testNativeApp } from '../helpers/api.js';
 import { recordSource } from '../helpers/records.js';
 
 const OURS = 'ours';
@@ -19,6 +20,15 @@ const hex = (id: Uint8Array) => Buffer.from(id).toString('hex');
 
 const spans = source.trace(3).map((span) => ({ ...span, name: MARK }));
 const record = { ...source.logRecord(), eventName: MARK };
+const nativeLog = { ...source.logRecord(), eventName: LOG_EVENT, attributes: JSON.stringify({ user: MARK }) };
+const declared = {
+  traceId: source.id(16),
+  traceIdText: MARK,
+  promptName: MARK,
+  versionTag: undefined,
+  metadata: '{}',
+  createdTimeUnixMs: 1,
+};
 const point = { ...source.metricPoint('gauge'), name: MARK };
 
 const letters: DeadLetter[] = [
@@ -40,6 +50,7 @@ const deadLetters: DeadLetters = {
 };
 
 let access: AccessFixture;
+let context: Awaited<ReturnType<typeof testNativeApp>>;
 let app: FastifyInstance;
 let ours: Minted;
 let theirs: Minted;
@@ -50,17 +61,13 @@ beforeAll(async () => {
   ours = await access.mint(OURS, 'read,write,admin');
   theirs = await access.mint(THEIRS, 'read,write,admin', { name: `${MARK} admin` });
   theirKey = await access.mint(THEIRS, 'read', { name: MARK });
-  const context = await testApp({
-    access: access.keyring,
-    identify: access.keyring.forApi,
-    deadLetters,
-    otlp: {} as OtlpHandler,
-  });
+  context = await testNativeApp({ access: access.keyring, identify: access.keyring.forApi, deadLetters });
   app = context.app;
   const run = { workspace: THEIRS, runId: THEIR_RUN, workflowName: MARK, status: 'running', metadata: '{}' } as const;
   await access.control.runs.create({ ...run, input: undefined, output: undefined, traceId: undefined }, 1);
   context.telemetry.addSpans(THEIRS, spans);
-  context.telemetry.addLogRecords(THEIRS, [record]);
+  context.telemetry.addLogRecords(THEIRS, [record, nativeLog]);
+  context.telemetry.declareTraces(THEIRS, [declared]);
   context.telemetry.addMetricPoints(THEIRS, [point]);
 });
 afterAll(async () => {
@@ -73,6 +80,7 @@ function theirId(pathToParameter: string): string | undefined {
   const ids: Record<string, string> = {
     '/v1/traces/:trace_id': hex(spans[0]!.traceId),
     '/v1/traces/:trace_id/spans/:span_id': hex(spans[0]!.spanId),
+    '/v1/logs/:id': String(logIdOf(nativeLog.timeUnixNano)),
     '/v1/runs/:run_id': THEIR_RUN.hex,
     '/v1/dead-letters/:id': letters[0]!.id,
     '/v1/api-keys/:id': String(theirKey.id),
@@ -85,6 +93,10 @@ function theirId(pathToParameter: string): string | undefined {
 const BODIES: Record<string, unknown> = {
   'POST /v1/api-keys': { name: 'spy', workspace_id: THEIRS },
   'POST /v1/workspaces': { id: 'spy' },
+  'POST /v1/logs': { prompt_name: 'spy', version_tag: '1' },
+  'POST /v1/traces': {},
+  'POST /v1/spans': { trace_id: '7c9e6679742540de944be07fc1f90ae7', name: 'spy' },
+  'PATCH /v1/traces/:trace_id/spans/:span_id': { name: 'spy' },
   'POST /v1/runs': { workflow_name: 'spy' },
   'PATCH /v1/runs/:run_id': { status: 'failed' },
 };
@@ -117,7 +129,11 @@ function call({ method, url }: Route, key: string, workspace: string) {
 }
 
 const guarded = () => app.guardedRoutes.filter(({ scope }) => scope !== undefined);
-const named = () => guarded().filter(({ url }) => url.includes(':'));
+/** Ids of traces are their clients' own: another's says nothing here. */
+const OWN_TRACE = { method: 'POST', url: '/v1/traces/:trace_id/spans' };
+const isOwnTrace = ({ method, url }: Route) => method === OWN_TRACE.method && url === OWN_TRACE.url;
+
+const named = () => guarded().filter((route) => route.url.includes(':') && !isOwnTrace(route));
 const unnamed = () => guarded().filter(({ url }) => !url.includes(':'));
 
 describe("with a key of one's own workspace, what is another's", () => {
@@ -168,7 +184,19 @@ describe("with a key of one's own workspace, what is another's", () => {
     expect((await call({ method: 'POST', url: '/v1/workspaces' }, ours.key, OURS)).statusCode).toBe(403);
   });
 
+  it('stays apart from a trace that we have under the same id', async () => {
+    const url = theirUrl(OWN_TRACE.url);
+    const headers = { 'x-api-key': ours.key, 'x-workspace-id': OURS };
+    const payload = { span_id: hex(spans[0]!.spanId), name: 'ours' };
+    expect((await app.inject({ method: 'POST', url, headers, payload })).statusCode).toBe(201);
+    const { items } = (await app.inject({ url, headers })).json();
+    expect(items.map(({ name }: { name: string }) => name)).toEqual(['ours']);
+    expect((await app.inject({ method: 'DELETE', url: url.replace('/spans', ''), headers })).statusCode).toBe(204);
+  });
+
   it('is still there, untouched, after all of this', async () => {
+    const trace = await context.telemetry.getTrace(THEIRS, spans[0]!.traceId);
+    expect(trace?.spans.map(({ name }) => name)).toEqual([MARK, MARK, MARK]);
     expect(touched).toEqual([]);
     expect((await access.control.apiKeys.get(theirKey.id, 'all'))?.replacedBy).toBeUndefined();
     expect(await access.control.workspaces.get(THEIRS)).toBeDefined();

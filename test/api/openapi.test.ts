@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeadLetters } from '../../src/api/dead-letters/source.js';
-import type { OtlpHandler } from '../../src/component.js';
+import { logIdOf } from '../../src/model/native-log-ids.js';
+import { LOG_EVENT } from '../../src/model/native-names.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
-import { testApp } from '../helpers/api.js';
+import { testNativeApp } from '../helpers/api.js';
 import { recordSource } from '../helpers/records.js';
 
 interface Parameter {
@@ -35,16 +36,17 @@ let access: AccessFixture;
 let document: Document;
 const source = recordSource(5);
 const spans = source.trace(3);
+const nativeLog = { ...source.logRecord(), eventName: LOG_EVENT };
 const hex = (id: Uint8Array) => Buffer.from(id).toString('hex');
 
 beforeAll(async () => {
   access = await startAccess();
   const deadLetters = { list: async () => [] } as unknown as DeadLetters;
   const { keyring } = access;
-  const context = await testApp({ access: keyring, identify: keyring.forApi, otlp: {} as OtlpHandler, deadLetters });
+  const context = await testNativeApp({ access: keyring, identify: keyring.forApi, deadLetters });
   app = context.app;
   context.telemetry.addSpans('default', spans);
-  context.telemetry.addLogRecords('default', [source.logRecord()]);
+  context.telemetry.addLogRecords('default', [source.logRecord(), nativeLog]);
   context.telemetry.addMetricPoints('default', [source.metricPoint('histogram'), source.metricPoint('gauge')]);
   document = (await app.inject('/openapi.json')).json();
 });
@@ -173,7 +175,14 @@ describe('the OpenAPI document', () => {
 
   it('names both encodings of OTLP', () => {
     const content = document.paths['/v1/logs']!.post!.requestBody!.content;
-    expect(Object.keys(content).toSorted()).toEqual(['application/json', 'application/x-protobuf']);
+    expect(Object.keys(content)).toEqual(expect.arrayContaining(['application/json', 'application/x-protobuf']));
+  });
+
+  it('names what several items may come as', () => {
+    for (const path of ['/v1/logs', '/v1/spans', '/v1/traces/{trace_id}/spans']) {
+      const content = document.paths[path]!.post!.requestBody!.content;
+      expect(Object.keys(content)).toEqual(expect.arrayContaining(['application/json', 'application/x-ndjson']));
+    }
   });
 
   it('documents what each endpoint really answers', async () => {
@@ -182,6 +191,13 @@ describe('the OpenAPI document', () => {
       ['/v1/traces', '/v1/traces', 200],
       ['/v1/traces/{trace_id}', `/v1/traces/${trace}`, 200],
       ['/v1/traces/{trace_id}/spans/{span_id}', `/v1/traces/${trace}/spans/${hex(spans[1]!.spanId)}`, 200],
+      ['/v1/traces/count', '/v1/traces/count', 200],
+      ['/v1/traces/{trace_id}/spans', `/v1/traces/${trace}/spans`, 200],
+      ['/v1/traces/{trace_id}/spans/count', `/v1/traces/${trace}/spans/count`, 200],
+      ['/v1/logs', '/v1/logs', 200],
+      ['/v1/logs/count', '/v1/logs/count', 200],
+      ['/v1/logs/{id}', `/v1/logs/${logIdOf(nativeLog.timeUnixNano)}`, 200],
+      ['/v1/logs/{id}', '/v1/logs/1', 404],
       ['/v1/otel/logs', '/v1/otel/logs', 200],
       ['/v1/otel/metrics', '/v1/otel/metrics', 200],
       ['/health', '/health', 200],
@@ -233,6 +249,35 @@ describe('the OpenAPI document', () => {
     ]);
     expect((await send('post', '/v1/api-keys', '/v1/api-keys', {})).statusCode).toBe(422);
     expect((await send('delete', '/v1/api-keys/{id}', '/v1/api-keys/x')).statusCode).toBe(422);
+  });
+
+  it('documents what native requests answer', async () => {
+    const send = async (method: 'post' | 'patch' | 'delete', path: string, url: string, payload?: object) => {
+      const response = await app.inject({ method: method.toUpperCase() as 'POST', url, ...(payload && { payload }) });
+      const documented = document.paths[path]![method]!.responses[String(response.statusCode)]!;
+      const schema = documented.content?.['application/json']?.schema;
+      if (response.body !== '') expect([path, faults(schema!, response.json())]).toEqual([path, []]);
+      return response.statusCode;
+    };
+    const example = (method: 'post' | 'patch', path: string) =>
+      document.paths[path]![method]!.requestBody!.content['application/json']!.example as Schema;
+    const [traces, spansOf, span] = [
+      '/v1/traces',
+      '/v1/traces/{trace_id}/spans',
+      '/v1/traces/{trace_id}/spans/{span_id}',
+    ];
+    const trace = example('post', traces);
+    const url = `/v1/traces/${String(trace.trace_id)}`;
+    expect(await send('post', traces, '/v1/traces', trace)).toBe(201);
+    expect(await send('post', spansOf, `${url}/spans`, example('post', spansOf))).toBe(201);
+    const another = { ...example('post', '/v1/spans'), span_id: '1111111111111111' };
+    expect(await send('post', '/v1/spans', '/v1/spans', [another, another])).toBe(201);
+    const place = `${url}/spans/${String(example('post', spansOf).span_id)}`;
+    expect(await send('patch', span, place, example('patch', span))).toBe(200);
+    expect(await send('patch', span, place, {})).toBe(200);
+    expect(await send('delete', '/v1/traces/{trace_id}', url)).toBe(204);
+    expect(await send('post', '/v1/logs', '/v1/logs', example('post', '/v1/logs'))).toBe(202);
+    expect(await send('post', '/v1/logs', '/v1/logs', [example('post', '/v1/logs')])).toBe(202);
   });
 
   it('can be tried on a page that loads nothing from elsewhere', async () => {

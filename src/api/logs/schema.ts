@@ -91,8 +91,8 @@ export const logParameters = z.object({
 export const nativeLogSchema = z
   .object({
     id: z.int(),
-    prompt_name: z.string(),
-    version_tag: z.string(),
+    prompt_name: z.string().nullable().describe('null of an OTLP record that only calls itself a log, as version_tag'),
+    version_tag: z.string().nullable(),
     metadata: z.record(z.string(), z.unknown()).describe('{} when there is none'),
     provider: z.string().nullable(),
     model: z.string().nullable(),
