@@ -60,6 +60,23 @@ describe('the dead letters', () => {
     expect(await box.list()).toEqual([]);
   });
 
+  it('keep the trailer byte for byte, and bring it back with the frame', async () => {
+    const trailer = Buffer.concat([Buffer.from('{"audit":[{"action":"span:create"}]}'), Buffer.from([0xff, 0x00])]);
+    writeDeadLetter(directory, letter(7, { trailer }));
+    writeDeadLetter(directory, letter(8, { trailer: Buffer.alloc(0) }));
+    const appended: FrameInput[] = [];
+    const next = {
+      append: async (frame: FrameInput) => {
+        appended.push(frame);
+        return { sequence: 99 };
+      },
+    };
+    const box = createDeadLetterBox(directory);
+    await box.replay('0a1b2c3d-7', next);
+    await box.replay('0a1b2c3d-8', next);
+    expect(appended.map((frame) => frame.trailer)).toEqual([trailer, undefined]);
+  });
+
   it('stay when the buffer refuses the replay', async () => {
     writeDeadLetter(directory, letter(7));
     const box = createDeadLetterBox(directory);

@@ -1,113 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { BufferConsumer, FrameRange, SequenceRange, TaskPool } from '../../src/component.js';
-import { createDrain, type Drain, type DrainEvents, nopDrainEvents } from '../../workers/drain.js';
-import type { StoreResult, StoreTask } from '../../workers/messages.js';
+import { describe, expect, it } from 'vitest';
+import type { StoreResult } from '../../workers/messages.js';
 import { retryDelayMs } from '../../workers/retry.js';
-
-function rangeOf(sequence: number, items = 10): FrameRange {
-  return {
-    path: '/nowhere',
-    offset: sequence * 100,
-    length: 100,
-    firstSequence: sequence,
-    lastSequence: sequence,
-    frames: 1,
-    items,
-    oldestReceivedTimeUnixMs: Date.now(),
-  };
-}
-
-/** A consumer over a list of ranges, which a test may add to. */
-function createConsumer(ranges: FrameRange[]) {
-  const released: number[] = [];
-  let wake = () => {};
-  const consumer: BufferConsumer = {
-    name: 'store',
-    next: () => ranges.shift(),
-    pending: () => ({
-      bytes: ranges.length * 100,
-      items: ranges.reduce((sum, range) => sum + range.items, 0),
-      oldestReceivedTimeUnixMs: ranges[0]?.oldestReceivedTimeUnixMs ?? 0,
-    }),
-    readable: (signal) =>
-      new Promise((resolve) => {
-        if (ranges.length > 0 || signal.aborted) return resolve();
-        wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      }),
-    release: (range) => void released.push(range.firstSequence),
-    persistedCursor: () => 1,
-    lag: () => ({ bytes: 0, frames: 0, items: 0, oldestAgeMs: 0 }),
-  };
-  const add = (range: FrameRange) => {
-    ranges.push(range);
-    wake();
-  };
-  return { consumer, released, add };
-}
-
-const STORED: StoreResult = {
-  outcome: 'stored',
-  spans: 10,
-  duplicateSpans: 0,
-  logRecords: 0,
-  metricPoints: 0,
-  outcomes: [],
-  deadLetters: [],
-  audit: [],
-  deletions: [],
-  decodeMs: 0,
-  writeMs: 0,
-};
-
-/** Answers each task in turn from `answers`, then `STORED`; keeps what it was asked. */
-function createWriter(answers: (StoreResult | Error)[] = []) {
-  const tasks: StoreTask[] = [];
-  const operations: string[] = [];
-  const pool: TaskPool = {
-    async run<Result>(operation: string, argument: unknown): Promise<Result> {
-      tasks.push(argument as StoreTask);
-      operations.push(operation);
-      const answer = answers.shift() ?? STORED;
-      if (answer instanceof Error) throw answer;
-      return answer as Result;
-    },
-  };
-  return { pool, tasks, operations };
-}
-
-let drain: Drain | undefined;
-afterEach(async () => {
-  await drain?.shutdown({ deadlineMs: 100 });
-});
-
-interface Setup {
-  ranges: FrameRange[];
-  writers: TaskPool[];
-  applied?: () => Promise<SequenceRange[]>;
-  events?: Partial<DrainEvents>;
-  trim?: (maxBytes: number) => Promise<number>;
-}
-
-function startDrain(setup: Setup) {
-  const { consumer, released, add } = createConsumer(setup.ranges);
-  drain = createDrain({
-    config: { batchMaxItems: 100, batchMaxBytes: 1000, batchLingerMs: 5, nativeWaitMs: 1000, deadLetterMaxBytes: 1000 },
-    bufferId: () => 'buffer',
-    consumer,
-    writers: setup.writers,
-    telemetry: { appliedRanges: setup.applied ?? (async () => []), forgetApplied: async () => {} },
-    auditTrail: { append: async () => {}, room: async () => {} },
-    deadLetters: { trim: setup.trim ?? (async () => 0) },
-    events: { ...nopDrainEvents, ...setup.events },
-  });
-  return { drain, released, add, started: drain.start() };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(2);
-}
+import { createWriter, rangeOf, STORED, startDrain, until } from './played-drain.js';
 
 describe('the drain', () => {
   it('releases a range only after the store has taken it', async () => {
@@ -198,9 +93,7 @@ describe('the drain', () => {
   it('names each dead letter and keeps their folder within its bound', async () => {
     const letters: number[] = [];
     let dropped = 0;
-    const writer = createWriter([
-      { ...(STORED as object), deadLetters: [{ sequence: 7, reason: 'bad' }] } as StoreResult,
-    ]);
+    const writer = createWriter([{ ...STORED, deadLetters: [{ sequence: 7, reason: 'bad' }] }]);
     startDrain({
       ranges: [rangeOf(7)],
       writers: [writer.pool],
