@@ -1,5 +1,6 @@
 /** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
 import path from 'node:path';
+import { createNativeIntake } from '../receivers/native/intake.js';
 import { createAuthenticate } from '../receivers/otlp/authenticate.js';
 import { createGrpcReceiver } from '../receivers/otlp/grpc.js';
 import { createOtlpHandler } from '../receivers/otlp/handler.js';
@@ -92,9 +93,9 @@ export function createGateway(config: Config): Gateway {
   const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
   const grpc = createGrpcReceiver(doors);
-  const whileServing: Appender = {
-    append: (frame) => (state === 'draining' ? refuseWhileDraining() : intake.append(frame)),
-  };
+  const whileServing = (next: Appender): Appender => ({
+    append: (frame) => (state === 'draining' ? refuseWhileDraining() : next.append(frame)),
+  });
   const api = createApi({
     config: config.api,
     telemetry,
@@ -103,11 +104,17 @@ export function createGateway(config: Config): Gateway {
     ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
       transport: 'api',
-      next: whileServing,
+      next: whileServing(intake),
       inFlight,
       maxBodyBytes: config.receivers.maxBodyBytes,
       events: events.receiver,
       closing: () => state === 'draining',
+    }),
+    // A key's requests are limited, not the items within them: that limit is OTLP's.
+    native: createNativeIntake({
+      next: whileServing(buffer),
+      outcomes: drain,
+      gatewayNumber: gatewayNumber.number,
     }),
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },
     health: {
