@@ -1,4 +1,5 @@
 import type { MigrationSeries } from '../../src/store/migrator.js';
 import * as foundation from './0001-foundation.js';
+import * as native from './0002-native.js';
 
-export const telemetryPostgresMigrations: MigrationSeries = { name: 'telemetry', migrations: [foundation] };
+export const telemetryPostgresMigrations: MigrationSeries = { name: 'telemetry', migrations: [foundation, native] };

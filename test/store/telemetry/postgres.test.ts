@@ -4,6 +4,7 @@ import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js'
 import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
 import { type PostgresServer, startPostgres } from '../../helpers/postgres.js';
 import { type MakeStoreOptions, type StoreUnderTest, telemetryContract } from './contract.js';
+import { nativeTelemetryContract } from './contract-native.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
@@ -44,4 +45,7 @@ async function makeStore(
   };
 }
 
-describe.skipIf(!server)('on Postgres', () => telemetryContract('Postgres', (options) => makeStore(server!, options)));
+describe.skipIf(!server)('on Postgres', () => {
+  telemetryContract('Postgres', (options) => makeStore(server!, options));
+  nativeTelemetryContract('Postgres', (options) => makeStore(server!, options));
+});

@@ -40,6 +40,9 @@ export function survey(frames: readonly DecodedFrame[], shared: Shared): Survey 
     surveySpans(frame, shared, found);
     surveyLogRecords(frame, shared, found);
     surveyMetricPoints(frame, shared, found);
+    for (const { createdTimeUnixMs } of frame.native?.traces ?? []) {
+      found.spanDays.add(BigInt(createdTimeUnixMs) * 1_000_000n);
+    }
   }
   return found;
 }

@@ -34,6 +34,13 @@ const METRIC_POINTS: ItemTable<MetricPointRow, StoredMetricPoint> = {
   itemOf: metricPointOf,
 };
 
+/** Spelled out for the planner: the index of events leaves out records without a name. */
+function addEvent(conditions: Conditions, { eventName }: LogQuery): void {
+  if (eventName === undefined) return;
+  conditions.add('item.event_name = ?', eventName);
+  if (eventName !== '') conditions.add(`item.event_name <> ''`);
+}
+
 /** The rows that a list goes by. */
 function walked(table: ItemTable<never, unknown>, query: ListQuery): Matching {
   const conditions = new Conditions();
@@ -63,7 +70,7 @@ function logConditions(query: LogQuery): Conditions {
   const conditions = common(LOG_RECORDS, query);
   if (query.spanId) conditions.add('item.span_id = ?', Buffer.from(query.spanId));
   if (query.minSeverityNumber !== undefined) conditions.add('item.severity_number >= ?', query.minSeverityNumber);
-  if (query.eventName !== undefined) conditions.add('item.event_name = ?', query.eventName);
+  addEvent(conditions, query);
   if (query.bodyContains !== undefined) {
     // The path of no steps: a string's value, and the JSON text of anything else.
     conditions.add(`strpos(lower(item.body #>> '{}'), lower(?)) > 0`, query.bodyContains);
@@ -89,8 +96,13 @@ export function listLogs(source: ListSource, wanted: LogQuery): Promise<Page<Sto
     const conditions = logConditions(wanted);
     return { from: logsFrom(wanted, conditions), conditions };
   };
-  const rows = { matching, walked: wanted.traceId ? undefined : () => walked(LOG_RECORDS, wanted) };
-  return list(source, LOG_RECORDS, wanted, rows);
+  const walkedRows = () => {
+    const records = walked(LOG_RECORDS, wanted);
+    // Records without a name lie in no index of their own.
+    if (wanted.eventName !== '') addEvent(records.conditions, wanted);
+    return records;
+  };
+  return list(source, LOG_RECORDS, wanted, { matching, walked: wanted.traceId ? undefined : walkedRows });
 }
 
 export async function listMetricPoints(source: ListSource, wanted: MetricQuery): Promise<Page<StoredMetricPoint>> {
@@ -117,7 +129,12 @@ async function list<Row extends ItemRow, Item>(
   wanted: ListQuery,
   rowsOf: Pick<PageQuery, 'matching' | 'walked'>,
 ): Promise<Page<Item>> {
-  const order = { time: `item.${table.timeColumn}`, tie: 'item.row_id', tieType: 'bigint' } as const;
+  const order = {
+    time: `item.${table.timeColumn}`,
+    tie: 'item.row_id',
+    tieType: 'bigint',
+    tieRuns: 'against time',
+  } as const;
   const { rows, ...page } = await readPage<Row>(source, { ...rowsOf, columns: 'item.*', order }, wanted);
   const shared = await readShared(source.queries, wanted.workspace, rows);
   return { items: rows.map((row) => table.itemOf(row, shared)), ...page };

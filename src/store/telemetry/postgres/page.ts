@@ -22,10 +22,20 @@ export interface PageQuery {
   walked?: (() => Matching) | undefined;
   /** What the page selects. */
   columns: string;
-  order: { time: string; tie: string; tieType: 'uuid' | 'bigint' };
+  order: {
+    time: string;
+    tie: string;
+    tieType: TieType;
+    /** Rows of one time stand by their tie, against the direction of time when an index of the newest first has it so. */
+    tieRuns: 'with time' | 'against time';
+  };
+  /** All that match are few enough to be counted to the last, however long it takes. */
+  countsAll?: boolean;
 }
 
-/** Where a row stands: newest first, then by the tie. */
+type TieType = 'uuid' | 'bigint' | 'bytea';
+
+/** Where a row stands: by time in the order of the query, then by the tie. */
 interface Place {
   slice_time: bigint;
   slice_tie: string;
@@ -49,9 +59,10 @@ export async function readPage<Row extends object>(
   query: PageQuery,
   wanted: ListQuery,
 ): Promise<RowPage<Row>> {
-  const [found, counted] = await Promise.all([new PageSearch<Row>(source, query, wanted).run(), count(source, query)]);
+  const counting = query.countsAll ? countAll(source, query) : count(source, query);
+  const [found, counted] = await Promise.all([new PageSearch<Row>(source, query, wanted).run(), counting]);
   const rows = found.rows.slice(0, wanted.limit);
-  const total = found.partial || counted === undefined ? atLeast(wanted, found.rows.length) : totalOf(counted);
+  const total = found.partial || counted === undefined ? atLeast(wanted, found.rows.length) : totalOf(counted, query);
   const next = nextOf(found, wanted.limit, query);
   return { rows, ...total, ...(next && { next }) };
 }
@@ -72,17 +83,24 @@ function nextOf({ rows, reached, skip }: Found<object>, limit: number, query: Pa
 }
 
 function keysetOf({ slice_time: time, slice_tie: tie }: Place, { order }: PageQuery): Keyset {
-  return { timeUnixNano: unsigned(time), id: order.tieType === 'uuid' ? tie.replaceAll('-', '') : tie };
+  return { timeUnixNano: unsigned(time), id: TIES[order.tieType].idOf(tie) };
 }
 
-const IS_TIE = {
-  uuid: (id: string) => /^[0-9a-f]{32}$/.test(id),
-  bigint: (id: string) => /^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id),
+/** How a tie stands in a keyset, and as Postgres writes it. */
+const TIES: Record<TieType, { isId(id: string): boolean; idOf(tie: string): string; tieOf(id: string): string }> = {
+  uuid: { isId: (id) => /^[0-9a-f]{32}$/.test(id), idOf: (tie) => tie.replaceAll('-', ''), tieOf: (id) => id },
+  bytea: { isId: (id) => /^[0-9a-f]{16}$/.test(id), idOf: (tie) => tie.slice(2), tieOf: (id) => `\\x${id}` },
+  bigint: {
+    isId: (id) => /^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id),
+    idOf: (tie) => tie,
+    tieOf: (id) => id,
+  },
 };
 
 function placeOf({ timeUnixNano, id }: Keyset, { order }: PageQuery): Place {
-  if (!IS_TIE[order.tieType](id)) throw new GatewayError('BAD_REQUEST', 'The position in the list is malformed');
-  return { slice_time: signed(timeUnixNano), slice_tie: id };
+  const { isId, tieOf } = TIES[order.tieType];
+  if (!isId(id)) throw new GatewayError('BAD_REQUEST', 'The position in the list is malformed');
+  return { slice_time: signed(timeUnixNano), slice_tie: tieOf(id) };
 }
 
 const MIN_SLICE_ROWS = 16;
@@ -167,7 +185,16 @@ class PageSearch<Row extends object> {
   private selectFrom(columns: string | undefined, { from, conditions }: Matching): string {
     const { time, tie } = this.query.order;
     const selected = [...(columns ? [columns] : []), `${time} as slice_time`, `${tie}::text as slice_tie`].join(', ');
-    return `select ${selected} from ${from} where ${conditions.sql} order by ${time} desc, ${tie}`;
+    const order = `${time} ${this.timeRises ? '' : 'desc'}, ${tie} ${this.tieRises ? '' : 'desc'}`;
+    return `select ${selected} from ${from} where ${conditions.sql} order by ${order}`;
+  }
+
+  private get timeRises(): boolean {
+    return this.wanted.order === 'asc';
+  }
+
+  private get tieRises(): boolean {
+    return this.timeRises === (this.query.order.tieRuns === 'with time');
   }
 
   /** Written so that the index finds the place. */
@@ -175,12 +202,14 @@ class PageSearch<Row extends object> {
     if (!this.after) return;
     const { time, tie, tieType } = this.query.order;
     const { slice_time: at, slice_tie: id } = this.after;
-    conditions.add(`${time} <= ? and (${time} < ? or ${tie} > ?::${tieType})`, at, at, id);
+    const [later, further] = [this.timeRises ? '>' : '<', this.tieRises ? '>' : '<'];
+    conditions.add(`${time} ${later}= ? and (${time} ${later} ? or ${tie} ${further} ?::${tieType})`, at, at, id);
   }
 
   private addEnd(conditions: Conditions, { slice_time: at, slice_tie: id }: Place): void {
     const { time, tie, tieType } = this.query.order;
-    conditions.add(`${time} >= ? and (${time} > ? or ${tie} <= ?::${tieType})`, at, at, id);
+    const [earlier, before] = [this.timeRises ? '<' : '>', this.tieRises ? '<' : '>'];
+    conditions.add(`${time} ${earlier}= ? and (${time} ${earlier} ? or ${tie} ${before}= ?::${tieType})`, at, at, id);
   }
 }
 
@@ -198,8 +227,15 @@ async function count({ queries }: ListSource, query: PageQuery): Promise<number 
   return rows?.[0]?.total;
 }
 
-function totalOf(counted: number): Pick<Page<never>, 'total' | 'totalRelation'> {
-  if (counted > MAX_COUNTED) return { total: MAX_COUNTED, totalRelation: 'gte' };
+async function countAll({ queries }: ListSource, query: PageQuery): Promise<number> {
+  const { from, conditions } = query.matching();
+  const sql = `select count(*)::int as total from ${from} where ${conditions.sql}`;
+  const [row] = await queries.rows<{ total: number }>(sql, conditions.values);
+  return row!.total;
+}
+
+function totalOf(counted: number, { countsAll }: PageQuery): Pick<Page<never>, 'total' | 'totalRelation'> {
+  if (counted > MAX_COUNTED && !countsAll) return { total: MAX_COUNTED, totalRelation: 'gte' };
   return { total: counted, totalRelation: 'eq' };
 }
 

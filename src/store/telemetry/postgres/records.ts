@@ -154,6 +154,11 @@ function metricOf({ id, name, description, unit, type, temporality, monotonic, m
   return { key: id.toString(), name, description, unit, type, temporality, monotonic, metadata };
 }
 
+/** As Postgres writes it, of 32 hex digits. */
+export function uuidOf(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
 export function idOfUuid(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex');
 }

@@ -1,5 +1,6 @@
 /** Spans of a batch that holds resent ones: into a temporary table first, and from there only what is new. */
 import type pg from 'pg';
+import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame, Span } from '../../../model/telemetry.js';
 import { COLUMNS } from './rows.js';
 import { signed } from './time.js';
@@ -27,13 +28,19 @@ export async function insertStaged(
     rows.map((row) => identity(row.workspace, row.trace_id.replaceAll('-', ''), row.span_id, row.start)),
   );
   const traces = new TraceBatches();
-  for (const { workspace, spans, receivedTimeUnixMs } of frames) {
+  for (const { workspace, spans, receivedTimeUnixMs, native } of frames) {
     for (const span of spans) {
       // Deleted, so that a span that stands in the batch twice counts once.
       if (inserted.delete(identityOf(workspace, span))) traces.add(workspace, span, receivedTimeUnixMs);
+      else if (native) throw overtaken();
     }
   }
   return { spans: rows.length, traces };
+}
+
+/** A span whose id was free is there now, by OTLP: the next try finds it, and tells its client. */
+function overtaken(): GatewayError {
+  return new GatewayError('STORE_UNAVAILABLE', 'A native span came by OTLP at the same time');
 }
 
 function identityOf(workspace: string, span: Span): string {

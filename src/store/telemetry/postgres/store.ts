@@ -10,8 +10,10 @@ import { createPool, type PostgresOptions } from '../../postgres/pool.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
 import type { TelemetryStore } from '../telemetry.js';
 import { listLogs, listMetricPoints } from './items.js';
-import { readApplied } from './ledger.js';
+import { forgetBefore, readApplied } from './ledger.js';
 import { type Queries, queriesOver } from './queries.js';
+import { listSpans } from './span-list.js';
+import { storedBytes } from './stored-bytes.js';
 import { getSpan, getTrace, listTraces } from './traces.js';
 
 export interface PostgresTelemetryOptions extends PostgresOptions {
@@ -37,15 +39,15 @@ export function createPostgresTelemetry(options: PostgresTelemetryOptions): Tele
     writerOptions: (writer) => ({ engine: 'postgres', connectionString: options.connectionString, writer }),
     appliedRanges: (bufferId, from) =>
       readApplied(queries.rows, bufferId, { first: from, last: Number.MAX_SAFE_INTEGER }),
-    async forgetApplied(bufferId, before) {
-      await queries.rows('delete from applied_ranges where buffer_id = $1 and last_sequence < $2', [bufferId, before]);
-    },
+    forgetApplied: (bufferId, before) => forgetBefore(queries.rows, bufferId, before),
     async ping() {
       await queries.rows('select 1');
     },
     listTraces: (wanted) => listTraces(lists, wanted),
     getTrace: (workspace, traceId) => getTrace(queries, workspace, traceId),
     getSpan: (workspace, traceId, spanId) => getSpan(queries, workspace, traceId, spanId),
+    listSpans: (wanted) => listSpans(lists, wanted),
+    storedBytes: (workspace) => storedBytes(queries, workspace),
     listLogs: (wanted) => listLogs(lists, wanted),
     listMetricPoints: (wanted) => listMetricPoints(lists, wanted),
   };

@@ -41,6 +41,24 @@ export class TraceBatches {
     for (const traces of this.workspaces.values()) yield* traces.values();
   }
 
+  get size(): number {
+    let size = 0;
+    for (const traces of this.workspaces.values()) size += traces.size;
+    return size;
+  }
+
+  /** Of a span that was added, and counted before. Nothing may be added any more. */
+  uncount(workspace: string, traceId: Uint8Array, failed: boolean): void {
+    const batch = this.tracesOf(workspace).get(idKey(traceId));
+    if (!batch) return;
+    batch.spanCount--;
+    if (failed) batch.errorCount--;
+  }
+
+  drop(workspace: string, traceId: Uint8Array): void {
+    this.tracesOf(workspace).delete(idKey(traceId));
+  }
+
   private of(workspace: string, span: Span, receivedTimeUnixMs: number): TraceBatch {
     const { latest } = this;
     if (latest && latest.workspace === workspace && sameId(latest.traceId, span.traceId)) return latest;

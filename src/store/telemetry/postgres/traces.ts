@@ -15,8 +15,9 @@ import {
 import { addAttributes, addRange, Conditions } from './conditions.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
-import { idOfUuid, readShared, type SpanRow, spanOf } from './records.js';
+import { idOfUuid, readShared, type SpanRow, spanOf, uuidOf } from './records.js';
 import { unsigned } from './time.js';
+import { readTraceRecords } from './trace-records.js';
 
 interface HeadRow {
   trace_id: string;
@@ -32,10 +33,11 @@ interface BatchRow {
   span_count: number;
   error_count: number;
   services: string[];
+  declares: boolean | null;
 }
 
 const BATCH_COLUMNS = `trace_id, start_time_unix_nano, end_time_unix_nano, received_time_unix_ms, root_start_time_unix_nano,
-  root_name, span_count, error_count, services`;
+  root_name, span_count, error_count, services, declares`;
 
 /**
  * Other batches of the same trace, found by the index on trace ids alone: for a planner without statistics the index on
@@ -57,29 +59,31 @@ const IS_HEAD = `not exists (
 const BATCHES_OF_HEAD = `from trace_batches batch
   where ${SAME_TRACE('batch')} and batch.start_time_unix_nano >= head.start_time_unix_nano`;
 
-function conditionsOf(query: TraceQuery, failed: readonly string[] | undefined): Conditions {
+function conditionsOf(query: TraceQuery, few: readonly string[] | undefined): Conditions {
   const conditions = new Conditions();
   conditions.add('head.workspace = ?', query.workspace);
   addRange(conditions, 'head.start_time_unix_nano', query);
-  if (failed) conditions.add('head.trace_id = any(?::uuid[])', failed);
+  if (few) conditions.add('head.trace_id = any(?::uuid[])', few);
   const filters = new Conditions(conditions.values);
-  addFilters(filters, query, failed ? undefined : query.status);
+  addFilters(filters, query);
   // CASE fixes the order: whether a row is a head takes a probe into every earlier day, and is asked of few when asked last.
   conditions.add(filters.sql === '' ? IS_HEAD : `case when ${filters.sql} then ${IS_HEAD} else false end`);
   return conditions;
 }
 
-function addFilters(conditions: Conditions, query: TraceQuery, status: TraceQuery['status'] | undefined): void {
-  if (status !== undefined) addStatus(conditions, status);
+function addFilters(conditions: Conditions, query: TraceQuery): void {
+  if (query.status !== undefined) addStatus(conditions, query.status);
+  if (isOfDeclaration(query)) addDeclaration(conditions, query);
   if (query.name !== undefined) addRootName(conditions, query.name);
   if (query.service !== undefined) {
     const inOthers = `exists (select 1 ${BATCHES_OF_HEAD} and ? = any(batch.services) offset 0)`;
     conditions.add(`(? = any(head.services) or ${inOthers})`, query.service, query.service);
   }
   if (query.minDurationNano !== undefined) {
-    // As numeric: the difference of two times that no clock should tell may be none of 64 bits.
-    const latestEnd = `(select max(batch.end_time_unix_nano)::numeric ${BATCHES_OF_HEAD})`;
-    conditions.add(`${latestEnd} - head.start_time_unix_nano >= ?::numeric`, query.minDurationNano);
+    // As numeric: the difference of two times that no clock should tell may be none of 64 bits. A trace without spans has none.
+    const duration = `(select max(batch.end_time_unix_nano)::numeric - min(batch.start_time_unix_nano) ${BATCHES_OF_HEAD}
+      and batch.declares is null)`;
+    conditions.add(`coalesce(${duration}, 0) >= ?::numeric`, query.minDurationNano);
   }
   if (query.attributes?.length) addSpanAttributes(conditions, query);
 }
@@ -109,22 +113,51 @@ function addSpanAttributes(conditions: Conditions, query: ListQuery): void {
       and ${ofSpan.sql} offset 0)`);
 }
 
-/** When fewer traces than this have failed, they are looked up; when more have, walking the list soon fills a page. */
-const FEW_FAILED = 1_000;
+function isOfDeclaration({ promptName, versionTag }: TraceQuery): boolean {
+  return promptName !== undefined || versionTag !== undefined;
+}
 
-/** Traces that may be all that have failed; undefined when they are many. */
-async function findFewFailed(queries: Queries, query: TraceQuery): Promise<string[] | undefined> {
-  if (query.status !== 'error') return undefined;
+function addDeclared(conditions: Conditions, { promptName, versionTag }: TraceQuery): void {
+  if (promptName !== undefined) conditions.add('record.prompt_name = ?', promptName);
+  if (versionTag !== undefined) conditions.add('record.version_tag = ?', versionTag);
+}
+
+function addDeclaration(conditions: Conditions, query: TraceQuery): void {
+  const ofRecord = new Conditions(conditions.values);
+  addDeclared(ofRecord, query);
+  conditions.add(`exists (select 1 from trace_records record
+    where record.trace_id = head.trace_id and record.workspace || '' = head.workspace and ${ofRecord.sql} offset 0)`);
+}
+
+/** When fewer traces than this come into question, they are looked up; when more do, walking the list soon fills a page. */
+const FEW = 1_000;
+
+/** Traces among which all are that match; undefined when they are many. */
+async function findFew(queries: Queries, query: TraceQuery): Promise<string[] | undefined> {
+  const declared = isOfDeclaration(query) ? await fewOf(queries, declaredTraces(query)) : undefined;
+  return declared ?? (query.status === 'error' ? await fewOf(queries, failedTraces(query)) : undefined);
+}
+
+async function fewOf(queries: Queries, { from, conditions }: Matching): Promise<string[] | undefined> {
+  const sql = `select trace_id from ${from} where ${conditions.sql} limit ${FEW + 1}`;
+  const rows = await queries.rows<{ trace_id: string }>(sql, conditions.values);
+  return rows.length > FEW ? undefined : [...new Set(rows.map((row) => row.trace_id))];
+}
+
+function declaredTraces(query: TraceQuery): Matching {
+  const conditions = new Conditions();
+  conditions.add('record.workspace = ?', query.workspace);
+  addDeclared(conditions, query);
+  return { from: 'trace_records record', conditions };
+}
+
+function failedTraces(query: TraceQuery): Matching {
   const conditions = new Conditions();
   conditions.add('head.workspace = ? and head.error_count > 0', query.workspace);
   // A trace that begins in the range may fail later; none that begins after it can.
   const { toUnixNano: _, ...range } = query;
   addRange(conditions, 'head.start_time_unix_nano', range);
-  const rows = await queries.rows<{ trace_id: string }>(
-    `select head.trace_id from trace_batches head where ${conditions.sql} limit ${FEW_FAILED + 1}`,
-    conditions.values,
-  );
-  return rows.length > FEW_FAILED ? undefined : [...new Set(rows.map((row) => row.trace_id))];
+  return { from: 'trace_batches head', conditions };
 }
 
 function walkedRows(query: TraceQuery): Matching {
@@ -135,25 +168,29 @@ function walkedRows(query: TraceQuery): Matching {
 }
 
 export async function listTraces(source: ListSource, wanted: TraceQuery): Promise<Page<TraceSummary>> {
-  const failed = await findFewFailed(source.queries, wanted);
+  const few = await findFew(source.queries, wanted);
   const heads: PageQuery = {
-    matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted, failed) }),
-    walked: failed ? undefined : () => walkedRows(wanted),
+    matching: () => ({ from: 'trace_batches head', conditions: conditionsOf(wanted, few) }),
+    walked: few ? undefined : () => walkedRows(wanted),
     columns: 'head.trace_id',
-    order: { time: 'head.start_time_unix_nano', tie: 'head.trace_id', tieType: 'uuid' },
+    order: { time: 'head.start_time_unix_nano', tie: 'head.trace_id', tieType: 'uuid', tieRuns: 'against time' },
   };
   const { rows, ...page } = await readPage<HeadRow>(source, heads, wanted);
   const ids = rows.map((row) => row.trace_id);
   return { items: await summarise(source.queries, wanted.workspace, ids), ...page };
 }
 
-/** In the order of the ids. */
-async function summarise(queries: Queries, workspace: string, ids: readonly string[]): Promise<TraceSummary[]> {
-  if (ids.length === 0) return [];
-  const batches = await readBatches(queries, workspace, ids);
+/** In the order of the ids; without those that were deleted meanwhile. */
+async function summarise(queries: Queries, workspace: string, all: readonly string[]): Promise<TraceSummary[]> {
+  if (all.length === 0) return [];
+  const [batches, records] = await Promise.all([
+    readBatches(queries, workspace, all),
+    readTraceRecords(queries, workspace, all),
+  ]);
+  const ids = all.filter((id) => batches.get(id)!.length > 0);
   const rootless = ids.filter((id) => batches.get(id)?.every((batch) => batch.root_name === null));
   const names = rootless.length > 0 ? await readRootlessNames(queries, workspace, rootless) : new Map<string, string>();
-  return ids.map((id) => merge(id, batches.get(id)!, names.get(id) ?? ''));
+  return ids.map((id) => ({ ...merge(id, batches.get(id)!, names.get(id) ?? ''), ...records.get(id) }));
 }
 
 async function readBatches(
@@ -186,7 +223,10 @@ async function readRootlessNames(
   return new Map(rows.map((row) => [row.trace_id, row.name]));
 }
 
-function merge(id: string, batches: readonly BatchRow[], rootlessName: string): TraceSummary {
+/** A declaration tells of times only where there are no spans. */
+function merge(id: string, rows: readonly BatchRow[], rootlessName: string): TraceSummary {
+  const ofSpans = rows.filter((row) => !row.declares);
+  const batches = ofSpans.length > 0 ? ofSpans : rows;
   const first = batches[0]!;
   const merged = {
     start: first.start_time_unix_nano,
@@ -230,15 +270,21 @@ export async function getTrace(
     `select * from spans where trace_id = $1 and workspace = $2 order by start_time_unix_nano, span_id limit $3`,
     [id, workspace, MAX_TRACE_SPANS + 1],
   );
-  if (rows.length === 0) return undefined;
+  if (rows.length === 0) return await getDeclared(queries, workspace, id);
   const truncated = rows.length > MAX_TRACE_SPANS;
   if (truncated) rows.pop();
   const [shared, [summary]] = await Promise.all([
     readShared(queries, workspace, rows),
     summarise(queries, workspace, [rows[0]!.trace_id]),
   ]);
+  if (!summary) return undefined;
   const spans = distinct(rows.map((row) => spanOf(row, shared)));
-  return { summary: summary!, spans, ...(truncated && { truncated }) };
+  return { summary, spans, ...(truncated && { truncated }) };
+}
+
+async function getDeclared(queries: Queries, workspace: string, id: string): Promise<StoredTrace | undefined> {
+  const [summary] = await summarise(queries, workspace, [uuidOf(id)]);
+  return summary && { summary, spans: [] };
 }
 
 /** A client that sent one span with two start times has it twice: they are two rows, in two days perhaps. */

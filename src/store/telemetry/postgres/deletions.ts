@@ -1,0 +1,35 @@
+/** Deleting traces: in one transaction, and in one round trip. */
+import type pg from 'pg';
+import type { TraceDeletion } from '../telemetry.js';
+import { lockTraces } from './claims.js';
+import { hexOf } from './native-ids.js';
+import { sumUpAnew } from './revisions.js';
+import { rowsOf, runTogether } from './statements.js';
+
+const SAME_TRACE = (row: string) => `${row}.trace_id = item.trace_id and ${row}.workspace = item.workspace`;
+
+export async function deleteTraces(client: pg.ClientBase, deletions: readonly TraceDeletion[]): Promise<void> {
+  if (deletions.length === 0) return;
+  const rows = deletions.map(({ workspace, traceId, receivedUntilUnixMs }) => ({
+    workspace,
+    trace_id: hexOf(traceId),
+    until: receivedUntilUnixMs,
+  }));
+  const items = rowsOf('item', 'workspace text, trace_id uuid, until bigint', rows);
+  await runTogether(client, [
+    'begin',
+    lockTraces(deletions.map(({ traceId }) => traceId)),
+    // In the order in which writers claim ids: neither then waits for the other in a ring.
+    `select from native_spans native join ${items} on ${SAME_TRACE('native')}
+     order by native.workspace, native.trace_id, native.span_id for update of native`,
+    `delete from trace_records record using ${items}
+     where ${SAME_TRACE('record')} and record.received_time_unix_ms <= item.until`,
+    `delete from spans span using ${items} where ${SAME_TRACE('span')} and span.received_time_unix_ms <= item.until`,
+    // An id whose span is gone is free again.
+    `delete from native_spans native using ${items} where ${SAME_TRACE('native')} and not exists (
+       select 1 from spans span where span.trace_id = native.trace_id and span.span_id = native.span_id
+         and span.workspace = native.workspace offset 0)`,
+    ...sumUpAnew(deletions),
+    'commit',
+  ]);
+}

@@ -1,0 +1,21 @@
+/** Several statements in one round trip: their values stand in their text, since only one can have parameters. */
+import pg from 'pg';
+import { readableJson } from './json-text.js';
+
+/** One result for each statement. They run in turn, each on what was committed when it begins; the first error ends all. */
+export async function runTogether(
+  client: pg.ClientBase,
+  statements: readonly string[],
+): Promise<pg.QueryResult<Record<string, unknown>>[]> {
+  const results: unknown = await client.query(statements.join(';\n'));
+  return (Array.isArray(results) ? results : [results]) as pg.QueryResult<Record<string, unknown>>[];
+}
+
+/**
+ * A FROM item of these rows, in their order, as JSON; `columns` is their definition in SQL. A bigint goes as text. What
+ * Postgres could not read becomes U+FFFD.
+ */
+export function rowsOf(name: string, columns: string, rows: readonly object[]): string {
+  const json = JSON.stringify(rows, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
+  return `json_to_recordset(${pg.escapeLiteral(readableJson(json))}) as ${name}(${columns})`;
+}
