@@ -34,3 +34,7 @@ export function spanExists(details: unknown): GatewayError {
 export function traceExists(traceId: string): GatewayError {
   return new GatewayError('CONFLICT', 'Trace already exists', { details: { trace_id: traceId } });
 }
+
+export function keyReused(): GatewayError {
+  return new GatewayError('IDEMPOTENCY_KEY_REUSED', 'Idempotency-Key was used for another request');
+}

@@ -3,7 +3,6 @@
  * store has told what became of it.
  */
 import type { Appender, FrameOutcome, Outcomes, Signal } from '../../src/component.js';
-import { GatewayError } from '../../src/errors.js';
 import type {
   LogBody,
   NativeAnswer,
@@ -22,6 +21,7 @@ import { encodeTrailer, type Trailer } from '../../src/model/trailer.js';
 import {
   answer,
   keptAnswer,
+  keyReused,
   NO_CONTENT,
   replayedAnswer,
   spanAnswer,
@@ -30,7 +30,7 @@ import {
   traceExists,
 } from './answers.js';
 import { logAudit, spanAudits } from './audit.js';
-import { createBatch } from './batch.js';
+import { batchAnswer, distinctSpans, withoutKnown } from './batch.js';
 import { traceIdOf, type WrittenId } from './ids.js';
 import { logPayload, type TimedLog } from './log-payload.js';
 import { hasChanges, revisedSpan } from './revision.js';
@@ -58,8 +58,8 @@ interface Deed {
   trailer: Partial<Trailer>;
   /** When all of it is new, as it is for nearly every request; also what a repeated request is told. */
   answer: NativeAnswer;
-  /** Throws CONFLICT. */
-  settle?(outcome: FrameOutcome): NativeAnswer;
+  /** The answer, or the one that an earlier request with the same key was given, once it is known what was new. */
+  settle?(given: NativeAnswer, outcome: FrameOutcome): NativeAnswer;
 }
 
 const NO_PAYLOAD = new Uint8Array(0);
@@ -112,9 +112,9 @@ class Intake implements NativeIntake {
           traces: [traceRecord(trace, traceId, this.now())],
         },
         answer: answer(201, { trace_id: traceId.text, prompt_name, version_tag, status: 'created' }),
-        settle({ knownTraces }) {
+        settle(given, { knownTraces }) {
           if (knownTraces.length > 0) throw traceExists(traceId.text);
-          return this.answer;
+          return given;
         },
       });
     });
@@ -139,20 +139,20 @@ class Intake implements NativeIntake {
       ...this.spansDeed([draft]),
       trailer: { audit: spanAudits(request, [draft], { batch: false }) },
       answer: answer(201, spanAnswer(draft)),
-      settle({ knownSpans }) {
+      settle(given, { knownSpans }) {
         if (knownSpans.length > 0) throw spanExists(spanPlace(draft));
-        return this.answer;
+        return given;
       },
     });
   }
 
   private createSpanBatch(request: NativeRequest, drafts: readonly SpanDraft[]): Promise<NativeAnswer> {
-    const batch = createBatch(drafts);
+    const distinct = distinctSpans(drafts);
     return this.write(request, {
-      ...this.spansDeed(batch.distinct),
-      trailer: { audit: spanAudits(request, batch.distinct, { batch: true }) },
-      answer: batch.answer([]),
-      settle: ({ knownSpans }) => batch.answer(knownSpans),
+      ...this.spansDeed(distinct),
+      trailer: { audit: spanAudits(request, distinct, { batch: true }) },
+      answer: batchAnswer(drafts, distinct),
+      settle: withoutKnown,
     });
   }
 
@@ -226,11 +226,9 @@ class Intake implements NativeIntake {
       trailer,
     });
     const outcome = await this.options.outcomes.of(sequence);
-    if (outcome.keyReused) {
-      throw new GatewayError('IDEMPOTENCY_KEY_REUSED', 'Idempotency-Key was used for another request');
-    }
-    if (outcome.replayed !== undefined) return replayedAnswer(outcome.replayed);
-    return deed.settle === undefined ? deed.answer : deed.settle(outcome);
+    if (outcome.keyReused) throw keyReused();
+    const given = outcome.replayed === undefined ? deed.answer : replayedAnswer(outcome.replayed);
+    return deed.settle === undefined ? given : deed.settle(given, outcome);
   }
 }
 

@@ -1,0 +1,50 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { Turns } from '../../../receivers/native/turns.js';
+import { Random } from '../../otlp/random-request.js';
+
+describe('turns', () => {
+  it('two that share a key are under way at once, or wait for one another for ever', async () => {
+    const random = new Random(3);
+    const turns = new Turns();
+    const taken = new Set<string>();
+    const started: number[] = [];
+    const deeds = Array.from({ length: 200 }, (_, i) => {
+      const keys = [...new Set(Array.from({ length: random.below(5) }, () => `k${random.below(8)}`))];
+      return turns.take(keys, async () => {
+        started.push(i);
+        expect(keys.filter((key) => taken.has(key))).toEqual([]);
+        for (const key of keys) taken.add(key);
+        await turn();
+        for (const key of keys) taken.delete(key);
+        if (i % 7 === 0) throw new Error('failed');
+      });
+    });
+    await Promise.allSettled(deeds);
+    expect(started).toHaveLength(200);
+    expect(turns.size).toBe(0);
+  });
+
+  it('those of one key are served in another order than they came', async () => {
+    const turns = new Turns();
+    const order: number[] = [];
+    await Promise.all([1, 2, 3, 4].map((i) => turns.take(['k', 'k'], async () => void order.push(i))));
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  it('keys pile up without a bound', async () => {
+    const turns = new Turns();
+    const keys = Array.from({ length: 100_000 }, (_, i) => `${i}`);
+    let finish = () => {};
+    const first = turns.take(keys, () => new Promise<void>((resolve) => (finish = resolve)));
+    await expect(turns.take(['one more'], async () => {})).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      retryable: true,
+    });
+    await turn();
+    finish();
+    await first;
+    expect(turns.size).toBe(0);
+    await turns.take(['one more'], async () => {});
+  });
+});
