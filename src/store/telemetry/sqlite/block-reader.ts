@@ -1,10 +1,10 @@
 /** A read-only connection to one block: its statements, and the few rows that many others point at. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
-import type { Metric, Resource, Scope } from '../../../model/telemetry.js';
+import type { Metric, Resource, Scope, TraceRecord } from '../../../model/telemetry.js';
 import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
 import type { Budget } from './budget.js';
-import { bodyContains } from './conditions.js';
+import { bodyContains, type Conditions } from './conditions.js';
 import { openReadOnly } from './connection.js';
 import {
   type LogRow,
@@ -13,12 +13,14 @@ import {
   type ResourceRow,
   type ScopeRow,
   type SpanRow,
+  type TraceRecordRow,
   toLogRecord,
   toMetric,
   toMetricPoint,
   toResource,
   toScope,
   toSpan,
+  toTraceRecord,
 } from './rows.js';
 import { SCHEMA_VERSION } from './schema.js';
 
@@ -35,6 +37,8 @@ export interface Extent {
 
 export interface BlockInfo {
   closed: boolean;
+  /** It may have newer versions of spans of other blocks. */
+  revises: boolean;
   traces: Extent | undefined;
   logRecords: Extent | undefined;
   metricPoints: Extent | undefined;
@@ -51,6 +55,8 @@ export interface ShareRow {
   root_name: string | null;
   root_start_time_unix_nano: bigint | null;
   services: string;
+  /** Absent in blocks of version 1. */
+  revision?: bigint;
   span_ids: Buffer;
 }
 
@@ -73,11 +79,21 @@ export interface NarrowSpanRow {
   status_code: bigint;
 }
 
+/** What of a span a summary tells. */
+export interface SummarySpanRow extends NarrowSpanRow {
+  end_time_unix_nano: bigint;
+  service_name: string;
+}
+
 export interface SpanPlaceRow {
   id: bigint;
   span_id: Buffer;
   start_time_unix_nano: bigint;
 }
+
+const NATIVE_VERSION = 2;
+
+const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
 
 /** A later version of the gateway made the block. */
 export class UnsupportedBlock extends Error {}
@@ -99,6 +115,7 @@ export class BlockReader {
   private readonly scopes = new Map<bigint, Scope>();
   private readonly metrics = new Map<bigint, Metric>();
   private relations = UNKNOWN;
+  private version: number | undefined;
 
   constructor(
     directory: string,
@@ -152,10 +169,17 @@ export class BlockReader {
     };
     return {
       closed: row.closed_time_unix_ms !== null,
+      revises: Number(row.revisions ?? 0) > 0,
       traces: extent('trace'),
       logRecords: extent('log'),
       metricPoints: extent('point'),
     };
+  }
+
+  /** Blocks of version 1 have no declarations, no revisions, and no index by event name. */
+  get isNative(): boolean {
+    this.version ??= Number(this.get<{ version: bigint }>('SELECT schema_version AS version FROM block', [])!.version);
+    return this.version >= NATIVE_VERSION;
   }
 
   appliedRanges(bufferId: string, from: number): SequenceRange[] {
@@ -220,14 +244,35 @@ export class BlockReader {
     return rows.map((row) => toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id)));
   }
 
-  spanPlaces(first: bigint, count: bigint): SpanPlaceRow[] {
-    const sql = `SELECT id, span_id, start_time_unix_nano FROM spans WHERE id >= ? AND id < ? AND within_budget()`;
-    return this.all(sql, [first, first + count]);
+  traceRecords(workspaceId: bigint, traceId: Uint8Array): TraceRecord[] {
+    if (!this.isNative) return [];
+    const sql = 'SELECT * FROM trace_records WHERE trace_id = ? AND workspace_id = ?';
+    return this.all<TraceRecordRow>(sql, [traceId, workspaceId]).map(toTraceRecord);
+  }
+
+  storedBytes(workspace: string): number {
+    if (!this.isNative) return 0;
+    const row = this.get<{ bytes: bigint }>('SELECT bytes FROM workspaces WHERE name = ?', [workspace]);
+    return Number(row?.bytes ?? 0);
+  }
+
+  /** Of those that meet the conditions on row `x`. */
+  spanPlaces(first: bigint, count: bigint, { sql, parameters }: Conditions = NO_CONDITIONS): SpanPlaceRow[] {
+    const where = ['x.id >= @first', 'x.id < @end', 'within_budget()', ...sql].join(' AND ');
+    const select = `SELECT x.id, x.span_id, x.start_time_unix_nano FROM spans x WHERE ${where}`;
+    return this.all(select, { ...parameters, first, end: first + count });
   }
 
   narrowSpans(first: bigint, count: bigint): NarrowSpanRow[] {
     const sql = `SELECT span_id, parent_span_id, start_time_unix_nano, name, status_code FROM spans
       WHERE id >= ? AND id < ? AND within_budget()`;
+    return this.all(sql, [first, first + count]);
+  }
+
+  summarySpans(first: bigint, count: bigint): SummarySpanRow[] {
+    const sql = `SELECT span_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, name, status_code,
+        (SELECT service_name FROM resources r WHERE r.id = resource_id) AS service_name
+      FROM spans WHERE id >= ? AND id < ? AND within_budget()`;
     return this.all(sql, [first, first + count]);
   }
 

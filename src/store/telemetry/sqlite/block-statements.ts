@@ -60,7 +60,7 @@ const EXTENT_SQL = ['trace', 'log', 'point'].map(
 );
 const COUNT_SQL = `UPDATE block SET
   spans = spans + @spans, traces = traces + @traces, log_records = log_records + @logRecords,
-  metric_points = metric_points + @metricPoints, ${EXTENT_SQL.join(', ')}`;
+  metric_points = metric_points + @metricPoints, revisions = revisions + @revisions, ${EXTENT_SQL.join(', ')}`;
 
 export function prepareStatements(db: Database.Database) {
   const insert = (table: string, columns: string, literals?: Record<string, string>) =>

@@ -23,6 +23,7 @@ export interface BlockBatch extends Admission {
 }
 
 const NANOS_PER_MS = 1_000_000n;
+const ROWS_SQL = 'SELECT spans + log_records + metric_points + (SELECT count(*) FROM trace_records) FROM block';
 const NO_IDS = Buffer.alloc(0);
 
 interface Extent {
@@ -115,7 +116,7 @@ export class BlockWriter {
     this.scopes = scopeRows(db);
     this.metrics = metricRows(db);
     this.pageCount = db.prepare('PRAGMA page_count').pluck();
-    this.rows = db.prepare('SELECT spans + log_records + metric_points FROM block').pluck().get() as number;
+    this.rows = db.prepare(ROWS_SQL).pluck().get() as number;
   }
 
   /** undefined for a block that takes no more rows: it is closed, or of another version of the tables. */
@@ -134,7 +135,7 @@ export class BlockWriter {
     return undefined;
   }
 
-  /** Spans, log records and metric points together. */
+  /** Spans, log records, metric points and declared traces together. */
   rowCount(): number {
     return this.rows;
   }
@@ -196,6 +197,7 @@ export class BlockWriter {
       traces: batch.newTraces,
       logRecords: logs.count,
       metricPoints: points.count,
+      revisions: batch.groups.filter(({ revision }) => revision > 0).length,
       traceMin: traces.min,
       traceMax: traces.max,
       logMin: logs.min,
@@ -203,7 +205,7 @@ export class BlockWriter {
       pointMin: points.min,
       pointMax: points.max,
     });
-    return spans + logs.count + points.count;
+    return spans + logs.count + points.count + batch.declarations.length;
   }
 
   private insertTrace(group: TraceGroup, traces: Extent): void {

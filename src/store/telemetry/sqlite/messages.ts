@@ -9,6 +9,8 @@ export const READ_OPERATIONS = [
   'getTrace',
   'spansAt',
   'getSpan',
+  'listSpans',
+  'storedBytes',
   'appliedRanges',
   'ping',
 ] as const;

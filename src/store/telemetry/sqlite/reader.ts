@@ -7,6 +7,7 @@ import type {
   LogQuery,
   MetricQuery,
   Page,
+  SpanQuery,
   StoredLogRecord,
   StoredMetricPoint,
   StoredSpan,
@@ -17,12 +18,13 @@ import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
 import type { ListContext } from './list-page.js';
 import { listLogs, listMetricPoints } from './record-list.js';
+import { listSpans } from './span-list.js';
 import { inPieces, PIECE_SPANS, placesOf, type SpanPlace, type SpanPlaces, type TraceAnswer } from './span-places.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
 import { TraceHolders } from './trace-holders.js';
 import { listTraces } from './trace-list.js';
 import { readShares, summaryOf } from './trace-scan.js';
-import type { Share } from './trace-summary.js';
+import { byRevision, type Share } from './trace-summary.js';
 
 /**
  * A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. A list ends its page well
@@ -64,7 +66,7 @@ export class SqliteReader {
   getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): TraceAnswer | undefined {
     const shares = this.sharesOf(workspace, traceId);
     if (shares.length === 0) return undefined;
-    const places = placesOf(shares.flatMap((share) => this.placesIn(share)));
+    const places = placesOf(byRevision(shares).flatMap((share) => this.placesIn(share)));
     const [first] = inPieces(places, PIECE_SPANS);
     const spans = first ? this.spansAt(first) : [];
     return { summary: summaryOf(this.catalog, traceId, shares), places, spans };
@@ -91,13 +93,27 @@ export class SqliteReader {
     spanId: Uint8Array;
   }): StoredSpan | undefined {
     const key = spanIdKey(spanId);
-    for (const { file, first_span: first, span_ids: ids } of this.sharesOf(workspace, traceId)) {
+    const newestFirst = byRevision(this.sharesOf(workspace, traceId)).reverse();
+    for (const { file, first_span: first, span_ids: ids } of newestFirst) {
       // The ids stand in the order of the rows.
       const at = spanIdKeys(ids).indexOf(key);
       const found = at >= 0 && this.catalog.read(file, (block) => block.spans(first + BigInt(at), 1n));
       if (found) return found[0];
     }
     return undefined;
+  }
+
+  listSpans(query: SpanQuery): Page<StoredSpan> | undefined {
+    const shares = this.sharesOf(query.workspace, query.traceId);
+    return shares.length === 0 ? undefined : listSpans(this.catalog, shares, query);
+  }
+
+  storedBytes({ workspace }: { workspace: string }): number {
+    const blocks = this.catalog.blocks();
+    return blocks.reduce(
+      (sum, { file }) => sum + (this.catalog.read(file, (block) => block.storedBytes(workspace)) ?? 0),
+      0,
+    );
   }
 
   appliedRanges({ bufferId, from }: { bufferId: string; from: number }): SequenceRange[] {

@@ -1,4 +1,4 @@
-/** Log records and metric points newest first: each block by its time index, merged. */
+/** Log records and metric points by time: each block by its time index, merged. */
 import { GatewayError } from '../../../errors.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
 import type {
@@ -33,14 +33,14 @@ import {
   withSkip,
 } from './list-page.js';
 import { signed, unsigned } from './trace-groups.js';
-import { type Order, type Stream, walk } from './walk.js';
+import { type Order, ordered, type Stream, walk } from './walk.js';
 
 /** What differs between the two kinds of record. */
 interface RecordKind<Query extends ListQuery, Item> {
   table: 'log_records' | 'metric_points';
   timeColumn: string;
   /** The index to go by: without statistics SQLite may take the one by time where few rows match. */
-  index(query: Query): string;
+  index(query: Query, reader: BlockReader): string;
   extent(block: Block): Extent | undefined;
   /** Those of this kind alone; time, service and attributes are common. */
   conditions(query: Query): Conditions;
@@ -54,12 +54,23 @@ const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
 const LOG_RECORDS: RecordKind<LogQuery, StoredLogRecord> = {
   table: 'log_records',
   timeColumn: 'log_time',
-  index: ({ traceId }) => (traceId ? 'log_records_by_trace' : 'log_records_by_time'),
+  index: ({ traceId, eventName }, reader) => {
+    if (traceId) return 'log_records_by_trace';
+    return byEvent(eventName, reader) ? 'log_records_by_event' : 'log_records_by_time';
+  },
   extent: ({ logRecords }) => logRecords,
   conditions: logConditions,
-  runs: (_, { traceId }) => [traceId ? { sql: ['x.trace_id = @traceId'], parameters: { traceId } } : NO_CONDITIONS],
+  runs: (reader, { traceId, eventName }) => {
+    if (traceId) return [{ sql: ['x.trace_id = @traceId'], parameters: { traceId } }];
+    // The index leaves out records without an event name: SQLite takes it only where a condition says so too.
+    return [byEvent(eventName, reader) ? { sql: ["x.event_name <> ''"], parameters: {} } : NO_CONDITIONS];
+  },
   load: (reader, id) => reader.logRecord(id),
 };
+
+function byEvent(eventName: string | undefined, reader: BlockReader): boolean {
+  return eventName !== undefined && eventName !== '' && reader.isNative;
+}
 
 const METRIC_POINTS: RecordKind<MetricQuery, StoredMetricPoint> = {
   table: 'metric_points',
@@ -90,7 +101,7 @@ function compare(a: Place, b: Place): number {
   return a.id > b.id ? -1 : 1;
 }
 
-const RECORD_ORDER: Order<Place> = { timeOf: ({ time }) => time, compare };
+const NEWEST_FIRST: Order<Place> = { ascending: false, timeOf: ({ time }) => time, compare };
 
 export function listLogs(context: ListContext, query: LogQuery): Page<StoredLogRecord> {
   return new RecordList(context, LOG_RECORDS, query).page();
@@ -104,6 +115,7 @@ export function listMetricPoints(context: ListContext, query: MetricQuery): Page
 interface RecordSelection<Query extends ListQuery> {
   kind: RecordKind<Query, unknown>;
   query: Query;
+  order: Order<Place>;
   /** The time range, which the index keeps. */
   range: Conditions;
   /** What each row is asked. */
@@ -135,45 +147,52 @@ class RecordStream<Query extends ListQuery> implements Stream<Place> {
   }
 
   private select(conditions: Conditions, limit = '', parameters: object = {}): Place[] {
-    const { kind, range, query } = this.selection;
+    const { kind, range, query, order } = this.selection;
     const { file } = this.block;
     const all = allOf(this.run, range, conditions);
-    const select = `SELECT x.${kind.timeColumn} AS time, x.id ${fromRecords(kind, query, all.sql)}
-      ORDER BY x.${kind.timeColumn} DESC, x.id DESC ${limit}`;
-    const rows = this.catalog.scan(file, (reader) =>
-      reader.all<{ time: bigint; id: bigint }>(select, { ...all.parameters, ...parameters }),
-    );
+    const way = order.ascending ? 'ASC' : 'DESC';
+    const rows = this.catalog.scan(file, (reader) => {
+      const select = `SELECT x.${kind.timeColumn} AS time, x.id ${fromRecords(kind, kind.index(query, reader), all.sql)}
+        ORDER BY x.${kind.timeColumn} ${way}, x.id ${way} ${limit}`;
+      return reader.all<{ time: bigint; id: bigint }>(select, { ...all.parameters, ...parameters });
+    });
     return (rows ?? []).map(({ time, id }) => ({ time, file, id }));
   }
 
   private afterIn(after: Place | undefined): Conditions {
     if (!after) return NO_CONDITIONS;
     const column = `x.${this.selection.kind.timeColumn}`;
+    const { ascending } = this.selection.order;
+    const [beyond, orAt] = ascending ? ['>', '>='] : ['<', '<='];
     const { file } = this.block;
     const parameters = { afterTime: after.time };
-    if (file === after.file)
-      return { sql: [`(${column}, x.id) < (@afterTime, @afterId)`], parameters: { ...parameters, afterId: after.id } };
-    return { sql: [`${column} ${file < after.file ? '<=' : '<'} @afterTime`], parameters };
+    if (file === after.file) {
+      const sql = [`(${column}, x.id) ${beyond} (@afterTime, @afterId)`];
+      return { sql, parameters: { ...parameters, afterId: after.id } };
+    }
+    const comesLater = ascending ? file > after.file : file < after.file;
+    return { sql: [`${column} ${comesLater ? orAt : beyond} @afterTime`], parameters };
   }
 
   private upTo(end: Place | undefined): Conditions {
     if (!end) return NO_CONDITIONS;
     const column = `x.${this.selection.kind.timeColumn}`;
+    const { ascending } = this.selection.order;
+    const [before, orAt] = ascending ? ['<', '<='] : ['>', '>='];
     const { file } = this.block;
     const parameters = { endTime: end.time };
-    if (file === end.file)
-      return { sql: [`(${column}, x.id) >= (@endTime, @endId)`], parameters: { ...parameters, endId: end.id } };
-    return { sql: [`${column} ${file > end.file ? '>=' : '>'} @endTime`], parameters };
+    if (file === end.file) {
+      const sql = [`(${column}, x.id) ${orAt} (@endTime, @endId)`];
+      return { sql, parameters: { ...parameters, endId: end.id } };
+    }
+    const comesEarlier = ascending ? file < end.file : file > end.file;
+    return { sql: [`${column} ${comesEarlier ? orAt : before} @endTime`], parameters };
   }
 }
 
-function fromRecords<Query extends ListQuery>(
-  kind: RecordKind<Query, unknown>,
-  query: Query,
-  conditions: readonly string[],
-): string {
+function fromRecords({ table }: { table: string }, index: string, conditions: readonly string[]): string {
   const where = ['x.workspace_id = @workspace', ...conditions].join(' AND ');
-  return `FROM ${kind.table} x INDEXED BY ${kind.index(query)} WHERE ${where}`;
+  return `FROM ${table} x INDEXED BY ${index} WHERE ${where}`;
 }
 
 class RecordList<Query extends ListQuery, Item> {
@@ -191,7 +210,8 @@ class RecordList<Query extends ListQuery, Item> {
       serviceCondition(query.service),
       attributeConditions(query.attributes),
     );
-    this.selection = { kind, query, range, filters };
+    const order = ordered(NEWEST_FIRST, query.order === 'asc');
+    this.selection = { kind, query, order, range, filters };
     this.blocks = this.relevantBlocks();
   }
 
@@ -209,7 +229,7 @@ class RecordList<Query extends ListQuery, Item> {
   }
 
   private *steps(after: Place | undefined, wanted: number): Generator<Step<Place, Place>> {
-    for (const { matches, end } of walk(this.streams(), { order: RECORD_ORDER, after, firstRows: wanted })) {
+    for (const { matches, end } of walk(this.streams(), { order: this.selection.order, after, firstRows: wanted })) {
       for (const match of matches) yield { match };
       if (end !== undefined) yield { lookedTo: end };
     }
@@ -275,9 +295,11 @@ class RecordList<Query extends ListQuery, Item> {
   private countIn({ file }: Block, run: Conditions): number {
     const { kind, query, range, filters } = this.selection;
     const { sql, parameters } = allOf(run, range, filters);
-    const matching = `SELECT 1 ${fromRecords(kind, query, [...sql, 'within_budget()'])} LIMIT ${COUNT_BOUND + 1}`;
-    const select = `SELECT count(*) AS count FROM (${matching})`;
-    const row = this.context.catalog.read(file, (reader) => reader.get<{ count: bigint }>(select, parameters));
+    const row = this.context.catalog.read(file, (reader) => {
+      const from = fromRecords(kind, kind.index(query, reader), [...sql, 'within_budget()']);
+      const select = `SELECT count(*) AS count FROM (SELECT 1 ${from} LIMIT ${COUNT_BOUND + 1})`;
+      return reader.get<{ count: bigint }>(select, parameters);
+    });
     return Number(row?.count ?? 0);
   }
 }

@@ -1,5 +1,5 @@
 /** Rows of a block as the records they were. Every integer arrives as a bigint. */
-import type { Metric, MetricType, Resource, Scope } from '../../../model/telemetry.js';
+import type { Metric, MetricType, Resource, Scope, TraceRecord } from '../../../model/telemetry.js';
 import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
 import { unsigned } from './trace-groups.js';
 
@@ -70,6 +70,15 @@ export interface LogRow {
   dropped_attributes_count: bigint;
   body: string;
   attributes: string;
+}
+
+export interface TraceRecordRow {
+  trace_id: Buffer;
+  trace_id_text: string;
+  prompt_name: string | null;
+  version_tag: string | null;
+  metadata: string;
+  created_time_unix_ms: bigint;
 }
 
 export interface PointRow {
@@ -168,6 +177,17 @@ export function toLogRecord(row: LogRow, resource: Resource, scope: Scope): Stor
     resource,
     scope,
     receivedTimeUnixMs: Number(row.received_time_unix_ms),
+  };
+}
+
+export function toTraceRecord(row: TraceRecordRow): TraceRecord {
+  return {
+    traceId: bytes(row.trace_id),
+    traceIdText: row.trace_id_text,
+    promptName: row.prompt_name ?? undefined,
+    versionTag: row.version_tag ?? undefined,
+    metadata: row.metadata,
+    createdTimeUnixMs: Number(row.created_time_unix_ms),
   };
 }
 

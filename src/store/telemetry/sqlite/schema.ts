@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 
-/** 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, workspaces.bytes, log_records_by_event. */
+/** 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event. */
 export const SCHEMA_VERSION = 2;
 
 /**
@@ -24,6 +24,8 @@ CREATE TABLE block (
   traces INTEGER NOT NULL DEFAULT 0,
   log_records INTEGER NOT NULL DEFAULT 0,
   metric_points INTEGER NOT NULL DEFAULT 0,
+  -- Rows of trace_batches that bring newer versions of spans.
+  revisions INTEGER NOT NULL DEFAULT 0,
   min_trace_time INTEGER,
   max_trace_time INTEGER,
   min_log_time INTEGER,

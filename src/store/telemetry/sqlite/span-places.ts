@@ -28,7 +28,7 @@ export interface TraceAnswer {
 /** Spans in one message: some milliseconds of work for either thread. */
 export const PIECE_SPANS = 500;
 
-/** Of a span that two blocks hold, the copy in the older block counts: the places come newest block first. */
+/** Of several places of one span the last counts. */
 export function placesOf(found: readonly SpanPlace[]): SpanPlaces {
   const places = [...new Map(found.map((place) => [spanIdKey(place.span_id), place])).values()].sort(byStart);
   const files = [...new Set(places.map(({ file }) => file))];
@@ -40,7 +40,9 @@ export function placesOf(found: readonly SpanPlace[]): SpanPlaces {
   };
 }
 
-function byStart(a: SpanPlace, b: SpanPlace): number {
+type Position = Pick<SpanPlace, 'start_time_unix_nano' | 'span_id'>;
+
+export function byStart(a: Position, b: Position): number {
   if (a.start_time_unix_nano !== b.start_time_unix_nano)
     return a.start_time_unix_nano < b.start_time_unix_nano ? -1 : 1;
   return Buffer.compare(a.span_id, b.span_id);

@@ -9,6 +9,7 @@ import {
   MAX_TRACE_SPANS,
   type MetricQuery,
   type Page,
+  type SpanQuery,
   type StoredLogRecord,
   type StoredMetricPoint,
   type StoredSpan,
@@ -91,6 +92,8 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     listMetricPoints: (query: MetricQuery) => read<Page<StoredMetricPoint>>('listMetricPoints', query),
     getTrace,
     getSpan: (workspace, traceId, spanId) => read<StoredSpan | undefined>('getSpan', { workspace, traceId, spanId }),
+    listSpans: (query: SpanQuery) => read<Page<StoredSpan> | undefined>('listSpans', query),
+    storedBytes: (workspace) => read<number>('storedBytes', { workspace }),
     appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
     // Ranges that follow each other are one row, and go with their block.
     async forgetApplied() {},

@@ -5,7 +5,7 @@ import type { Block, Catalog } from './catalog.js';
 import { allOf, type Conditions, timeConditions } from './conditions.js';
 import { batchConditions } from './trace-conditions.js';
 import type { TraceHolders } from './trace-holders.js';
-import type { Order, Stream } from './walk.js';
+import { type Order, ordered, type Stream } from './walk.js';
 
 export interface Position {
   start: bigint;
@@ -18,15 +18,15 @@ export function compare(a: Position, b: Position): number {
   return -Buffer.compare(a.traceId, b.traceId);
 }
 
-export const TRACE_ORDER: Order<Position> = { timeOf: ({ start }) => start, compare };
+export function traceOrder({ order }: TraceQuery): Order<Position> {
+  return ordered({ ascending: false, timeOf: ({ start }) => start, compare }, order === 'asc');
+}
 
 /** No other batch in the block has the trace start earlier. */
 const EARLIEST_IN_BLOCK = `NOT EXISTS (SELECT 1 FROM trace_batches o INDEXED BY trace_batches_by_trace
   WHERE o.trace_id = t.trace_id AND o.workspace_id = t.workspace_id
     AND (o.start_time_unix_nano < t.start_time_unix_nano
       OR (o.start_time_unix_nano = t.start_time_unix_nano AND o.id < t.id)))`;
-
-const IN_ORDER = 'ORDER BY t.start_time_unix_nano DESC, t.trace_id DESC';
 
 /** Those that may hold a start in range. */
 export function relevantBlocks(
@@ -59,15 +59,18 @@ export class BlockTraces implements Stream<Position> {
   placeAfter(after: Position | undefined, rows: number): Position | undefined {
     return this.read((reader, workspace) => {
       const { from, parameters } = this.range(workspace, after, undefined);
-      const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId ${from} ${IN_ORDER} LIMIT 1 OFFSET @rows`;
+      const way = this.isAscending ? 'ASC' : 'DESC';
+      const select = `SELECT t.start_time_unix_nano AS start, t.trace_id AS traceId ${from}
+        ORDER BY t.start_time_unix_nano ${way}, t.trace_id ${way} LIMIT 1 OFFSET @rows`;
       return reader.get<Position>(select, { ...parameters, rows: rows - 1 });
     });
   }
 
   between(after: Position | undefined, end: Position | undefined): Position[] {
     // A batch starts no earlier than its trace: a block that ends before this slice has none of those that begin in it.
-    const others = this.others.filter(({ traces }) => end === undefined || traces!.max >= end.start);
-    const filters = batchConditions(this.query);
+    const earliest = this.isAscending ? after : end;
+    const others = this.others.filter(({ traces }) => earliest === undefined || traces!.max >= earliest.start);
+    const filters = this.filters(others);
     if (filters.sql.length > 0) this.holders.refresh([this.block, ...others]);
     const { workspace: name } = this.query;
     const relations: TraceRelations = {
@@ -85,14 +88,24 @@ export class BlockTraces implements Stream<Position> {
     return found ?? [];
   }
 
+  private get isAscending(): boolean {
+    return this.query.order === 'asc';
+  }
+
+  private filters(others: readonly Block[]): Conditions {
+    const isNative = this.catalog.read(this.block.file, (reader) => reader.isNative) ?? false;
+    const revised = this.block.revises || others.some(({ revises }) => revises);
+    return batchConditions(this.query, { isNative, revised });
+  }
+
   private range(workspace: bigint, after: Position | undefined, end: Position | undefined) {
     const bounds: Conditions = { sql: [], parameters: {} };
     if (after) {
-      bounds.sql.push('(t.start_time_unix_nano, t.trace_id) < (@afterStart, @afterId)');
+      bounds.sql.push(`(t.start_time_unix_nano, t.trace_id) ${this.isAscending ? '>' : '<'} (@afterStart, @afterId)`);
       Object.assign(bounds.parameters, { afterStart: after.start, afterId: after.traceId });
     }
     if (end) {
-      bounds.sql.push('(t.start_time_unix_nano, t.trace_id) >= (@endStart, @endId)');
+      bounds.sql.push(`(t.start_time_unix_nano, t.trace_id) ${this.isAscending ? '<=' : '>='} (@endStart, @endId)`);
       Object.assign(bounds.parameters, { endStart: end.start, endId: end.traceId });
     }
     const ofWorkspace: Conditions = { sql: ['t.workspace_id = @workspace'], parameters: { workspace } };

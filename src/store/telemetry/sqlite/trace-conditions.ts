@@ -8,21 +8,36 @@ import { attributeConditions, type Conditions } from './conditions.js';
 const OTHERS_IN_BLOCK = `trace_batches o INDEXED BY trace_batches_by_trace
   WHERE o.trace_id = t.trace_id AND o.workspace_id = t.workspace_id AND o.id <> t.id`;
 
+const RECORD = 'trace_records r WHERE r.trace_id = t.trace_id AND r.workspace_id = t.workspace_id';
+
+/** What a block knows: see `BlockReader.isNative`, and whether any block has newer versions of spans. */
+export interface BlockKind {
+  isNative: boolean;
+  revised: boolean;
+}
+
 /** Conditions on row `t` of trace_batches, cheap ones first. */
-export function batchConditions(query: TraceQuery): Conditions {
-  const { sql, parameters } = signs(query);
+export function batchConditions(query: TraceQuery, kind: BlockKind): Conditions {
+  const { sql, parameters } = signs(query, kind);
   const byAny = sql.map((sign) => {
     const inOthers = `(EXISTS (SELECT 1 FROM ${OTHERS_IN_BLOCK} AND ${sign('o')}) OR elsewhere(t.trace_id))`;
     return `(${sign('t')} OR CASE WHEN may_be_shared(t.trace_id) THEN ${inOthers} ELSE 0 END)`;
   });
-  // One failed batch is enough to refuse.
-  return { sql: [...(query.status === 'ok' ? ['t.error_count = 0'] : []), ...byAny], parameters };
+  return { sql: [...(query.status === 'ok' ? [withoutError(kind)] : []), ...byAny], parameters };
+}
+
+/** One failed batch is enough to refuse, unless a newer version of its span has not failed. */
+function withoutError({ isNative, revised }: BlockKind): string {
+  if (!revised) return 't.error_count = 0';
+  const inBlock = isNative ? `OR EXISTS (SELECT 1 FROM ${OTHERS_IN_BLOCK} AND o.revision > 0)` : '';
+  return `(t.error_count = 0 ${inBlock} OR elsewhere(t.trace_id))`;
 }
 
 type Sign = (batch: 't' | 'o') => string;
 
 /** For each filter what at least one batch of every trace that it accepts shows. */
-function signs({ name, status, service, minDurationNano, attributes }: TraceQuery) {
+function signs(query: TraceQuery, { isNative }: BlockKind) {
+  const { name, status, service, minDurationNano, attributes, promptName, versionTag } = query;
   const sql: Sign[] = [];
   const parameters: Conditions['parameters'] = {};
   if (status === 'error') sql.push((batch) => `${batch}.error_count > 0`);
@@ -38,6 +53,13 @@ function signs({ name, status, service, minDurationNano, attributes }: TraceQuer
     sql.push((batch) => `instr(${batch}.services, @service)`);
     parameters.service = JSON.stringify(service);
   }
+  const declared = (column: string, value: string | undefined) => {
+    if (value === undefined) return;
+    sql.push(() => (isNative ? `EXISTS (SELECT 1 FROM ${RECORD} AND r.${column} = @${column})` : '0'));
+    parameters[column] = value;
+  };
+  declared('prompt_name', promptName);
+  declared('version_tag', versionTag);
   if (attributes?.length) {
     const ofSpan = attributeConditions(attributes);
     sql.push((batch) => spanExists(batch, ofSpan.sql));

@@ -1,4 +1,4 @@
-/** Pages of traces, newest first, and how many there are. */
+/** Pages of traces by time, and how many there are. */
 import { GatewayError } from '../../../errors.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
 import type { Keyset, Page, TraceQuery, TraceSummary } from '../telemetry.js';
@@ -21,8 +21,10 @@ import { type Position, relevantBlocks } from './trace-candidates.js';
 import { signed, unsigned } from './trace-groups.js';
 import { inChunks, type Match, TraceScan } from './trace-scan.js';
 
-function isFiltered({ service, name, status, minDurationNano, attributes = [] }: TraceQuery): boolean {
-  return [service, name, status, minDurationNano].some((filter) => filter !== undefined) || attributes.length > 0;
+function isFiltered({ attributes = [], ...query }: TraceQuery): boolean {
+  const { service, name, status, minDurationNano, promptName, versionTag } = query;
+  const filters = [service, name, status, minDurationNano, promptName, versionTag];
+  return filters.some((filter) => filter !== undefined) || attributes.length > 0;
 }
 
 export function listTraces(context: ListContext, query: TraceQuery): Page<TraceSummary> {

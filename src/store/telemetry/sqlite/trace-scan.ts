@@ -1,16 +1,18 @@
 /**
- * Traces newest first. A trace stands where its earliest span starts, whichever block holds that span: each block yields its
+ * Traces by time. A trace stands where its earliest span starts, or its declaration, whichever block holds that: each block yields its
  * traces by their earliest start within it, the yields are merged, and a trace that starts earlier in another block is
  * passed over here, because it comes again there. So a place in the list is all that it takes to go on.
  */
 import type { TraceQuery, TraceSummary } from '../telemetry.js';
+import type { BlockReader } from './block-reader.js';
 import type { Catalog } from './catalog.js';
 import { attributeConditions, type Conditions } from './conditions.js';
 import type { Step } from './list-page.js';
-import { BlockTraces, compare, type Position, relevantBlocks, TRACE_ORDER } from './trace-candidates.js';
+import { nameOf, newestCopies } from './span-list.js';
+import { BlockTraces, compare, type Position, relevantBlocks, traceOrder } from './trace-candidates.js';
 import { signed } from './trace-groups.js';
 import type { TraceHolders } from './trace-holders.js';
-import { earliestStart, type Share, summarise } from './trace-summary.js';
+import { earliestStart, isRevised, type Share, summarise } from './trace-summary.js';
 import { walk } from './walk.js';
 
 /** The most traces that are looked up at a time: after each so many a list may end. */
@@ -24,7 +26,10 @@ export function readShares(catalog: Catalog, workspace: string, traceIds: readon
       const id = reader.workspaceId(workspace);
       if (id === undefined) return;
       for (const [at, traceId] of traceIds.entries()) {
-        for (const share of reader.shares(id, traceId)) found[at]!.push({ ...share, file });
+        for (const share of reader.shares(id, traceId)) {
+          const record = share.span_count === 0n ? reader.traceRecords(id, traceId)[0] : undefined;
+          found[at]!.push({ ...share, file, record });
+        }
       }
     });
   }
@@ -32,11 +37,15 @@ export function readShares(catalog: Catalog, workspace: string, traceIds: readon
 }
 
 export function summaryOf(catalog: Catalog, traceId: Uint8Array, shares: readonly Share[]): TraceSummary {
-  return summarise(traceId, shares, (wanted) =>
+  const read = <Row>(wanted: readonly Share[], rows: (reader: BlockReader, first: bigint, count: bigint) => Row[]) =>
     wanted.flatMap(
-      (share) => catalog.read(share.file, (reader) => reader.narrowSpans(share.first_span, share.span_count)) ?? [],
-    ),
-  );
+      ({ file, first_span: first, span_count: count }) =>
+        catalog.read(file, (reader) => rows(reader, first, count)) ?? [],
+    );
+  return summarise(traceId, shares, {
+    narrow: (wanted) => read(wanted, (reader, first, count) => reader.narrowSpans(first, count)),
+    whole: (wanted) => read(wanted, (reader, first, count) => reader.summarySpans(first, count)),
+  });
 }
 
 export interface Match extends Position {
@@ -73,7 +82,7 @@ export class TraceScan {
   }
 
   *steps({ after, wanted }: ScanOptions): Generator<Step<Match, Position>> {
-    const options = { order: TRACE_ORDER, after, firstRows: wanted };
+    const options = { order: traceOrder(this.query), after, firstRows: wanted };
     for (const { matches, end } of walk(this.streams(), options)) {
       for (const chunk of inChunks(distinct(matches), LOOKED_UP_AT_A_TIME)) {
         for (const match of this.accepted(chunk)) yield { match };
@@ -107,23 +116,34 @@ export class TraceScan {
   }
 
   private accepts(summary: TraceSummary, shares: readonly Share[]): boolean {
-    const { service, name, status, minDurationNano } = this.query;
+    const { service, name, status, minDurationNano, promptName, versionTag } = this.query;
     const duration = signed(summary.endTimeUnixNano) - signed(summary.startTimeUnixNano);
     return (
       (service === undefined || summary.services.includes(service)) &&
       (name === undefined || (summary.name === name && hasRoot(shares))) &&
       (status === undefined || (status === 'error') === summary.errorCount > 0) &&
-      (minDurationNano === undefined || duration >= minDurationNano)
+      (minDurationNano === undefined || duration >= minDurationNano) &&
+      (promptName === undefined || summary.record?.promptName === promptName) &&
+      (versionTag === undefined || summary.record?.versionTag === versionTag)
     );
   }
 
   private hasSpan(shares: readonly Share[]): boolean {
     if (this.attributes.sql.length === 0) return true;
+    if (isRevised(shares)) return this.hasNewestSpan(shares);
     const sql = `SELECT 1 FROM spans x
       WHERE x.id >= @first AND x.id < @end AND within_budget() AND ${this.attributes.sql.join(' AND ')} LIMIT 1`;
     return shares.some(({ file, first_span: first, span_count: count }) => {
       const range = { first, end: first + count };
       return this.catalog.read(file, (reader) => reader.get(sql, { ...this.attributes.parameters, ...range }));
+    });
+  }
+
+  private hasNewestSpan(shares: readonly Share[]): boolean {
+    const newest = newestCopies(shares);
+    return shares.some(({ file, first_span: first, span_count: count }) => {
+      const places = this.catalog.read(file, (reader) => reader.spanPlaces(first, count, this.attributes));
+      return places?.some(({ id }) => newest.has(nameOf(file, id)));
     });
   }
 }

@@ -1,30 +1,87 @@
 /** A trace's summary from what its batches brought, wherever they lie. */
+import type { TraceRecord } from '../../../model/telemetry.js';
 import type { TraceSummary } from '../telemetry.js';
-import type { NarrowSpanRow, ShareRow } from './block-reader.js';
+import type { NarrowSpanRow, ShareRow, SummarySpanRow } from './block-reader.js';
 import { spanIdKey, spanIdKeys, unsigned } from './trace-groups.js';
 
 export interface Share extends ShareRow {
   /** The block that holds it. */
   file: string;
+  /** Of a row that stands for a declaration: it has no spans. */
+  record?: TraceRecord | undefined;
 }
 
-/** Reads the spans of the shares themselves: only needed where the shares alone don't tell. */
-export type ReadNarrowSpans = (shares: readonly Share[]) => NarrowSpanRow[];
+/** Read the spans of the shares themselves: only needed where the shares alone don't tell. */
+export interface SpanReads {
+  narrow(shares: readonly Share[]): NarrowSpanRow[];
+  whole(shares: readonly Share[]): SummarySpanRow[];
+}
 
-export function summarise(traceId: Uint8Array, shares: readonly Share[], read: ReadNarrowSpans): TraceSummary {
-  const root = rootOf(shares);
-  const doubled = hasDuplicates(shares);
-  const spans = root && !doubled ? [] : distinctSpans(read(shares));
+export function summarise(traceId: Uint8Array, shares: readonly Share[], read: SpanReads): TraceSummary {
+  const ofSpans = shares.filter(({ span_count: count }) => count > 0n);
+  // A declaration's time is where the trace stands in lists; what its spans say of times, they say alone.
+  const told = ofSpans.length > 0 ? ofSpans : shares;
+  const record = recordOf(shares);
   return {
     traceId: new Uint8Array(traceId),
+    ...(record && { record }),
+    ...(isRevised(ofSpans) ? tellSpans(newestVersions(ofSpans, read)) : tellShares(told, read)),
+    receivedTimeUnixMs: Math.min(...told.map((share) => Number(share.received_time_unix_ms))),
+  };
+}
+
+type Told = Omit<TraceSummary, 'traceId' | 'record' | 'receivedTimeUnixMs'>;
+
+function tellShares(shares: readonly Share[], read: SpanReads): Told {
+  const root = rootOf(shares);
+  const doubled = hasDuplicates(shares);
+  const spans = root && !doubled ? [] : distinctSpans(read.narrow(shares));
+  return {
     name: root?.root_name ?? nameWithoutRoot(spans),
     startTimeUnixNano: unsigned(earliestStart(shares)),
     endTimeUnixNano: unsigned(largest(shares.map((share) => share.end_time_unix_nano))),
     spanCount: doubled ? spans.length : Number(sum(shares.map((share) => share.span_count))),
     errorCount: doubled ? spans.filter(isError).length : Number(sum(shares.map((share) => share.error_count))),
     services: servicesOf(shares),
-    receivedTimeUnixMs: Math.min(...shares.map((share) => Number(share.received_time_unix_ms))),
   };
+}
+
+/** Of spans each of which is there once. */
+function tellSpans(spans: readonly SummarySpanRow[]): Told {
+  const roots = spans.filter(({ parent_span_id: parent }) => parent === null);
+  const services = new Set(spans.map((span) => span.service_name).filter((name) => name !== ''));
+  return {
+    name: nameWithoutRoot(roots.length > 0 ? roots : spans),
+    startTimeUnixNano: unsigned(smallest(spans.map((span) => span.start_time_unix_nano))),
+    endTimeUnixNano: unsigned(largest(spans.map((span) => span.end_time_unix_nano))),
+    spanCount: spans.length,
+    errorCount: spans.filter(isError).length,
+    services: [...services].sort(),
+  };
+}
+
+function newestVersions(shares: readonly Share[], read: SpanReads): SummarySpanRow[] {
+  const rows = read.whole(byRevision(shares));
+  return [...new Map(rows.map((row) => [spanIdKey(row.span_id), row])).values()];
+}
+
+/** Whether a span of one of these may stand in another in an older version. */
+export function isRevised(shares: readonly Share[]): boolean {
+  return shares.some(({ revision = 0n }) => revision > 0n);
+}
+
+/** Of the copies of a span the last one counts: that of the latest revision, and of equal ones that in the older block. */
+export function byRevision(newestBlockFirst: readonly Share[]): Share[] {
+  return newestBlockFirst.toSorted(({ revision: a = 0n }, { revision: b = 0n }) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** The first declaration counts, should a later one have slipped through. */
+export function recordOf(newestBlockFirst: readonly Share[]): TraceRecord | undefined {
+  let first: TraceRecord | undefined;
+  for (const { record } of newestBlockFirst) {
+    if (record && (!first || record.createdTimeUnixMs <= first.createdTimeUnixMs)) first = record;
+  }
+  return first;
 }
 
 export function earliestStart(shares: readonly Share[]): bigint {
@@ -58,7 +115,7 @@ function rootOf(shares: readonly Share[]): Share | undefined {
 }
 
 /** Two writers may have written one span at the same moment, or its resend came after its block was long closed. */
-function hasDuplicates(shares: readonly Share[]): boolean {
+export function hasDuplicates(shares: readonly Share[]): boolean {
   if (shares.length === 1) return false;
   const ids = new Set<string>();
   let count = 0;

@@ -1,5 +1,5 @@
 /**
- * Rows of many blocks newest first, slice by slice. A slice ends at a place in the list, not after so many matches, so its
+ * Rows of many blocks by time, newest or oldest first, slice by slice. A slice ends at a place in the list, not after so many matches, so its
  * work is bounded however rare they are, and a page that runs out of time can say how far it has looked.
  */
 
@@ -15,9 +15,16 @@ export interface Stream<Place> {
 }
 
 export interface Order<Place> {
+  /** Oldest first. */
+  ascending: boolean;
   timeOf(place: Place): bigint;
   /** Negative when `a` comes first. */
   compare(a: Place, b: Place): number;
+}
+
+/** The same places the other way round when `ascending` differs. */
+export function ordered<Place>(newestFirst: Order<Place>, ascending: boolean): Order<Place> {
+  return ascending ? { ...newestFirst, ascending, compare: (a, b) => newestFirst.compare(b, a) } : newestFirst;
 }
 
 export interface Slice<Place> {
@@ -42,7 +49,8 @@ export interface WalkOptions<Place> {
 
 export function* walk<Place>(streams: readonly Stream<Place>[], options: WalkOptions<Place>): Generator<Slice<Place>> {
   const { order } = options;
-  const waiting = streams.toSorted((a, b) => (a.latestTime < b.latestTime ? 1 : -1));
+  const waiting = streams.toSorted((a, b) => (firstTime(a, order) < firstTime(b, order) ? -1 : 1));
+  if (!order.ascending) waiting.reverse();
   let active: Stream<Place>[] = [];
   let rows = Math.min(Math.max(options.firstRows, MIN_ROWS), MAX_ROWS);
   for (let after = options.after; ; ) {
@@ -51,13 +59,23 @@ export function* walk<Place>(streams: readonly Stream<Place>[], options: WalkOpt
     const matches = active.flatMap((stream) => stream.between(after, end)).sort(order.compare);
     yield { matches, end };
     if (end === undefined) return;
-    active = active.filter(({ earliestTime }) => earliestTime <= order.timeOf(end));
+    active = active.filter((stream) => !isBehind(stream, order.timeOf(end), order));
     after = end;
     rows = nextRows(rows, performance.now() - begun);
   }
 }
 
-/** The first place at which any stream has had its rows. A block is opened only when its latest row comes up. */
+/** No row of the stream comes before this time in the list. */
+function firstTime<Place>({ earliestTime, latestTime }: Stream<Place>, { ascending }: Order<Place>): bigint {
+  return ascending ? earliestTime : latestTime;
+}
+
+/** Every row of the stream comes before this time. */
+function isBehind<Place>({ earliestTime, latestTime }: Stream<Place>, time: bigint, { ascending }: Order<Place>) {
+  return ascending ? latestTime < time : earliestTime > time;
+}
+
+/** The first place at which any stream has had its rows. A block is opened only when its first row comes up. */
 function endOfSlice<Place>(
   active: Stream<Place>[],
   waiting: Stream<Place>[],
@@ -68,8 +86,13 @@ function endOfSlice<Place>(
     const place = stream.placeAfter(after, rows);
     if (place !== undefined && (end === undefined || order.compare(place, end) < 0)) end = place;
   };
+  const comesUp = (stream: Stream<Place>) => {
+    if (end === undefined) return true;
+    const time = firstTime(stream, order);
+    return order.ascending ? time <= order.timeOf(end) : time >= order.timeOf(end);
+  };
   active.forEach(look);
-  while (waiting[0] && (end === undefined || waiting[0].latestTime >= order.timeOf(end))) {
+  while (waiting[0] && comesUp(waiting[0])) {
     active.push(waiting[0]);
     look(waiting.shift()!);
   }
