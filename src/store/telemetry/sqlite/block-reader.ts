@@ -22,7 +22,7 @@ import {
   toSpan,
   toTraceRecord,
 } from './rows.js';
-import { SCHEMA_VERSION } from './schema.js';
+import { NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
 export const CACHE_KIB = 256;
@@ -90,8 +90,6 @@ export interface SpanPlaceRow {
   span_id: Buffer;
   start_time_unix_nano: bigint;
 }
-
-const NATIVE_VERSION = 2;
 
 const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
 

@@ -1,12 +1,11 @@
 /** What one block tells a writer: its spans by trace, through a filter that answers most questions, and what it applied. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
+import { NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
 
 const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
-/** Blocks of version 1 know nothing of declarations, keys, and frames that were not written. */
-const NATIVE_VERSION = 2;
 
 export type TraceName = Pick<TraceGroup, 'hash' | 'traceId' | 'workspace'>;
 

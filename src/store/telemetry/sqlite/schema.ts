@@ -7,6 +7,9 @@ import type Database from 'better-sqlite3';
 /** 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event. */
 export const SCHEMA_VERSION = 2;
 
+/** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
+export const NATIVE_VERSION = 2;
+
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table
  * slow. `trace_batches` has one row for each (trace, batch), inserted sorted by trace id; the spans it stands for lie

@@ -1,5 +1,5 @@
 /** The spans of a batch by trace, in the order in which they are written. */
-import type { DecodedFrame, Span } from '../../../model/telemetry.js';
+import type { DecodedFrame, Resource, Span } from '../../../model/telemetry.js';
 import { hashTraceId } from './trace-filter.js';
 
 export interface TraceGroup {
@@ -143,7 +143,19 @@ export interface TraceShare {
   spanIds: Buffer;
 }
 
-export function shareOf({ spans, frames }: Pick<TraceGroup, 'spans' | 'frames'>): TraceShare {
+/** What a share tells of its spans. */
+type SharedSpan = Pick<
+  Span,
+  'spanId' | 'parentSpanId' | 'startTimeUnixNano' | 'endTimeUnixNano' | 'name' | 'statusCode'
+> & { resource: Pick<Resource, 'serviceName'> };
+
+export interface SharedSpans {
+  spans: readonly SharedSpan[];
+  /** The frame of each. */
+  frames: readonly Pick<DecodedFrame, 'receivedTimeUnixMs'>[];
+}
+
+export function shareOf({ spans, frames }: SharedSpans): TraceShare {
   const first = spans[0]!;
   let startTimeUnixNano = signed(first.startTimeUnixNano);
   let endTimeUnixNano = signed(first.endTimeUnixNano);
@@ -180,7 +192,7 @@ export function shareOf({ spans, frames }: Pick<TraceGroup, 'spans' | 'frames'>)
   };
 }
 
-function servicesOf(spans: readonly Span[]): string {
+function servicesOf(spans: readonly SharedSpan[]): string {
   const only = spans[0]!.resource.serviceName;
   if (spans.every((span) => span.resource.serviceName === only)) return only === '' ? '[]' : JSON.stringify([only]);
   const names = new Set(spans.map((span) => span.resource.serviceName).filter((name) => name !== ''));

@@ -8,12 +8,13 @@ import type { FrameOutcome } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
 import { covers, includes } from '../ranges.js';
-import type { TelemetryBatch, TelemetryWriter, WriteResult, WriterOptions } from '../telemetry.js';
+import type { TelemetryBatch, TelemetryWriter, TraceDeletion, WriteResult, WriterOptions } from '../telemetry.js';
 import { type Admission, admit } from './admission.js';
 import { blockName, listBlocks } from './block-files.js';
 import { BlockWriter, createBlockFile } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
+import { TraceDeletions } from './trace-deletion.js';
 
 export type SqliteWriterOptions = Extract<WriterOptions, { engine: 'sqlite' }>;
 
@@ -40,6 +41,25 @@ class SqliteWriter {
       if (told instanceof GatewayError) this.distrust(told.cause);
       throw told;
     }
+  }
+
+  /** Every block is looked into: a trace may have come in at any time. */
+  deleteTraces(deletions: readonly TraceDeletion[]): void {
+    const traces = new TraceDeletions(deletions);
+    const oldestFirst = deletions.length === 0 ? [] : listBlocks(this.options.directory).reverse();
+    for (const { file } of oldestFirst) {
+      try {
+        traces.deleteFrom(this.options.directory, file);
+      } catch (error) {
+        if (this.isLost(file, error)) continue;
+        throw toWriteError(error);
+      }
+    }
+  }
+
+  /** What is in a damaged block nobody reads. */
+  private isLost(file: string, error: unknown): boolean {
+    return isDamaged(error) || !existsSync(path.join(this.options.directory, file));
   }
 
   close(): void {
@@ -155,6 +175,7 @@ export async function openSqliteWriter(options: SqliteWriterOptions): Promise<Te
   const writer = new SqliteWriter(options);
   return {
     write: async (batch) => writer.write(batch),
+    deleteTraces: async (deletions) => writer.deleteTraces(deletions),
     close: async () => writer.close(),
   };
 }
