@@ -106,6 +106,33 @@ onEachDatabase((open) => {
   });
 
   describe('GET /v1/api-keys', () => {
+    it('lists and counts by name, scope, workspace and state, and sorts', async () => {
+      const { acme, access, as } = await openAcme();
+      await access.mint('acme', 'read', { name: 'b' });
+      await access.mint('acme', 'read,write', { name: 'a' });
+      const master = await access.mint('*', 'admin', { name: 'the master' });
+      const names = async (call: typeof acme, query: string) => {
+        const page = apiKeyPageSchema.parse((await call('GET', `/v1/api-keys?${query}`)).json());
+        const counted = (await call('GET', `/v1/api-keys/count?${query}`)).json();
+        expect([query, counted]).toEqual([query, { count: page.total, countRelation: 'eq' }]);
+        return page.items.map(({ name }) => name);
+      };
+      expect(await names(acme, 'sort=name')).toEqual(['a', 'acme admin', 'b']);
+      expect(await names(acme, 'sort=-name')).toEqual(['b', 'acme admin', 'a']);
+      expect(await names(acme, 'sort=created_at&limit=1')).toEqual(['acme admin']);
+      expect(await names(acme, 'name=b')).toEqual(['b']);
+      expect(await names(acme, 'scope=write&sort=name')).toEqual(['a', 'acme admin']);
+      expect(await names(acme, 'state=active&sort=name')).toEqual(['a', 'acme admin', 'b']);
+      expect(await names(acme, 'state=expired')).toEqual([]);
+      expect(await names(acme, 'workspace_id=*')).toEqual([]);
+      expect(await names(as(master.key), 'workspace_id=acme&scope=read&sort=name')).toEqual(['a', 'acme admin', 'b']);
+      expect(await names(as(master.key), 'workspace_id=*&name=the%20master')).toEqual(['the master']);
+      expect(await names(acme, 'name=%00')).toEqual([]);
+      for (const query of ['sort=id', 'scope=all', 'state=revoked']) {
+        expect((await acme('GET', `/v1/api-keys?${query}`)).statusCode).toBe(422);
+      }
+    });
+
     it('lists the keys of the workspace alone, in pages and by cursor', async () => {
       const { acme, access, as } = await openAcme();
       for (let at = 0; at < 4; at++) await access.mint('acme', 'read', { name: `k${at}` });

@@ -1,11 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  auditLogCountSchema,
-  auditLogPageSchema,
-  auditLogSchema,
-  verificationSchema,
-} from '../../src/api/audit-logs/schema.js';
+import { auditLogPageSchema, auditLogSchema, verificationSchema } from '../../src/api/audit-logs/schema.js';
 import type { DeadLetter } from '../../src/api/dead-letters/source.js';
+import { countPageSchema } from '../../src/api/paging.js';
 import { GatewayError } from '../../src/errors.js';
 import type { AuditEntry } from '../../src/model/audit-entry.js';
 import type { AuditLogs } from '../../src/store/control/audit-logs.js';
@@ -91,6 +87,17 @@ onEachDatabase((open) => {
     expect(targets((await audited('GET', '/v1/audit-logs?limit=3&page=9')).json())).toEqual([]);
   });
 
+  it('are listed oldest first as well, by page and by cursor', async () => {
+    const { audited } = await openAudit([entry(2), entry(0), entry(1), entry(1), entry(3)]);
+    const times = (page: { items: { details: { at: number } }[] }) => page.items.map(({ details }) => details.at);
+    const first = (await audited('GET', '/v1/audit-logs?order=asc&limit=2')).json();
+    const second = (await audited('GET', `/v1/audit-logs?order=asc&limit=3&cursor=${first.nextCursor}`)).json();
+    expect([...times(first), ...times(second)]).toEqual([0, 1, 1, 2, 3]);
+    expect(second.nextCursor).toBeNull();
+    expect(times((await audited('GET', '/v1/audit-logs?order=asc&limit=2&page=2')).json())).toEqual([1, 2]);
+    expect((await audited('GET', '/v1/audit-logs?order=up')).statusCode).toBe(422);
+  });
+
   it('filters narrow the list, the count and the export alike', async () => {
     const { audited } = await openAudit([
       entry(0),
@@ -116,8 +123,8 @@ onEachDatabase((open) => {
       const page = (await audited('GET', `/v1/audit-logs?${query}`)).json();
       const listed = page.items.map(({ details }: { details: { at: number } }) => details.at);
       expect([query, listed]).toEqual([query, expected]);
-      const count = auditLogCountSchema.parse((await audited('GET', `/v1/audit-logs/count?${query}`)).json());
-      expect([query, count]).toEqual([query, { total: expected.length, totalRelation: 'eq' }]);
+      const count = countPageSchema.parse((await audited('GET', `/v1/audit-logs/count?${query}`)).json());
+      expect([query, count]).toEqual([query, { count: expected.length, countRelation: 'eq' }]);
       const lines = (await audited('GET', `/v1/audit-logs?format=ndjson&${query}`)).body.split('\n').filter(Boolean);
       expect([query, lines.length]).toEqual([query, expected.length]);
     }

@@ -46,6 +46,37 @@ describe('dead letters', () => {
     await app.close();
   });
 
+  it('are narrowed by filters, counted, and listed oldest first', async () => {
+    const at = (sequence: number, failedTimeUnixMs: number, signal: 'traces' | 'logs' | undefined): DeadLetter => {
+      const { frame, ...rest } = letter(sequence, signal && 'default');
+      return { ...rest, failedTimeUnixMs, frame: frame && { ...frame, signal: signal! } };
+    };
+    const app = await appWith([
+      at(4, 4000, undefined),
+      at(3, 3000, 'logs'),
+      at(2, 2000, 'traces'),
+      at(1, 1000, 'logs'),
+    ]);
+    const cases: [string, number[]][] = [
+      ['', [4, 3, 2, 1]],
+      ['order=asc', [1, 2, 3, 4]],
+      ['order=asc&limit=2&page=2', [3, 4]],
+      ['signal=logs', [3, 1]],
+      ['workspace_id=default', [3, 2, 1]],
+      ['workspace_id=acme', []],
+      ['from=2000&to=4000', [3, 2]],
+      ['from=2000&signal=logs&order=asc', [3]],
+    ];
+    for (const [query, expected] of cases) {
+      const page = deadLetterPageSchema.parse((await app.inject(`/v1/dead-letters?${query}`)).json());
+      expect([query, page.items.map(({ id }) => Number(id.at(-1)))]).toEqual([query, expected]);
+      const counted = (await app.inject(`/v1/dead-letters/count?${query}`)).json();
+      expect(counted).toEqual({ count: page.total, countRelation: 'eq' });
+    }
+    expect((await app.inject('/v1/dead-letters?signal=x')).statusCode).toBe(422);
+    await app.close();
+  });
+
   it('of another workspace are not there', async () => {
     const letters = [letter(3, 'theirs')];
     const app = await appWith(letters);

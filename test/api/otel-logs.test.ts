@@ -84,6 +84,27 @@ describe('the list of log records', () => {
     expect(await bodies('to=2026-01-01T00:01:00Z&limit=1')).toEqual([richBody]);
   });
 
+  it('is counted by the same filters', async () => {
+    for (const [query, count] of [
+      ['', 2],
+      ['min_severity=10', 1],
+      ['body=PLAIN', 1],
+      ['event_name=none', 0],
+    ] as const) {
+      const counted = (await app.inject(`/v1/otel/logs/count?${query}`)).json();
+      expect([query, counted]).toEqual([query, { count, countRelation: 'eq' }]);
+    }
+    expect((await app.inject('/v1/otel/logs/count?min_severity=x')).statusCode).toBe(422);
+  });
+
+  it('stands oldest first where that is asked for, also by cursor', async () => {
+    const richBody = JSON.parse(rich.body);
+    expect(await bodies('order=asc')).toEqual([richBody, 'plain']);
+    const first = (await app.inject('/v1/otel/logs?order=asc&limit=1')).json();
+    expect(await bodies(`order=asc&limit=1&cursor=${first.nextCursor}`)).toEqual(['plain']);
+    expect((await app.inject('/v1/otel/logs?order=newest')).statusCode).toBe(422);
+  });
+
   it('is followed by cursor', async () => {
     const first = (await app.inject('/v1/otel/logs?limit=1')).json();
     expect(first).toMatchObject({ total: 2, totalPages: 2, items: [{ body: 'plain' }] });

@@ -68,6 +68,19 @@ describe('a metric point', () => {
 });
 
 describe('the list of metric points', () => {
+  it('is counted by the same filters, and stands in either order', async () => {
+    for (const [query, count] of [
+      ['', 6],
+      ['name=small', 1],
+      ['name=none', 0],
+      ['service=checkout', 6],
+    ] as const) {
+      const counted = (await app.inject(`/v1/otel/metrics/count?${query}`)).json();
+      expect([query, counted]).toEqual([query, { count, countRelation: 'eq' }]);
+    }
+    expect(await points('order=asc')).toEqual((await points('')).toReversed());
+  });
+
   it('keeps to its filters and is followed by cursor', async () => {
     expect(await points('name=none')).toEqual([]);
     expect(await points('service=checkout&limit=2')).toHaveLength(2);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { deleteWorkspace } from '../../src/access/keys.js';
 import { workspaceDetailSchema, workspacePageSchema, workspaceSchema } from '../../src/api/workspaces/schema.js';
+import { OPERATOR } from '../helpers/access.js';
 import { recordSource } from '../helpers/records.js';
 import { onEachDatabase } from './databases.js';
 
@@ -29,6 +31,44 @@ onEachDatabase((open) => {
     const detail = workspaceDetailSchema.strict().parse((await master('GET', '/v1/workspaces/acme')).json());
     expect(detail).toMatchObject({ id: 'acme', api_keys: 2, traces: { total: 1 }, logs: { total: 0 } });
     expect((await master('DELETE', '/v1/workspaces/default')).statusCode).toBe(409);
+  });
+
+  it('say how many bytes they hold, where the store knows', async () => {
+    const { master, telemetry } = await openMaster();
+    telemetry.storedBytes = async (workspace) => workspace.length;
+    expect((await master('GET', '/v1/workspaces/default')).json().bytes).toBe(7);
+    expect((await master('GET', '/v1/workspaces')).json().items[0].bytes).toBe(7);
+    delete telemetry.storedBytes;
+    expect((await master('GET', '/v1/workspaces/default')).json().bytes).toBeNull();
+  });
+
+  it('one that has runs says how many, and is not deleted', async () => {
+    const { master, as, access } = await openMaster();
+    await master('POST', '/v1/workspaces', { id: 'acme' });
+    const { key } = await access.mint('acme', 'write');
+    await as(key, 'acme')('POST', '/v1/runs', { workflow_name: 'x' });
+    expect((await master('GET', '/v1/workspaces/acme')).json().runs).toEqual({ total: 1, totalRelation: 'eq' });
+    const refused = await master('DELETE', '/v1/workspaces/acme');
+    expect([refused.statusCode, refused.json().details.runs.total]).toEqual([409, 1]);
+    const asked = deleteWorkspace(access.keyring.store, OPERATOR, 'acme', {});
+    await expect(asked).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('are narrowed by their beginning, counted, sorted, and followed by cursor', async () => {
+    const { master } = await openMaster();
+    for (const id of ['team-b', 'team-a', 'other']) await master('POST', '/v1/workspaces', { id });
+    const ids = (answer: { items: { id: string }[] }) => answer.items.map(({ id }) => id);
+    expect(ids((await master('GET', '/v1/workspaces?prefix=team-')).json())).toEqual(['team-a', 'team-b']);
+    expect((await master('GET', '/v1/workspaces/count?prefix=team-')).json()).toEqual({
+      count: 2,
+      countRelation: 'eq',
+    });
+    const first = (await master('GET', '/v1/workspaces?sort=-id&limit=2')).json();
+    expect(ids(first)).toEqual(['team-b', 'team-a']);
+    const second = (await master('GET', `/v1/workspaces?sort=-id&limit=2&cursor=${first.nextCursor}`)).json();
+    expect([ids(second), second.nextCursor]).toEqual([['other', 'default'], null]);
+    expect(ids((await master('GET', '/v1/workspaces?sort=created_at')).json())[0]).toBe('default');
+    expect((await master('GET', '/v1/workspaces?sort=name')).statusCode).toBe(422);
   });
 
   it('are listed in pages', async () => {
@@ -89,6 +129,7 @@ onEachDatabase((open) => {
   describe('take a master key', () => {
     it.each([
       ['GET', '/v1/workspaces', undefined],
+      ['GET', '/v1/workspaces/count', undefined],
       ['GET', '/v1/workspaces/acme', undefined],
       ['POST', '/v1/workspaces', { id: 'mine' }],
       ['DELETE', '/v1/workspaces/acme', undefined],

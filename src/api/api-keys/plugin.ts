@@ -1,15 +1,17 @@
+import type { z } from 'zod';
 import { type AccessStore, createKey, endOf, revokeKey, rotateKey, visibleTo } from '../../access/keys.js';
 import type { Principal } from '../../access/principal.js';
-import type { ApiKey } from '../../store/control/api-keys.js';
+import type { ApiKey, ApiKeyFilters } from '../../store/control/api-keys.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { mutationOf } from '../mutation.js';
-import { readPaging, renderPage } from '../paging.js';
+import { countPageSchema, readPaging, renderCount, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
 import { validationError } from '../validation.js';
 import { renderKey, renderMinted, renderOwn } from './render.js';
 import {
+  apiKeyFilters,
   apiKeyPageSchema,
   apiKeyParameters,
   createApiKeyBody,
@@ -25,6 +27,19 @@ const errors = { '4xx': errorSchema, '5xx': errorSchema };
 function readId(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw validationError(['Invalid API key id']);
+}
+
+function readFilters(principal: Principal, query: z.infer<typeof apiKeyFilters>): ApiKeyFilters {
+  const { name, scope, workspace_id: workspace, state } = query;
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    visible: visibleTo(principal),
+    name,
+    scope,
+    workspace,
+    ...(state === 'active' && { goodAt: now }),
+    ...(state === 'expired' && { endedAt: now }),
+  };
 }
 
 export const apiKeysPlugin: ApiPlugin<{ access: { readonly store: AccessStore } }> = async (app, { access }) => {
@@ -68,11 +83,30 @@ export const apiKeysPlugin: ApiPlugin<{ access: { readonly store: AccessStore } 
       response: { 200: apiKeyPageSchema, ...errors },
     },
     handler: async (request, reply) => {
-      const visible = visibleTo(principalOf(request));
-      const page = await access.store.control.apiKeys.list({ visible, ...readPaging('key', request.query) });
-      return reply
-        .type(JSON_TYPE)
-        .send(renderPage('key', request.query, page, (key) => JSON.stringify(renderKey(key))));
+      const { query } = request;
+      const filters = readFilters(principalOf(request), query);
+      const page = await access.store.control.apiKeys.list({
+        ...filters,
+        sort: query.sort,
+        ...readPaging('key', query),
+      });
+      return reply.type(JSON_TYPE).send(renderPage('key', query, page, (key) => JSON.stringify(renderKey(key))));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/api-keys/count',
+    config: { scope: 'admin' },
+    schema: {
+      tags: ['api keys'],
+      summary: 'How many keys match',
+      querystring: apiKeyFilters,
+      response: { 200: countPageSchema, ...errors },
+    },
+    handler: async (request, reply) => {
+      const counted = await access.store.control.apiKeys.count(readFilters(principalOf(request), request.query));
+      return reply.type(JSON_TYPE).send(renderCount(counted));
     },
   });
 

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { SCOPES } from '../../access/principal.js';
+import { API_KEY_SORTS } from '../../store/control/api-keys.js';
 import { integerField } from '../body.js';
 import { pageSchema, pagingParameters } from '../paging.js';
+import { sortParameter } from '../sorting.js';
 
 const MAX_EXPIRY_DAYS = 36_500;
 const DEFAULT_GRACE_SECONDS = 86_400;
@@ -38,7 +41,27 @@ export const rotateApiKeyBody = z.preprocess(
 /** What is not a number gets an answer of its own, that clients know. */
 export const apiKeyParameters = z.object({ id: z.string().meta({ description: 'A number' }) });
 
-export const listApiKeysQuery = z.object(pagingParameters);
+export const apiKeyFilters = z.object({
+  name: z.string().min(1).optional().meta({ description: 'Exactly' }),
+  scope: z.enum(SCOPES).optional().meta({ description: 'One that the key has, maybe among others' }),
+  workspace_id: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'Of what a master key sees: the keys of one workspace, or * for master keys' }),
+  state: z
+    .enum(['active', 'expired'])
+    .optional()
+    .meta({
+      description: 'expired: by its date, or when the grace of a rotation was over. Revoked keys are in no list',
+    }),
+});
+
+export const listApiKeysQuery = z.object({
+  ...pagingParameters,
+  ...apiKeyFilters.shape,
+  sort: sortParameter(API_KEY_SORTS, '-created_at'),
+});
 
 const seconds = z.int().describe('Unix seconds');
 

@@ -5,17 +5,11 @@ import type { AccessStore } from '../../access/keys.js';
 import type { AuditFilters } from '../../store/control/audit-logs.js';
 import { apiError, errorSchema, JSON_TYPE, reportFailure } from '../errors.js';
 import type { ApiEvents } from '../events.js';
-import { readPaging, renderPage } from '../paging.js';
+import { countPageSchema, readPaging, renderCount, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { firstMilli } from '../time.js';
 import { renderAuditLog, renderLines, renderVerification } from './render.js';
-import {
-  auditFilterQuery,
-  auditLogCountSchema,
-  auditLogPageSchema,
-  listAuditLogsQuery,
-  verificationSchema,
-} from './schema.js';
+import { auditFilterQuery, auditLogPageSchema, listAuditLogsQuery, verificationSchema } from './schema.js';
 
 const NDJSON_TYPE = 'application/x-ndjson';
 
@@ -72,7 +66,11 @@ export const auditLogsPlugin: ApiPlugin<AuditLogsOptions> = async (app, { access
     handler: async (request, reply) => {
       const filters = readFilters(request.workspace, request.query);
       if (wantsLines(request)) return reply.type(NDJSON_TYPE).send(lines(request, filters));
-      const page = await auditLogs().list({ ...filters, ...readPaging('audit', request.query) });
+      const page = await auditLogs().list({
+        ...filters,
+        order: request.query.order,
+        ...readPaging('audit', request.query),
+      });
       const text = renderPage('audit', request.query, page, (row) => JSON.stringify(renderAuditLog(row)));
       return reply.type(JSON_TYPE).send(text);
     },
@@ -86,9 +84,10 @@ export const auditLogsPlugin: ApiPlugin<AuditLogsOptions> = async (app, { access
       tags: ['audit logs'],
       summary: 'How many match',
       querystring: auditFilterQuery,
-      response: { 200: auditLogCountSchema, ...errors },
+      response: { 200: countPageSchema, ...errors },
     },
-    handler: async (request) => auditLogs().count(readFilters(request.workspace, request.query)),
+    handler: async ({ workspace, query }, reply) =>
+      reply.type(JSON_TYPE).send(renderCount(await auditLogs().count(readFilters(workspace, query)))),
   });
 
   app.route({

@@ -14,6 +14,7 @@ export const auditFilterQuery = z.object(filters);
 
 export const listAuditLogsQuery = z.object({
   ...pagingParameters,
+  order: z.enum(['asc', 'desc']).optional().meta({ description: 'By time; newest first when it is absent' }),
   ...filters,
   format: z
     .enum(['json', 'ndjson'])
@@ -43,11 +44,6 @@ export const auditLogSchema = z
   .meta({ id: 'AuditLog' });
 
 export const auditLogPageSchema = pageSchema(auditLogSchema);
-
-export const auditLogCountSchema = z.object({
-  total: z.int(),
-  totalRelation: z.enum(['eq', 'gte']).describe('gte: there are more than were counted'),
-});
 
 export const verificationSchema = z
   .object({

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Audit } from '../audit.js';
-import { errorSchema } from '../errors.js';
-import { requireFound } from '../paging.js';
+import { errorSchema, JSON_TYPE } from '../errors.js';
+import { countPageSchema, renderCount, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
+import { firstMilli } from '../time.js';
 import {
+  deadLetterFilters,
   deadLetterPageSchema,
   deadLetterParameters,
   deadLetterSchema,
@@ -34,6 +36,18 @@ function visible(workspace: string, letter: DeadLetter | undefined): letter is D
   return letter !== undefined && (letter.frame === undefined || letter.frame.workspace === workspace);
 }
 
+function filterOf(workspace: string, query: z.infer<typeof deadLetterFilters>): (letter: DeadLetter) => boolean {
+  const { signal, workspace_id: named } = query;
+  const from = firstMilli(query.from) ?? Number.NEGATIVE_INFINITY;
+  const to = firstMilli(query.to) ?? Number.POSITIVE_INFINITY;
+  return (letter) =>
+    visible(workspace, letter) &&
+    (signal === undefined || letter.frame?.signal === signal) &&
+    (named === undefined || letter.frame?.workspace === named) &&
+    letter.failedTimeUnixMs >= from &&
+    letter.failedTimeUnixMs < to;
+}
+
 export interface DeadLettersOptions {
   deadLetters: DeadLetters;
   audit: Audit | undefined;
@@ -58,10 +72,28 @@ export const deadLettersPlugin: ApiPlugin<DeadLettersOptions> = async (app, { de
       querystring: listDeadLettersQuery,
       response: { 200: deadLetterPageSchema, ...errors },
     },
-    handler: async ({ workspace, query: { page, limit } }) => {
-      const letters = (await deadLetters.list()).filter((letter) => visible(workspace, letter));
+    handler: async ({ workspace, query }) => {
+      const { order, page, limit } = query;
+      const newestFirst = (await deadLetters.list()).filter(filterOf(workspace, query));
+      const letters = order === 'asc' ? newestFirst.reverse() : newestFirst;
       const items = letters.slice((page - 1) * limit, page * limit).map(render);
       return { items, total: letters.length, page, limit, totalPages: Math.ceil(letters.length / limit) };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/dead-letters/count',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['dead letters'],
+      summary: 'How many match',
+      querystring: deadLetterFilters,
+      response: { 200: countPageSchema, ...errors },
+    },
+    handler: async ({ workspace, query }, reply) => {
+      const { length: total } = (await deadLetters.list()).filter(filterOf(workspace, query));
+      return reply.type(JSON_TYPE).send(renderCount({ total, totalRelation: 'eq' }));
     },
   });
 

@@ -1,11 +1,26 @@
 import { z } from 'zod';
+import { SIGNALS } from '../../component.js';
+import { timeParameter } from '../time.js';
 
 /** `<first 8 digits of the buffer's id>-<sequence>`. */
 export const deadLetterParameters = z.object({
   id: z.string().regex(/^[0-9a-f]{8}-\d{1,16}$/, 'must be the id of a dead letter'),
 });
 
+export const deadLetterFilters = z.object({
+  signal: z.enum(SIGNALS).optional(),
+  workspace_id: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'Leaves out requests that were damaged on disk, which name no workspace' }),
+  from: timeParameter('Not set aside before').optional(),
+  to: timeParameter('Set aside before').optional(),
+});
+
 export const listDeadLettersQuery = z.object({
+  ...deadLetterFilters.shape,
+  order: z.enum(['asc', 'desc']).default('desc').meta({ description: 'By the time they were set aside' }),
   page: z.coerce.number().int().min(1).default(1),
   limit: z.coerce.number().int().min(1).max(100).default(50),
 });

@@ -2,17 +2,19 @@ import { z } from 'zod';
 import { logRecordsToOtlpJson } from '../../otlp/encode.js';
 import type { LogQuery, TelemetryReader } from '../../store/telemetry/telemetry.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
-import { readListQuery } from '../filters.js';
+import { readFilters, readListQuery } from '../filters.js';
 import { createSharedText } from '../json-text.js';
-import { nextLink, renderPage } from '../paging.js';
+import { COUNTING, countPageSchema, nextLink, renderCount, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { renderLogRecord } from './render.js';
-import { listLogsQuery, logPageSchema, logsDataSchema } from './schema.js';
+import { listLogsQuery, logFilters, logPageSchema, logsDataSchema } from './schema.js';
 
-function readLogQuery(workspace: string, query: z.infer<typeof listLogsQuery>): LogQuery {
+type LogFilters = Omit<LogQuery, 'limit'>;
+
+function readLogFilters(workspace: string, query: z.infer<typeof logFilters>): LogFilters {
   const { trace_id: traceId, span_id: spanId, min_severity: minSeverityNumber, event_name: eventName } = query;
   return {
-    ...readListQuery('log', workspace, query),
+    ...readFilters(workspace, query),
     ...(traceId !== undefined && { traceId }),
     ...(spanId !== undefined && { spanId }),
     ...(minSeverityNumber !== undefined && { minSeverityNumber }),
@@ -33,7 +35,10 @@ export const otelLogsPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (
       response: { 200: z.union([logPageSchema, logsDataSchema]), '4xx': errorSchema, '5xx': errorSchema },
     },
     handler: async (request, reply) => {
-      const page = await telemetry.listLogs(readLogQuery(request.workspace, request.query));
+      const page = await telemetry.listLogs({
+        ...readLogFilters(request.workspace, request.query),
+        ...readListQuery('log', request.workspace, request.query),
+      });
       if (request.query.format === 'otlp') {
         const link = nextLink('log', request.url, page);
         if (link !== undefined) reply.header('link', link);
@@ -42,6 +47,22 @@ export const otelLogsPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (
       const shared = createSharedText();
       const text = renderPage('log', request.query, page, (record) => renderLogRecord(record, shared));
       return reply.type(JSON_TYPE).send(text);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/otel/logs/count',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['logs'],
+      summary: 'How many OTLP log records match',
+      querystring: logFilters,
+      response: { 200: countPageSchema, '4xx': errorSchema, '5xx': errorSchema },
+    },
+    handler: async ({ workspace, query }, reply) => {
+      const page = await telemetry.listLogs({ ...readLogFilters(workspace, query), ...COUNTING });
+      return reply.type(JSON_TYPE).send(renderCount(page));
     },
   });
 };

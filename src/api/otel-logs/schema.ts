@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listParameters } from '../filters.js';
+import { filterParameters, listParameters } from '../filters.js';
 import { spanIdParameter, traceIdParameter } from '../ids.js';
 import { pageSchema } from '../paging.js';
 import {
@@ -15,8 +15,8 @@ import {
   unixNanoSchema,
 } from '../telemetry-schema.js';
 
-export const listLogsQuery = z.object({
-  ...listParameters,
+export const logFilters = z.object({
+  ...filterParameters,
   trace_id: traceIdParameter().optional(),
   span_id: spanIdParameter().optional(),
   min_severity: z.coerce
@@ -28,8 +28,9 @@ export const listLogsQuery = z.object({
     .meta({ description: 'OTLP severity number: 1 trace, 5 debug, 9 info, 13 warn, 17 error, 21 fatal' }),
   event_name: z.string().min(1).optional(),
   body: z.string().min(1).optional().meta({ description: "A part of the body's text, in any case" }),
-  format: formatParameter,
 });
+
+export const listLogsQuery = z.object({ ...listParameters, ...logFilters.shape, format: formatParameter });
 
 export const logRecordSchema = z
   .object({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listParameters } from '../filters.js';
+import { filterParameters, listParameters } from '../filters.js';
 import { pageSchema } from '../paging.js';
 import {
   attributesSchema,
@@ -13,11 +13,12 @@ import {
 
 export const TEMPORALITIES = ['unspecified', 'delta', 'cumulative'] as const;
 
-export const listMetricPointsQuery = z.object({
-  ...listParameters,
+export const metricFilters = z.object({
+  ...filterParameters,
   name: z.string().min(1).optional().meta({ description: "The metric's name" }),
-  format: formatParameter,
 });
+
+export const listMetricPointsQuery = z.object({ ...listParameters, ...metricFilters.shape, format: formatParameter });
 
 export const metricPointSchema = z
   .object({

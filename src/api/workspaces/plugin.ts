@@ -2,18 +2,19 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type AccessStore, createWorkspace, deleteWorkspace } from '../../access/keys.js';
 import { GatewayError } from '../../errors.js';
-import type { Workspace } from '../../store/control/workspaces.js';
+import type { WorkspaceSummary } from '../../store/control/workspaces.js';
 import type { Page, TelemetryReader } from '../../store/telemetry/telemetry.js';
 import { principalOf } from '../authentication.js';
-import { errorSchema } from '../errors.js';
+import { errorSchema, JSON_TYPE } from '../errors.js';
 import { mutationOf } from '../mutation.js';
-import { requireFound } from '../paging.js';
+import { countPageSchema, readPaging, renderCount, renderPage, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
 import {
   createWorkspaceBody,
   listWorkspacesQuery,
   workspaceDetailSchema,
+  workspaceFilters,
   workspacePageSchema,
   workspaceParameters,
   workspaceSchema,
@@ -31,33 +32,46 @@ async function requireMaster(request: FastifyRequest): Promise<void> {
   if (!principalOf(request).master) throw new GatewayError('FORBIDDEN', 'Workspaces take a master key');
 }
 
-function countOf({ total, totalRelation }: Page<unknown>) {
+type Count = Pick<Page<unknown>, 'total' | 'totalRelation'>;
+
+function countOf({ total, totalRelation }: Count) {
   return { total, totalRelation };
 }
 
 export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { access, telemetry }) => {
   app.addHook('onRequest', requireMaster);
 
-  const render = async ({ id, createdTimeUnixMs }: Workspace): Promise<z.infer<typeof workspaceSchema>> => {
-    const keys = await access.store.control.apiKeys.list({ visible: { workspace: id }, limit: 1 });
-    return { id, created_at: Math.floor(createdTimeUnixMs / 1000), api_keys: keys.total };
+  const control = () => access.store.control;
+
+  const render = async (workspace: WorkspaceSummary): Promise<z.infer<typeof workspaceSchema>> => {
+    const { id, createdTimeUnixMs, apiKeys } = workspace;
+    const bytes = (await telemetry.storedBytes?.(id)) ?? null;
+    return { id, created_at: Math.floor(createdTimeUnixMs / 1000), api_keys: apiKeys, bytes };
   };
 
-  const countTelemetry = async (workspace: string) => {
+  const find = async (id: string): Promise<WorkspaceSummary> =>
+    requireFound(await control().workspaces.summary(id), 'Workspace');
+
+  const countContents = async (workspace: string) => {
     const query = { workspace, limit: 1 };
     const pages = [telemetry.listTraces(query), telemetry.listLogs(query), telemetry.listMetricPoints(query)] as const;
-    const [traces, logs, points] = await Promise.all<Page<unknown>>(pages);
-    return { traces: countOf(traces!), logs: countOf(logs!), metric_points: countOf(points!) };
+    const [traces, logs, points, runs] = await Promise.all<Count>([...pages, control().runs.count({ workspace })]);
+    return {
+      traces: countOf(traces!),
+      logs: countOf(logs!),
+      metric_points: countOf(points!),
+      runs: countOf(runs!),
+    };
   };
 
   /**
-   * Its telemetry would stay behind, and belong to whoever makes a workspace of that name next. What is on its way
+   * Its telemetry and its runs would stay behind, and belong to whoever makes a workspace of that name next. What is on its way
    * through the buffer is not known here: its senders are stopped first.
    */
   const requireEmpty = async (id: string): Promise<void> => {
-    const counts = await countTelemetry(id);
+    const counts = await countContents(id);
     if (Object.values(counts).every(({ total }) => total === 0)) return;
-    throw new GatewayError('CONFLICT', `Workspace ${id} still has telemetry`, { details: counts });
+    throw new GatewayError('CONFLICT', `Workspace ${id} still has telemetry or runs`, { details: counts });
   };
 
   app.route({
@@ -70,11 +84,28 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
       querystring: listWorkspacesQuery,
       response: { 200: workspacePageSchema, ...errors },
     },
-    handler: async ({ query: { page, limit } }) => {
-      const all = await access.store.control.workspaces.list();
-      const items = await Promise.all(all.slice((page - 1) * limit, page * limit).map(render));
-      return { items, total: all.length, page, limit, totalPages: Math.ceil(all.length / limit) };
+    handler: async ({ query }, reply) => {
+      const { prefix: idPrefix, sort } = query;
+      const page = await control().workspaces.summaries({ idPrefix, sort, ...readPaging('workspace', query) });
+      const items = await Promise.all(page.items.map(render));
+      return reply
+        .type(JSON_TYPE)
+        .send(renderPage('workspace', query, { ...page, items }, (item) => JSON.stringify(item)));
     },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/workspaces/count',
+    config: { scope: 'admin' },
+    schema: {
+      tags: ['workspaces'],
+      summary: 'How many workspaces match (master key)',
+      querystring: workspaceFilters,
+      response: { 200: countPageSchema, ...errors },
+    },
+    handler: async ({ query }, reply) =>
+      reply.type(JSON_TYPE).send(renderCount(await control().workspaces.count({ idPrefix: query.prefix }))),
   });
 
   app.route({
@@ -88,8 +119,8 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
       response: { 200: workspaceDetailSchema, ...errors },
     },
     handler: async ({ params: { id } }) => {
-      const workspace = requireFound(await access.store.control.workspaces.get(id), 'Workspace');
-      return { ...(await render(workspace)), ...(await countTelemetry(id)) };
+      const workspace = await find(id);
+      return { ...(await render(workspace)), ...(await countContents(id)) };
     },
   });
 
@@ -105,8 +136,8 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
     },
     handler: async (request, reply) => {
       const { id } = request.body;
-      const workspace = await createWorkspace(access.store, principalOf(request), id, mutationOf(request));
-      return reply.code(201).send(await render(workspace));
+      await createWorkspace(access.store, principalOf(request), id, mutationOf(request));
+      return reply.code(201).send(await render(await find(id)));
     },
   });
 
@@ -116,15 +147,15 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
     config: { scope: 'admin' },
     schema: {
       tags: ['workspaces'],
-      summary: 'Delete a workspace without telemetry, and revoke its keys (master key)',
+      summary: 'Delete a workspace without telemetry and runs, and revoke its keys (master key)',
       description:
-        '409 while it has traces, logs or metric points. Stop its senders first: data on its way is not seen.',
+        '409 while it has traces, logs, metric points or runs. Stop its senders first: data on its way is not seen.',
       params: workspaceParameters,
       response: { 204: deletedSchema, ...errors },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      requireFound(await access.store.control.workspaces.get(id), 'Workspace');
+      await find(id);
       await requireEmpty(id);
       await deleteWorkspace(access.store, principalOf(request), id, mutationOf(request));
       return reply.code(204).send();

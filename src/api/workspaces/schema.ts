@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { WORKSPACE_SORTS } from '../../store/control/workspaces.js';
+import { pageSchema, pagingParameters } from '../paging.js';
+import { sortParameter } from '../sorting.js';
 
 const id = () =>
   z
@@ -10,9 +13,14 @@ export const createWorkspaceBody = z.object({ id: id() });
 
 export const workspaceParameters = z.object({ id: id() });
 
+export const workspaceFilters = z.object({
+  prefix: id().optional().meta({ description: 'What the id begins with' }),
+});
+
 export const listWorkspacesQuery = z.object({
-  page: z.coerce.number().int().min(1).default(1),
-  limit: z.coerce.number().int().min(1).max(100).default(50),
+  ...pagingParameters,
+  ...workspaceFilters.shape,
+  sort: sortParameter(WORKSPACE_SORTS, 'id'),
 });
 
 export const workspaceSchema = z
@@ -20,16 +28,17 @@ export const workspaceSchema = z
     id: z.string(),
     created_at: z.int().describe('Unix seconds'),
     api_keys: z.int().describe('Keys of its own that are not revoked'),
+    bytes: z
+      .int()
+      .nullable()
+      .describe(
+        'Of its telemetry, as it was received; deleting traces takes nothing from it, and keys, runs and the audit log are ' +
+          'not in it. null: not known',
+      ),
   })
   .meta({ id: 'Workspace' });
 
-export const workspacePageSchema = z.object({
-  items: z.array(workspaceSchema),
-  total: z.int(),
-  page: z.int(),
-  limit: z.int(),
-  totalPages: z.int(),
-});
+export const workspacePageSchema = pageSchema(workspaceSchema);
 
 const countSchema = z.object({
   total: z.int(),
@@ -37,5 +46,11 @@ const countSchema = z.object({
 });
 
 export const workspaceDetailSchema = z
-  .object({ ...workspaceSchema.shape, traces: countSchema, logs: countSchema, metric_points: countSchema })
+  .object({
+    ...workspaceSchema.shape,
+    traces: countSchema,
+    logs: countSchema,
+    metric_points: countSchema,
+    runs: countSchema,
+  })
   .meta({ id: 'WorkspaceDetail' });

@@ -1,7 +1,11 @@
 /** Keys as the database has them: never the key itself, only its hash. */
-import type { Insertable, Kysely, Selectable, SelectQueryBuilder } from 'kysely';
+import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
+import type { DialectFacts } from '../dialect-facts.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
+import { storable } from './audit-chain.js';
+import { type Count, countUpToBound } from './counting.js';
 import type { ApiKeyTable, ControlSchema } from './schema.js';
+import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
 
 export interface ApiKey {
   id: number;
@@ -32,8 +36,25 @@ export interface NewApiKey {
 /** Whose keys are seen: one workspace's, or those of all, master keys among them. */
 export type Visibility = { workspace: string } | 'all';
 
-export interface ApiKeyQuery {
+export interface ApiKeyFilters {
   visible: Visibility;
+  /** '*' for master keys. */
+  workspace?: string | undefined;
+  /** Exactly. */
+  name?: string | undefined;
+  /** One that the key has. */
+  scope?: string | undefined;
+  /** Keys that end after this time, or never; or those that have ended by then. In seconds. */
+  goodAt?: number | undefined;
+  endedAt?: number | undefined;
+}
+
+export const API_KEY_SORTS = ['created_at', 'name'] as const;
+export type ApiKeySort = Sort<(typeof API_KEY_SORTS)[number]>;
+
+export interface ApiKeyQuery extends ApiKeyFilters {
+  /** Newest first when it is absent. Equal ones always stand in the order of their making. */
+  sort?: ApiKeySort;
   limit: number;
   offset?: number;
   after?: Keyset;
@@ -47,8 +68,8 @@ export interface KeyUse {
 /** A revoked key is seen by nobody but `findByHash` and `findByIds`. */
 export interface ApiKeys {
   create(key: NewApiKey, createdAt: number): Promise<ApiKey>;
-  /** Newest first; those of one second in the order of their making. */
   list(query: ApiKeyQuery): Promise<Page<ApiKey>>;
+  count(filters: ApiKeyFilters): Promise<Count>;
   get(id: number, visible: Visibility): Promise<ApiKey | undefined>;
   findByHash(keyHash: string): Promise<ApiKey | undefined>;
   findByIds(ids: readonly number[]): Promise<ApiKey[]>;
@@ -66,9 +87,9 @@ export interface ApiKeys {
 
 type Row = Selectable<ApiKeyTable>;
 const MAX_IDS_PER_QUERY = 500;
-const NANO_PER_SECOND = 1_000_000_000n;
+const NEWEST_FIRST: ApiKeySort = { field: 'created_at', descending: true };
 
-export function createApiKeys(db: Kysely<ControlSchema>): ApiKeys {
+export function createApiKeys(db: Kysely<ControlSchema>, facts: DialectFacts): ApiKeys {
   const alive = () => db.selectFrom('api_keys').where('revoked_at', 'is', null);
   const seen = (visible: Visibility) =>
     visible === 'all' ? alive() : alive().where('workspace_id', '=', visible.workspace);
@@ -78,11 +99,15 @@ export function createApiKeys(db: Kysely<ControlSchema>): ApiKeys {
       return fromRow(await insert.executeTakeFirstOrThrow());
     },
     async list(query) {
-      const counted = seen(query.visible).select((e) => e.fn.countAll<number>().as('total'));
-      const { total } = await counted.executeTakeFirstOrThrow();
-      const rows = await page(seen(query.visible), query).selectAll().execute();
-      return pageOf(rows, query.limit, Number(total));
+      const { limit, sort = NEWEST_FIRST } = query;
+      const found = () => filtered(seen(query.visible), query);
+      const counted = await countUpToBound(db, found());
+      const rows = await page(found(), query, columnOf(sort, facts)).selectAll().execute();
+      const sorted = (row: Row) => (sort.field === 'name' ? row.name : row.created_at);
+      const reading = { itemOf: fromRow, placeOf: (row: Row) => ({ value: sorted(row), id: row.id }) };
+      return pageOf<Row, ApiKey>(rows, { limit, sort, counted }, reading);
     },
+    count: (filters) => countUpToBound(db, filtered(seen(filters.visible), filters)),
     async get(id, visible) {
       const row = await seen(visible).selectAll().where('id', '=', id).executeTakeFirst();
       return row && fromRow(row);
@@ -151,31 +176,31 @@ function fromRow(row: Row): ApiKey {
 
 type KeySelection = SelectQueryBuilder<ControlSchema, 'api_keys', object>;
 
-/** One row more than asked for tells whether there is a next page. */
-function page(selection: KeySelection, { limit, offset = 0, after }: ApiKeyQuery): KeySelection {
-  const ordered = selection
-    .orderBy('created_at', 'desc')
-    .orderBy('id')
-    .limit(limit + 1);
-  if (!after) return ordered.offset(offset);
-  const createdAt = Number(after.timeUnixNano / NANO_PER_SECOND);
-  return ordered.where((e) =>
-    e.or([
-      e('created_at', '<', createdAt),
-      e.and([e('created_at', '=', createdAt), e('id', '>', Number(after.id) || 0)]),
-    ]),
-  );
+/** When a key ends: at its expiry, or at the end of the grace that a rotation left it, whichever is earlier. */
+const END = sql<
+  number | null
+>`case when expires_at is null or grace_until < expires_at then coalesce(grace_until, expires_at)
+  else expires_at end`;
+
+function filtered(rows: KeySelection, { workspace, name, scope, goodAt, endedAt }: ApiKeyFilters): KeySelection {
+  let some = rows;
+  if (workspace !== undefined) some = some.where('workspace_id', '=', workspace);
+  if (name !== undefined) some = some.where('name', '=', storable(name));
+  if (scope !== undefined) some = some.where(sql<boolean>`',' || scopes || ',' like ${`%,${scope},%`}`);
+  if (goodAt !== undefined) some = some.where(sql<boolean>`coalesce(${END} >= ${goodAt}, true)`);
+  if (endedAt !== undefined) some = some.where(sql<boolean>`${END} < ${endedAt}`);
+  return some;
 }
 
-function pageOf(rows: readonly Row[], limit: number, total: number): Page<ApiKey> {
-  const items = rows.slice(0, limit).map(fromRow);
-  const last = rows.length > limit ? items.at(-1) : undefined;
-  return {
-    items,
-    total,
-    totalRelation: 'eq',
-    ...(last && { next: { timeUnixNano: BigInt(last.createdAt) * NANO_PER_SECOND, id: String(last.id) } }),
-  };
+function columnOf({ field }: ApiKeySort, { byBytes }: DialectFacts): RawBuilder<unknown> {
+  return field === 'name' ? sql`name ${sql.raw(byBytes)}` : sql.ref('created_at');
+}
+
+function page(rows: KeySelection, query: ApiKeyQuery, column: RawBuilder<unknown>): KeySelection {
+  const { sort = NEWEST_FIRST, limit, offset = 0, after: place } = query;
+  const sorting: Sorting = { sort, column, id: sql.ref('id'), newestFirst: false };
+  const ordered = rows.orderBy(orderOf(sorting)).limit(limit + 1);
+  return place ? ordered.where(after(sorting, place)) : ordered.offset(offset);
 }
 
 function bySecond(uses: readonly KeyUse[]): Map<number, number[]> {

@@ -31,6 +31,8 @@ export interface AuditFilters {
 }
 
 export interface AuditQuery extends AuditFilters {
+  /** By time: newest first when it is absent. */
+  order?: 'asc' | 'desc' | undefined;
   limit: number;
   offset?: number;
   /** Its time is the event's, in nanoseconds as everywhere. */
@@ -53,7 +55,6 @@ export interface AuditLogs {
   append(entry: AuditEntry): Promise<void>;
   /** Many at once, at the price of one; those whose `source` is there already are left out. */
   appendAll(entries: readonly AuditEntry[]): Promise<void>;
-  /** Newest event first. */
   list(query: AuditQuery): Promise<Page<AuditLog>>;
   count(filters: AuditFilters): Promise<{ total: number; totalRelation: 'eq' | 'gte' }>;
   get(workspace: string, id: number): Promise<AuditLog | undefined>;
@@ -167,11 +168,12 @@ function select(db: Database, filters: AuditFilters): Selection {
   return rows;
 }
 
-function page(rows: Selection, { offset = 0, after }: AuditQuery): Selection {
-  const ordered = rows.orderBy('time_unix_ms', 'desc').orderBy('id', 'desc');
+function page(rows: Selection, { order = 'desc', offset = 0, after }: AuditQuery): Selection {
+  const ordered = rows.orderBy('time_unix_ms', order).orderBy('id', order);
   if (!after) return ordered.offset(offset);
   const timeUnixMs = Number(after.timeUnixNano / NANO_PER_MS);
-  return ordered.where(sql<boolean>`(time_unix_ms, id) < (${timeUnixMs}, ${Number(after.id) || 0})`);
+  const beyond = sql.raw(order === 'asc' ? '>' : '<');
+  return ordered.where(sql<boolean>`(time_unix_ms, id) ${beyond} (${timeUnixMs}, ${Number(after.id) || 0})`);
 }
 
 function isUnfiltered({ fromUnixMs, toUnixMs, action, keyId, keyName, targetId }: AuditFilters): boolean {

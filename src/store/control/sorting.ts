@@ -12,7 +12,7 @@ export interface Sorting {
   sort: Sort;
   /** The column of the field, of numbers or of text that sorts by its bytes. */
   column: RawBuilder<unknown>;
-  /** The column of whole numbers that tells equal ones apart. */
+  /** The column that tells equal ones apart. */
   id: RawBuilder<unknown>;
   /** Among equals the newest id comes first. */
   newestFirst: boolean;

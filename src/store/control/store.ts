@@ -70,7 +70,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
   const repositories = (executor: Kysely<ControlSchema>, spread: (change: Change) => void): Repositories => ({
     workspaces: createWorkspaces(executor),
     installation: createInstallation(executor),
-    apiKeys: createApiKeys(executor),
+    apiKeys: createApiKeys(executor, facts),
     auditLogs: createAuditLogs(executor),
     prompts: createPrompts(executor),
     labels: createLabels(executor),

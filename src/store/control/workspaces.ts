@@ -1,6 +1,9 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { GatewayError } from '../../errors.js';
+import type { Keyset, Page } from '../telemetry/telemetry.js';
+import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, WorkspaceTable } from './schema.js';
+import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
 
 export interface Workspace {
   id: string;
@@ -19,8 +22,23 @@ export interface Workspaces {
   delete(id: string): Promise<boolean>;
   /** What the control half holds of it; undefined when there is no such workspace. */
   summary(id: string): Promise<WorkspaceSummary | undefined>;
-  /** By id. */
-  summaries(): Promise<WorkspaceSummary[]>;
+  summaries(query: WorkspaceQuery): Promise<Page<WorkspaceSummary>>;
+  count(filters: WorkspaceFilters): Promise<Count>;
+}
+
+export interface WorkspaceFilters {
+  /** What the id begins with. */
+  idPrefix?: string | undefined;
+}
+
+export const WORKSPACE_SORTS = ['id', 'created_at'] as const;
+export type WorkspaceSort = Sort<(typeof WORKSPACE_SORTS)[number]>;
+
+export interface WorkspaceQuery extends WorkspaceFilters {
+  sort: WorkspaceSort;
+  limit: number;
+  offset?: number;
+  after?: Keyset;
 }
 
 export interface WorkspaceSummary extends Workspace {
@@ -64,10 +82,19 @@ export function createWorkspaces(db: Kysely<ControlSchema>): Workspaces {
       const row = await selectSummaries(db).where('workspaces.id', '=', id).executeTakeFirst();
       return row && fromSummaryRow(row);
     },
-    async summaries() {
-      const rows = await selectSummaries(db).orderBy('workspaces.id').execute();
-      return rows.map(fromSummaryRow);
+    async summaries(query) {
+      const { limit, sort } = query;
+      const counted = await countUpToBound(db, select(db, query));
+      const ids = await page(select(db, query), query).select('id').execute();
+      const rows = await summariesOf(
+        db,
+        ids.map(({ id }) => id),
+      );
+      const placeOf = ({ id, createdTimeUnixMs }: WorkspaceSummary) =>
+        sort.field === 'id' ? { value: id, id } : { value: createdTimeUnixMs, id };
+      return pageOf(rows, { limit, sort, counted }, { itemOf: (row) => row, placeOf });
     },
+    count: (filters) => countUpToBound(db, select(db, filters)),
   };
 }
 
@@ -90,6 +117,32 @@ type SummaryRow = Selectable<WorkspaceTable> & { audit_logs: number | null; api_
 
 function fromSummaryRow(row: SummaryRow): WorkspaceSummary {
   return { ...fromRow(row), apiKeys: row.api_keys ?? 0, auditLogs: row.audit_logs ?? 0 };
+}
+
+/** In the order of the ids; one that was deleted meanwhile is left out. */
+async function summariesOf(db: Kysely<ControlSchema>, ids: readonly string[]): Promise<WorkspaceSummary[]> {
+  if (ids.length === 0) return [];
+  const rows = await selectSummaries(db).where('workspaces.id', 'in', ids).execute();
+  const byId = new Map(rows.map((row) => [row.id, fromSummaryRow(row)]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+type Selection = SelectQueryBuilder<ControlSchema, 'workspaces', object>;
+
+/** Sorts after all that an id is made of. */
+const AFTER_IDS = '~';
+
+function select(db: Kysely<ControlSchema>, { idPrefix }: WorkspaceFilters): Selection {
+  const rows = db.selectFrom('workspaces');
+  if (idPrefix === undefined) return rows;
+  return rows.where('id', '>=', idPrefix).where('id', '<', `${idPrefix}${AFTER_IDS}`);
+}
+
+function page(rows: Selection, { sort, limit, offset = 0, after: place }: WorkspaceQuery): Selection {
+  const column = sql.ref(sort.field === 'id' ? 'id' : 'created_time_unix_ms');
+  const sorting: Sorting = { sort, column, id: sql.ref('id'), newestFirst: sort.descending };
+  const ordered = rows.orderBy(orderOf(sorting)).limit(limit + 1);
+  return place ? ordered.where(after(sorting, place)) : ordered.offset(offset);
 }
 
 function newRow(id: string): Selectable<WorkspaceTable> {

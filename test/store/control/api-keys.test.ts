@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ApiKeyQuery, NewApiKey } from '../../../src/store/control/api-keys.js';
+import {
+  API_KEY_SORTS,
+  type ApiKeyFilters,
+  type ApiKeyQuery,
+  type NewApiKey,
+} from '../../../src/store/control/api-keys.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
+import type { WorkspaceQuery } from '../../../src/store/control/workspaces.js';
 import { startPostgres } from '../../helpers/postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';
 
@@ -70,6 +76,79 @@ function apiKeysSuite({ makePlace }: DialectCase): void {
     expect(second).toMatchObject({ total: 5, totalRelation: 'eq' });
   });
 
+  it('is listed by each sort in pages without gaps, equal ones in the order of their making', async () => {
+    const names = ['b', 'a', 'B', 'é', 'a', '_', 'b'];
+    const keys = [];
+    for (const [at, name] of names.entries()) keys.push(await make({ name }, NOW + (at % 2)));
+    const made = keys.map(({ id, name, createdAt }) => ({ id, name, created_at: createdAt }));
+    for (const field of API_KEY_SORTS) {
+      for (const descending of [false, true]) {
+        const sign = descending ? -1 : 1;
+        const expected = made.toSorted((a, b) =>
+          a[field] === b[field] ? a.id - b.id : a[field] < b[field] ? -sign : sign,
+        );
+        for (const limit of [1, 2, 7]) {
+          const walked = await walk({ visible: 'all', sort: { field, descending } }, limit);
+          expect([field, descending, walked]).toEqual([field, descending, expected.map(({ id }) => id)]);
+        }
+      }
+    }
+  });
+
+  it('is listed and counted by each filter, within what is seen', async () => {
+    const admin = await make({ name: 'x', scopes: 'read,admin' });
+    const old = await make({ name: 'x', scopes: 'write', expiresAt: NOW + 10 });
+    const rotated = await make({ scopes: 'read,write', expiresAt: NOW + 1000 });
+    const master = await make({ workspace: '*', scopes: 'admin' });
+    await store.apiKeys.replace(rotated.id, admin.id, NOW + 5);
+    const cases: [Omit<ApiKeyFilters, 'visible'>, unknown[]][] = [
+      [{ name: 'x' }, [admin, old]],
+      [{ scope: 'admin' }, [admin, master]],
+      [{ scope: 'read' }, [admin, rotated]],
+      [{ workspace: '*' }, [master]],
+      [{ workspace: 'default', scope: 'write', name: 'x' }, [old]],
+      [{ goodAt: NOW + 5 }, [admin, old, rotated, master]],
+      [{ goodAt: NOW + 6 }, [admin, old, master]],
+      [{ endedAt: NOW + 10 }, [rotated]],
+      [{ endedAt: NOW + 11 }, [old, rotated]],
+    ];
+    for (const [filters, expected] of cases) {
+      const ids = (expected as { id: number }[]).map(({ id }) => id);
+      expect([filters, await walk({ visible: 'all', ...filters }, 2)]).toEqual([filters, ids]);
+      expect((await store.apiKeys.count({ visible: 'all', ...filters })).total).toBe(ids.length);
+    }
+    expect((await store.apiKeys.count({ visible: { workspace: 'default' }, workspace: '*' })).total).toBe(0);
+  });
+
+  it('workspaces are listed by their beginning and by each sort, in pages without gaps', async () => {
+    for (const id of ['team-b', 'team_c', 'team-a', 'teams', 'Team']) await store.workspaces.create(id);
+    await place.run("update workspaces set created_time_unix_ms = 5 where id not in ('Team', 'default')");
+    const list = async (query: Partial<WorkspaceQuery>) => {
+      const ids: string[] = [];
+      const full = { sort: { field: 'id', descending: false } as const, limit: 2, ...query };
+      let page = await store.workspaces.summaries(full);
+      for (; ; page = await store.workspaces.summaries({ ...full, after: page.next })) {
+        ids.push(...page.items.map(({ id }) => id));
+        if (!page.next) break;
+      }
+      expect(await store.workspaces.count(full)).toEqual({ total: page.total, totalRelation: 'eq' });
+      expect(page.total).toBe(ids.length);
+      return ids;
+    };
+    expect(await list({ idPrefix: 'team-' })).toEqual(['team-a', 'team-b']);
+    expect(await list({ idPrefix: 'nobody' })).toEqual([]);
+    expect(await list({})).toEqual(['Team', 'default', 'team-a', 'team-b', 'team_c', 'teams']);
+    expect(await list({ sort: { field: 'id', descending: true }, idPrefix: 'team' })).toEqual([
+      'teams',
+      'team_c',
+      'team-b',
+      'team-a',
+    ]);
+    const byCreation = { field: 'created_at', descending: false } as const;
+    expect((await list({ sort: byCreation })).slice(0, 4)).toEqual(['team-a', 'team-b', 'team_c', 'teams']);
+    expect(await list({ sort: { ...byCreation, descending: true }, limit: 4 })).toHaveLength(6);
+  });
+
   it('a revoked key is gone for everybody but those who check keys, and is revoked once', async () => {
     const key = await make({ keyHash: 'gone' });
     expect(await store.apiKeys.revoke(key.id, NOW + 5)).toBe(true);
@@ -121,8 +200,8 @@ function apiKeysSuite({ makePlace }: DialectCase): void {
     await store.auditLogs.appendAll([entry, entry, entry]);
     expect(await store.workspaces.summary('acme')).toMatchObject({ id: 'acme', apiKeys: 1, auditLogs: 3 });
     expect(await store.workspaces.summary('nobody')).toBeUndefined();
-    const counts = (await store.workspaces.summaries()).map(({ id, apiKeys, auditLogs }) => [id, apiKeys, auditLogs]);
-    expect(counts).toEqual([
+    const all = await store.workspaces.summaries({ sort: { field: 'id', descending: false }, limit: 10 });
+    expect(all.items.map(({ id, apiKeys, auditLogs }) => [id, apiKeys, auditLogs])).toEqual([
       ['acme', 1, 3],
       ['default', 0, 0],
     ]);
