@@ -67,7 +67,8 @@ function isSentence(issue: Issue): boolean {
 export function fieldMessages(issues: readonly Issue[], item?: string): string[] {
   const within = item === undefined ? '' : `${item}.`;
   return issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `"${within}${key}" is not allowed`);
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => `"${within}${[...issue.path, key].join('.')}" is not allowed`);
     if (isSentence(issue)) return [`${within}${issue.message}`];
     const label = issue.path.length === 0 ? (item ?? 'value') : `${within}${issue.path.join('.')}`;
     return [`"${label}" ${predicate(issue)}`];
