@@ -15,6 +15,7 @@ import { bufferSettings } from './buffer/config.js';
 import { GatewayError } from './errors.js';
 import { limitSettings } from './limits/config.js';
 import { loggingSettings } from './observability/config.js';
+import { registrySettings } from './registry/config.js';
 import { milliseconds, type SettingMeta } from './setting.js';
 import { storeSettings } from './store/config.js';
 
@@ -35,6 +36,7 @@ const SECTIONS = {
   limits: limitSettings,
   buffer: bufferSettings,
   store: storeSettings,
+  registry: registrySettings,
   workers: workerSettings,
   logging: loggingSettings,
   process: processSettings,

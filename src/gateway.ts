@@ -23,6 +23,8 @@ import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import { createObservability, type Observability } from './observability/observability.js';
+import { createFilesystemDriver } from './registry/git/filesystem-driver.js';
+import { createRegistry } from './registry/registry.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
@@ -87,6 +89,18 @@ export function createGateway(config: Config): Gateway {
   const limiter = createLimiter({ config: config.limits, events: events.limit });
   const intake = createIngestLimit({ config: config.limits, next: buffer });
 
+  // Prompts: their content in a driver's hands, their index in the control store.
+  const registry = createRegistry({
+    config: config.registry,
+    dataDirectory,
+    control,
+    driver: createFilesystemDriver({
+      directory: path.resolve(config.registry.directory ?? folder('prompts')),
+      events: events.registry,
+    }),
+    events: events.registry,
+  });
+
   // The doors.
   const inFlight = new InFlight(config.receivers.maxInFlightBytes);
   const authenticate = createAuthenticate(keyring.forOtlp);
@@ -101,6 +115,7 @@ export function createGateway(config: Config): Gateway {
     telemetry,
     identify: keyring.forApi,
     access: keyring,
+    registry,
     ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
       transport: 'api',
@@ -138,6 +153,7 @@ export function createGateway(config: Config): Gateway {
     ...storage,
     keyring,
     limiter,
+    registry,
     api,
     buffer,
     gatewayNumber,

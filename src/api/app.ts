@@ -8,6 +8,7 @@ import type { AccessStore } from '../access/keys.js';
 import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
 import type { NativeIntake } from '../model/native.js';
+import type { Registry } from '../registry/registry.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { apiKeysPlugin } from './api-keys/plugin.js';
 import { createAudit } from './audit.js';
@@ -23,12 +24,14 @@ import { apiError, registerErrors, sendError } from './errors.js';
 import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
+import { labelsPlugin } from './labels/plugin.js';
 import { createLogs, logsPlugin } from './logs/plugin.js';
 import { collectMethods } from './methods.js';
 import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
 import { otelLogsPlugin } from './otel-logs/plugin.js';
 import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
+import { promptsPlugin } from './prompts/plugin.js';
 import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
 import { runsPlugin } from './runs/plugin.js';
@@ -50,6 +53,8 @@ export interface ApiOptions extends HealthOptions {
   identify: Identify;
   /** Without it, there are no endpoints for keys, workspaces and the audit log. */
   access?: { readonly store: AccessStore };
+  /** Without it, there are no endpoints for prompts and labels. */
+  registry?: Registry;
   /** Without it, nobody is limited. */
   limit?: RateLimit;
   events: ApiEvents;
@@ -139,6 +144,12 @@ async function registerAccess(
   await app.register(runsPlugin, { access, telemetry });
 }
 
+async function registerRegistry(app: FastifyInstance, { registry }: ApiOptions): Promise<void> {
+  if (!registry) return;
+  await app.register(promptsPlugin, { registry });
+  await app.register(labelsPlugin, { registry });
+}
+
 /** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */
 async function registerIntake(app: FastifyInstance, { otlp, native, telemetry }: ApiOptions): Promise<void> {
   if (native) await app.register(traceChangesPlugin, { telemetry, intake: native });
@@ -176,6 +187,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   if (options.access) await registerAccess(app, options.access, options);
   const audit = options.access && createAudit(options.access);
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters, audit });
+  await registerRegistry(app, options);
   await registerIntake(app, options);
   refuseOtherMethods();
   return app;

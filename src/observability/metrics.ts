@@ -215,6 +215,33 @@ function exporterMetrics(registry: Registry) {
   };
 }
 
+function promptMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    adopted: new Counter({
+      name: 'promptmetrics_prompt_versions_adopted_total',
+      help: 'Versions that came into the content store past the gateway, and are served now',
+      registers,
+    }),
+    unusable: new Counter({
+      name: 'promptmetrics_prompt_files_unusable_total',
+      help: 'Files of the content store that are no prompts',
+      registers,
+    }),
+    settled: new Counter({
+      name: 'promptmetrics_prompt_writes_settled_total',
+      help: 'Writes that were broken off, and were completed or taken back',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    stale: new Counter({
+      name: 'promptmetrics_prompts_served_stale_total',
+      help: 'Answers as they were known last, because the database or the content store could not be asked',
+      registers,
+    }),
+  };
+}
+
 function storeMetrics(registry: Registry) {
   const registers = [registry];
   return {
@@ -368,6 +395,7 @@ export function createMetrics({ version }: { version: string }) {
     deadLetters: deadLetterMetrics(registry),
     api: apiMetrics(registry),
     limits: limitMetrics(registry),
+    prompts: promptMetrics(registry),
     /** Where the buffer's gauges are read from; nothing is shown for them before. */
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;

@@ -9,6 +9,7 @@ import { createLimitEvents } from './limit-events.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { createReceiverEvents } from './receiver-events.js';
+import { createRegistryEvents } from './registry-events.js';
 import { createRepetition } from './repetition.js';
 import { createStoreEvents } from './store-events.js';
 
@@ -37,6 +38,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       drain: createDrainEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),
       limit: createLimitEvents(logger, metrics),
+      registry: createRegistryEvents(logger, metrics, repetition()),
     },
   };
 }

@@ -60,7 +60,20 @@ const transformObject: SwaggerTransformObject = (input) => {
   return whole;
 };
 
-const TAGS = ['traces', 'logs', 'metrics', 'otlp', 'dead letters', 'api keys', 'workspaces', 'audit logs', 'health'];
+const TAGS = [
+  'traces',
+  'logs',
+  'metrics',
+  'runs',
+  'prompts',
+  'labels',
+  'otlp',
+  'dead letters',
+  'api keys',
+  'workspaces',
+  'audit logs',
+  'health',
+];
 
 const SECURITY_SCHEMES = {
   apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },

@@ -1,0 +1,153 @@
+import type { z } from 'zod';
+import { isPromptName } from '../../registry/paths.js';
+import type { Registry } from '../../registry/registry.js';
+import { isLabel } from '../../registry/resolver.js';
+import type { Label, LabelKey, LabelMove } from '../../store/control/labels.js';
+import { principalOf } from '../authentication.js';
+import { errorSchema } from '../errors.js';
+import { mutationOf } from '../mutation.js';
+import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
+import { requireFound } from '../paging.js';
+import type { ApiPlugin } from '../plugin.js';
+import { deletedSchema } from '../response.js';
+import {
+  labelMovePageSchema,
+  type labelMoveSchema,
+  labelPageSchema,
+  labelParameters,
+  labelSchema,
+  labelsParameters,
+  listLabelsQuery,
+  setLabelBody,
+  setLabelSchema,
+} from './schema.js';
+
+const errors = { '4xx': errorSchema, '5xx': errorSchema };
+
+function renderLabel({ promptName, name, version, createdAt }: Label): z.infer<typeof labelSchema> {
+  return { prompt_name: promptName, name, version_tag: version, created_at: createdAt };
+}
+
+function renderMove({ id, from, to, by, reason, movedAt }: LabelMove): z.infer<typeof labelMoveSchema> {
+  return {
+    id,
+    from_version: from ?? null,
+    to_version: to ?? null,
+    moved_by: by,
+    reason: reason ?? null,
+    moved_at: movedAt,
+  };
+}
+
+/** Throws NOT_FOUND for what can be no label. */
+function keyOf(workspace: string, { name, label_name }: z.infer<typeof labelParameters>): LabelKey {
+  const possible = isPromptName(name) && isLabel(label_name);
+  return requireFound(possible ? { workspace, promptName: name, name: label_name } : undefined, 'Label');
+}
+
+export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
+  const { labels } = registry.control;
+
+  app.route({
+    method: 'POST',
+    url: '/v1/prompts/:name/labels',
+    config: { scope: 'write', example: { name: 'production', version_tag: '1.0.0' } },
+    schema: {
+      tags: ['labels'],
+      summary: 'Let a label stand for a version: make it, or move it',
+      params: labelsParameters,
+      body: setLabelBody,
+      response: { 201: setLabelSchema, ...errors },
+    },
+    handler: async (request, reply) => {
+      const promptName = requireFound(isPromptName(request.params.name) ? request.params.name : undefined, 'Prompt');
+      const { name, version_tag: version, reason } = request.body;
+      const input = { promptName, name, version, reason };
+      const label = await registry.setLabel(input, principalOf(request), mutationOf(request));
+      return reply.code(201).send({ prompt_name: promptName, name, version_tag: label.version });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/prompts/:name/labels',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['labels'],
+      summary: 'List the labels of a prompt, the youngest first',
+      params: labelsParameters,
+      querystring: listLabelsQuery,
+      response: { 200: labelPageSchema, ...errors },
+    },
+    handler: async ({ params: { name }, query, workspace }) => {
+      const none = { items: [], total: 0 };
+      const found = isPromptName(name) ? await labels.list(workspace, name, sliceOf(query)) : none;
+      return offsetPage(query, found, renderLabel);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/prompts/:name/labels/count',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['labels'],
+      summary: 'How many labels a prompt has',
+      params: labelsParameters,
+      response: { 200: countSchema, ...errors },
+    },
+    handler: async ({ params: { name }, workspace }) => ({
+      total: isPromptName(name) ? await labels.count(workspace, name) : 0,
+    }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/prompts/:name/labels/:label_name',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['labels'],
+      summary: 'The version that a label stands for',
+      params: labelParameters,
+      response: { 200: labelSchema, ...errors },
+    },
+    handler: async ({ params, workspace }) => {
+      return renderLabel(requireFound(await labels.get(keyOf(workspace, params)), 'Label'));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/prompts/:name/labels/:label_name/history',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['labels'],
+      summary: 'Where a label stood, who moved it, when and why: the latest move first',
+      description: 'The history of a label outlives it. 404 for one that never was.',
+      params: labelParameters,
+      querystring: listLabelsQuery,
+      response: { 200: labelMovePageSchema, ...errors },
+    },
+    handler: async ({ params, query, workspace }) => {
+      const moves = await labels.history(keyOf(workspace, params), sliceOf(query));
+      return offsetPage(query, requireFound(moves.total > 0 ? moves : undefined, 'Label'), renderMove);
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/v1/prompts/:name/labels/:label_name',
+    config: { scope: 'write' },
+    schema: {
+      tags: ['labels'],
+      summary: 'Remove a label',
+      params: labelParameters,
+      response: { 204: deletedSchema, ...errors },
+    },
+    handler: async (request, reply) => {
+      const { promptName, name } = keyOf(request.workspace, request.params);
+      await registry.deleteLabel({ promptName, name }, principalOf(request), mutationOf(request));
+      return reply.code(204).send();
+    },
+  });
+};

@@ -1,0 +1,35 @@
+import type { z } from 'zod';
+import type { Registry } from '../../registry/registry.js';
+import type { PromptVersion } from '../../store/control/prompts.js';
+import type { createdPromptSchema, promptVersionSchema } from './schema.js';
+
+/** Where it is, as far as the driver has files and commits. */
+export function renderPlace(registry: Registry, version: PromptVersion): z.infer<typeof createdPromptSchema> {
+  const file = registry.pathOf(version);
+  return {
+    name: version.name,
+    version_tag: version.version,
+    ...(file !== undefined && { fs_path: file }),
+    ...(version.commitSha !== undefined && { commit_sha: version.commitSha }),
+    created_at: version.createdAt,
+  };
+}
+
+/** A row as clients know it: with members that are always null. */
+export function renderVersion(version: PromptVersion): z.infer<typeof promptVersionSchema> {
+  return {
+    id: version.id,
+    name: version.name,
+    version_tag: version.version,
+    commit_sha: version.commitSha ?? null,
+    fs_path: null,
+    driver: version.driver,
+    created_at: version.createdAt,
+    author: version.author ?? null,
+    workspace_id: version.workspace,
+    status: 'active',
+    active_version_id: null,
+    message: version.message ?? null,
+    tags: [...version.tags],
+  };
+}

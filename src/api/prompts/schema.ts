@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { promptSchema } from '../../registry/prompt.js';
+import { offsetPageSchema, offsetParameters } from '../offset-page.js';
+
+export const createPromptBody = promptSchema;
+
+export const promptParameters = z.object({ name: z.string().meta({ examples: ['welcome'] }) });
+
+const q = z.string().optional().meta({ description: 'Part of the name, in any case; at most 256 characters' });
+
+export const listPromptsQuery = z.object({ ...offsetParameters, q });
+export const countPromptsQuery = z.object({ q });
+export const listVersionsQuery = z.object(offsetParameters);
+
+/** What is no object is as good as absent. */
+const variables = z
+  .preprocess(
+    (given) => (typeof given === 'object' && given !== null && !Array.isArray(given) ? given : undefined),
+    z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
+  )
+  .meta({
+    description: 'variables[name]=value: with any of them, the messages are rendered',
+    style: 'deepObject',
+    explode: true,
+  });
+
+export const getPromptQuery = z.object({
+  version: z
+    .string()
+    .optional()
+    .meta({ description: 'Exactly this version; the highest release when absent, or `latest`' }),
+  label: z.string().optional().meta({ description: 'The version that this label stands for' }),
+  render: z.string().optional().meta({ description: '`false` leaves the placeholders, whatever is sent' }),
+  variables,
+});
+
+const seconds = z.int().describe('Unix seconds');
+
+const where = {
+  fs_path: z.string().optional().describe('Absolute path of the file on the server (filesystem driver)'),
+  commit_sha: z.string().optional().describe('Of the commit that brought it (drivers with Git)'),
+};
+
+export const createdPromptSchema = z
+  .object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds })
+  .meta({ id: 'CreatedPrompt' });
+
+export const promptDetailSchema = z
+  .object({
+    content: z.looseObject({}).describe('The prompt as it was written, its messages rendered when variables were sent'),
+    version: z.object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds }),
+  })
+  .meta({ id: 'PromptDetail' });
+
+export const promptPageSchema = offsetPageSchema(z.object({ name: z.string() }));
+
+export const promptVersionSchema = z
+  .object({
+    id: z.int(),
+    name: z.string(),
+    version_tag: z.string(),
+    commit_sha: z.string().nullable(),
+    fs_path: z.null(),
+    driver: z.string(),
+    created_at: seconds,
+    author: z.string().nullable(),
+    workspace_id: z.string(),
+    status: z.enum(['active']),
+    active_version_id: z.null(),
+    message: z.string().nullable().describe('Of the commit'),
+    tags: z.array(z.string()),
+  })
+  .meta({ id: 'PromptVersion' });
+
+export const promptVersionPageSchema = offsetPageSchema(promptVersionSchema);

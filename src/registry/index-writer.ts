@@ -1,0 +1,219 @@
+/**
+ * The two phases of a write: a row that nobody reads yet, then the content, then the row is active. Wherever it is broken
+ * off, asking the content store tells which of the two it is: whole or absent.
+ */
+import { auditEntry, type MutationContext } from '../access/audit.js';
+import type { Principal } from '../access/principal.js';
+import { GatewayError } from '../errors.js';
+import type { AuditEntry } from '../model/audit-entry.js';
+import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/control/prompts.js';
+import type { ControlStore } from '../store/control/store.js';
+import { faultsOf } from './compiled.js';
+import type { Arrival, PromptDriver, StoredVersion } from './driver.js';
+import type { RegistryEvents } from './events.js';
+import { type Prompt, writePrompt } from './prompt.js';
+import { isPrerelease, sortKeyOf } from './version.js';
+
+export interface IndexWriterOptions {
+  control: ControlStore;
+  driver: PromptDriver;
+  events: RegistryEvents;
+  /** Of this gateway, the same after a restart. */
+  writer: string;
+}
+
+/** Another gateway's write that has not ended after so long was broken off. */
+const BROKEN_OFF_MS = 120_000;
+
+export function describeKey({ workspace, name, version }: PromptKey): string {
+  return `${workspace}/${name}/${version}`;
+}
+
+function alreadyExists({ name, version }: PromptKey): GatewayError {
+  return new GatewayError('BAD_REQUEST', 'Prompt already exists', { details: { name, version } });
+}
+
+function isCode(error: unknown, code: GatewayError['code']): boolean {
+  return error instanceof GatewayError && error.code === code;
+}
+
+export class IndexWriter {
+  /** Versions whose writing goes on in this process. */
+  private readonly running = new Map<string, Promise<PromptVersion>>();
+
+  constructor(private readonly options: IndexWriterOptions) {}
+
+  /**
+   * Throws BAD_REQUEST (`Prompt already exists`), VALIDATION_FAILED for broken templates, CONFLICT while another gateway
+   * writes the same version, and what the driver throws.
+   */
+  async create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
+    const faults = await faultsOf(prompt.messages);
+    if (faults.length > 0)
+      throw new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: faults } });
+    const row = this.newRow(prompt, principal, context);
+    const key = describeKey(row);
+    // One after another: the second is told that there is one already.
+    for (let other = this.running.get(key); other; other = this.running.get(key)) await other.catch(() => {});
+    const writing = this.write(row, writePrompt(prompt));
+    this.running.set(key, writing);
+    return writing.finally(() => this.running.delete(key));
+  }
+
+  /** Brings what was broken off to its end. */
+  async settleAll(): Promise<void> {
+    for (const row of await this.options.control.prompts.pending()) {
+      if (!this.mayBeRunning(row)) await this.settle(row);
+    }
+  }
+
+  /** Versions that are whole in the content store and have no row get one. */
+  async adopt(rows: readonly { arrival: Arrival; prompt: Prompt; stored: StoredVersion }[]): Promise<PromptKey[]> {
+    const versions = rows.map(({ arrival, prompt, stored }) => this.adoptedRow(arrival, prompt, stored));
+    const audits = new Map(versions.map((version) => [describeKey(version), version.audit!]));
+    return this.options.control.transaction(async ({ workspaces, prompts, changes, auditLogs }) => {
+      for (const workspace of new Set(versions.map((version) => version.workspace))) await workspaces.ensure(workspace);
+      const adopted = await prompts.adopt(versions.map((version) => ({ ...version, audit: undefined })));
+      for (const { workspace, name } of adopted) await changes.announce({ topic: 'prompts', workspace, name });
+      await auditLogs.appendAll(adopted.map((key) => audits.get(describeKey(key))!));
+      return adopted;
+    });
+  }
+
+  private newRow(prompt: Prompt, principal: Principal, context: MutationContext): NewPromptVersion {
+    const { name, version, tags = [] } = prompt;
+    const { workspace } = principal;
+    const deed = { workspace, action: 'create_prompt', promptName: name, versionTag: version };
+    const now = Date.now();
+    return {
+      workspace,
+      name,
+      version,
+      sortKey: sortKeyOf(version),
+      prerelease: isPrerelease(version),
+      driver: this.options.driver.kind,
+      commitSha: undefined,
+      author: prompt.author?.trim() || principal.name,
+      message: prompt.commit_message?.trim() || `Add ${name} ${version}`,
+      tags,
+      createdAt: Math.floor(now / 1000),
+      writer: this.options.writer,
+      writtenTimeUnixMs: now,
+      audit: auditEntry(principal, context, deed),
+    };
+  }
+
+  private adoptedRow(
+    { author, message, timeUnixMs }: Arrival,
+    prompt: Prompt,
+    stored: StoredVersion,
+  ): NewPromptVersion {
+    const { workspace, name, version, commitSha } = stored;
+    const details = { adopted: true, author, ...(commitSha !== undefined && { commit_sha: commitSha }) };
+    const audit: AuditEntry = {
+      workspace,
+      timeUnixMs: Date.now(),
+      action: 'create_prompt',
+      promptName: name,
+      versionTag: version,
+      keyId: undefined,
+      keyName: this.options.driver.kind,
+      details,
+    };
+    return {
+      workspace,
+      name,
+      version,
+      sortKey: sortKeyOf(version),
+      prerelease: isPrerelease(version),
+      driver: this.options.driver.kind,
+      commitSha,
+      author,
+      message,
+      tags: prompt.tags ?? [],
+      createdAt: Math.floor(timeUnixMs / 1000),
+      writer: undefined,
+      writtenTimeUnixMs: Date.now(),
+      audit,
+    };
+  }
+
+  private async write(version: NewPromptVersion, content: string): Promise<PromptVersion> {
+    const row = await this.begin(version);
+    const stored = await this.writeContent(row, content);
+    await this.activate(row, stored);
+    const active = await this.options.control.prompts.active(row);
+    if (!active) throw new GatewayError('STORE_UNAVAILABLE', 'The version was taken back while it was written');
+    return active;
+  }
+
+  private async begin(version: NewPromptVersion): Promise<PromptVersion> {
+    try {
+      return await this.options.control.transaction(async ({ prompts }) => {
+        const found = await prompts.find(version);
+        if (!found) return prompts.begin(version);
+        if (found.status === 'active') throw alreadyExists(version);
+        if (this.mayBeOthers(found) || !(await prompts.restart(found.id, version))) throw beingWritten(version);
+        return (await prompts.find(version))!;
+      });
+    } catch (error) {
+      // Two gateways found no row, and both made one.
+      throw isCode(error, 'CONFLICT') ? beingWritten(version) : error;
+    }
+  }
+
+  private async writeContent(row: PromptVersion, content: string): Promise<StoredVersion> {
+    const { workspace, name, version, author, message, writtenTimeUnixMs: timeUnixMs } = row;
+    try {
+      return await this.options.driver.write({
+        workspace,
+        name,
+        version,
+        content,
+        author: author!,
+        message: message!,
+        timeUnixMs,
+      });
+    } catch (error) {
+      // What is there is somebody else's: it gets its row when it is adopted, not under our name.
+      if (isCode(error, 'CONFLICT')) {
+        await this.options.control.prompts.drop(row.id);
+        throw alreadyExists(row);
+      }
+      // Whether it was written is found out now, or else by the next comparison.
+      const stored = await this.settle(row).catch(() => undefined);
+      if (stored) return stored;
+      throw error;
+    }
+  }
+
+  private async settle(row: PromptVersion): Promise<StoredVersion | undefined> {
+    const stored = await this.options.driver.find(row);
+    const changed = stored ? await this.activate(row, stored) : await this.options.control.prompts.drop(row.id);
+    if (changed) this.options.events.settled(stored ? 'activated' : 'dropped', describeKey(row));
+    return stored;
+  }
+
+  /** Whoever makes it active tells the audit log, once. */
+  private activate(row: PromptVersion, { commitSha }: StoredVersion): Promise<boolean> {
+    const { id, workspace, name, audit } = row;
+    return this.options.control.transaction(async ({ prompts, changes, auditLogs }) => {
+      if (!(await prompts.activate(id, commitSha))) return false;
+      await changes.announce({ topic: 'prompts', workspace, name });
+      if (audit) await auditLogs.append(audit);
+      return true;
+    });
+  }
+
+  private mayBeRunning(row: PromptVersion): boolean {
+    return this.running.has(describeKey(row)) || this.mayBeOthers(row);
+  }
+
+  private mayBeOthers({ writer, writtenTimeUnixMs }: PromptVersion): boolean {
+    return writer !== this.options.writer && Date.now() - writtenTimeUnixMs < BROKEN_OFF_MS;
+  }
+}
+
+function beingWritten({ name, version }: PromptKey): GatewayError {
+  return new GatewayError('CONFLICT', `${name} ${version} is being written by another gateway`);
+}

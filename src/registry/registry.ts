@@ -1,0 +1,190 @@
+/** Prompts: written once as versions, found by name, version and label. */
+import { auditEntry, type MutationContext } from '../access/audit.js';
+import type { Principal } from '../access/principal.js';
+import type { Component } from '../component.js';
+import { GatewayError } from '../errors.js';
+import type { Label } from '../store/control/labels.js';
+import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
+import type { ControlStore, Repositories } from '../store/control/store.js';
+import { within } from '../store/deadline.js';
+import type { RegistryConfig } from './config.js';
+import type { PromptDriver } from './driver.js';
+import type { RegistryEvents } from './events.js';
+import { IndexWriter } from './index-writer.js';
+import type { Prompt } from './prompt.js';
+import { Reconciler } from './reconciler.js';
+import { LATEST, type Resolved, Resolver, type Selector } from './resolver.js';
+import { readWriterId } from './writer-id.js';
+
+export interface LabelInput {
+  promptName: string;
+  name: string;
+  /** The youngest version when there is none. */
+  version?: string | undefined;
+  reason?: string | undefined;
+}
+
+/** Started after the control store. */
+export interface Registry extends Component {
+  readonly control: ControlStore;
+  /** In the principal's workspace. Throws BAD_REQUEST (`Prompt already exists`), VALIDATION_FAILED, CONFLICT. */
+  create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
+  /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
+  resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
+  /** Makes a label or moves it. Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not. */
+  setLabel(label: LabelInput, principal: Principal, context: MutationContext): Promise<Label>;
+  /** Throws NOT_FOUND (`Label not found`). */
+  deleteLabel(label: Omit<LabelInput, 'version'>, principal: Principal, context: MutationContext): Promise<void>;
+  /** The absolute path of a version's file; undefined where it is no file of this machine. */
+  pathOf(key: PromptKey): string | undefined;
+  /** Compares the index with the content store now. */
+  reconcile(): Promise<void>;
+}
+
+export interface RegistryOptions {
+  config: Pick<RegistryConfig, 'reconcileIntervalMs' | 'cachePrompts' | 'cacheBytes'>;
+  /** Absolute path of DATA_DIR. */
+  dataDirectory: string;
+  control: ControlStore;
+  driver: PromptDriver;
+  events: RegistryEvents;
+}
+
+interface Opened {
+  index: IndexWriter;
+  reconciler: Reconciler;
+}
+
+class IndexedRegistry implements Registry {
+  readonly name = 'registry';
+  readonly control: ControlStore;
+  private readonly resolver: Resolver;
+  private opened: Opened | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopHearing = () => {};
+  private failing = false;
+
+  constructor(private readonly options: RegistryOptions) {
+    const { config, control, driver, events } = options;
+    this.control = control;
+    const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
+    this.resolver = new Resolver({ control, driver, events, ...bounds });
+  }
+
+  async start(): Promise<void> {
+    const { config, control, driver, events, dataDirectory } = this.options;
+    await driver.start();
+    this.stopHearing = control.onChange((change) => {
+      if (change === 'missed') this.resolver.clear();
+      else if (change.topic === 'prompts') this.resolver.forget(change.workspace, change.name);
+    });
+    const writer = await readWriterId(dataDirectory);
+    const index = new IndexWriter({ control, driver, events, writer });
+    this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
+    await this.reconcile();
+    this.timer = setInterval(() => void this.tick(), config.reconcileIntervalMs).unref();
+  }
+
+  async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    clearInterval(this.timer);
+    this.stopHearing();
+    const { opened } = this;
+    this.opened = undefined;
+    if (opened) await within(deadlineMs, opened.reconciler.idle());
+    await this.options.driver.shutdown({ deadlineMs });
+  }
+
+  create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
+    return this.open.index.create(prompt, principal, context);
+  }
+
+  resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
+    return this.resolver.resolve(workspace, name, selector);
+  }
+
+  setLabel(input: LabelInput, principal: Principal, context: MutationContext): Promise<Label> {
+    const { promptName, name, reason } = input;
+    const { workspace } = principal;
+    if (name === LATEST) throw new GatewayError('BAD_REQUEST', `The label ${LATEST} is kept by the server`);
+    return this.control.transaction(async (repositories) => {
+      const version = await versionFor(repositories, workspace, input);
+      const key = { workspace, promptName, name };
+      const from = await repositories.labels.set(key, version, moverOf(principal, reason));
+      await repositories.changes.announce({ topic: 'prompts', workspace, name: promptName });
+      const label = (await repositories.labels.get(key))!;
+      const details = { label: name, from: from ?? null, to: version };
+      const deed = {
+        workspace,
+        action: 'label:create',
+        promptName,
+        targetId: promptName,
+        versionTag: version,
+        details,
+      };
+      await repositories.auditLogs.append(auditEntry(principal, context, deed));
+      return label;
+    });
+  }
+
+  async deleteLabel(
+    { promptName, name, reason }: Omit<LabelInput, 'version'>,
+    principal: Principal,
+    context: MutationContext,
+  ): Promise<void> {
+    const { workspace } = principal;
+    await this.control.transaction(async ({ labels, changes, auditLogs }) => {
+      const from = await labels.delete({ workspace, promptName, name }, moverOf(principal, reason));
+      if (from === undefined) throw new GatewayError('NOT_FOUND', 'Label not found');
+      await changes.announce({ topic: 'prompts', workspace, name: promptName });
+      const details = { label: name, from, to: null };
+      const deed = { workspace, action: 'label:delete', promptName, targetId: promptName, details };
+      await auditLogs.append(auditEntry(principal, context, deed));
+    });
+  }
+
+  pathOf(key: PromptKey): string | undefined {
+    return this.options.driver.pathOf(key);
+  }
+
+  reconcile(): Promise<void> {
+    return this.open.reconciler.run();
+  }
+
+  private get open(): Opened {
+    if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt registry is not open');
+    return this.opened;
+  }
+
+  /** What is served goes on being served when it fails. */
+  private async tick(): Promise<void> {
+    try {
+      await this.reconcile();
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) this.options.events.reconcileFailed(error);
+      this.failing = true;
+    }
+  }
+}
+
+function moverOf({ name }: Principal, reason: string | undefined) {
+  return { by: name, reason, movedAt: Math.floor(Date.now() / 1000) };
+}
+
+/** The version that was asked for, or the youngest, in the words that clients know. */
+async function versionFor(
+  { prompts }: Repositories,
+  workspace: string,
+  { promptName, version }: LabelInput,
+): Promise<string> {
+  const newest = await prompts.newest(workspace, promptName);
+  if (!newest) throw new GatewayError('NOT_FOUND', 'Prompt not found');
+  if (version === undefined) return newest.version;
+  if (await prompts.active({ workspace, name: promptName, version })) return version;
+  const details = { prompt_name: promptName, version_tag: version };
+  throw new GatewayError('BAD_REQUEST', 'Version not found for this prompt', { details });
+}
+
+export function createRegistry(options: RegistryOptions): Registry {
+  return new IndexedRegistry(options);
+}
