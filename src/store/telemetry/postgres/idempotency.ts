@@ -1,8 +1,9 @@
 /** Idempotency keys: which frames repeat a request that was applied, and what that one was answered. */
 import type pg from 'pg';
 import type { FrameOutcome } from '../../../component.js';
+import type { DecodedFrame, Idempotency } from '../../../model/telemetry.js';
 import type { TelemetryBatch } from '../telemetry.js';
-import { isNative, type NativeFrame } from './native-ids.js';
+import { readableText } from './json-text.js';
 import { rowsOf } from './statements.js';
 
 /** By the times at which the frames were received, so that a replay decides as the first try did. */
@@ -18,24 +19,36 @@ interface KeptKey {
   known_traces: string[];
 }
 
-type KeyedFrame = NativeFrame & { native: { idempotency: NonNullable<NativeFrame['native']['idempotency']> } };
-
-function isKeyed(frame: NativeFrame): frame is KeyedFrame {
-  return frame.native.idempotency !== undefined;
+interface KeyedFrame extends Idempotency {
+  sequence: number;
+  workspace: string;
+  received: number;
 }
 
-function nameOf({ workspace, native: { idempotency } }: KeyedFrame): string {
-  return `${workspace}/${idempotency.key}`;
+function keyedFrames(frames: readonly DecodedFrame[]): KeyedFrame[] {
+  return frames.flatMap(({ sequence, workspace, receivedTimeUnixMs: received, native }) => {
+    if (!native?.idempotency) return [];
+    const { key, fingerprint, answer } = native.idempotency;
+    return [{ sequence, workspace, received, key: stored(key), fingerprint: stored(fingerprint), answer }];
+  });
+}
+
+/** As it comes back from the table: without a NUL or half a surrogate pair. */
+function stored(text: string): string {
+  return readableText(Buffer.from(text).toString());
+}
+
+function nameOf({ workspace, key }: Pick<KeyedFrame, 'workspace' | 'key'>): string {
+  return `${workspace}/${key}`;
 }
 
 /** Parts, each of them a batch, in none of which a key stands twice: whether the second counts hangs on the first. */
 export function partsWithoutRepeatedKeys(batch: TelemetryBatch): TelemetryBatch[] {
   const seen = new Set<string>();
   const starts: number[] = [];
-  for (const [at, frame] of batch.frames.entries()) {
-    if (!isNative(frame) || !isKeyed(frame)) continue;
+  for (const frame of keyedFrames(batch.frames)) {
     if (seen.has(nameOf(frame))) {
-      starts.push(at);
+      starts.push(batch.frames.findIndex(({ sequence }) => sequence === frame.sequence));
       seen.clear();
     }
     seen.add(nameOf(frame));
@@ -56,15 +69,8 @@ function cut({ bufferId, range, frames }: TelemetryBatch, starts: readonly numbe
  * Takes the keys of these frames, and asks for those that are taken. Of two transactions with one key the second waits
  * here for the first, and then finds what that one kept. In one order for everybody, so that none waits in a ring.
  */
-export function takeKeys(frames: readonly NativeFrame[]): string[] {
-  const rows = frames
-    .filter(isKeyed)
-    .map(({ workspace, receivedTimeUnixMs, native: { idempotency } }) => ({
-      workspace,
-      received: receivedTimeUnixMs,
-      ...idempotency,
-    }))
-    .sort((a, b) => (a.workspace < b.workspace || (a.workspace === b.workspace && a.key < b.key) ? -1 : 1));
+export function takeKeys(frames: readonly DecodedFrame[]): string[] {
+  const rows = keyedFrames(frames).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   if (rows.length === 0) return [];
   const taken = rowsOf('item', 'workspace text, key text, fingerprint text, answer text, received bigint', rows);
   const asked = rowsOf('item', 'workspace text, key text', rows);
@@ -83,33 +89,27 @@ export function takeKeys(frames: readonly NativeFrame[]): string[] {
 
 /** Outcomes of the frames that repeat a request, by sequence. */
 export function repeatedFrames(
-  frames: readonly NativeFrame[],
+  frames: readonly DecodedFrame[],
   [taken, kept]: readonly pg.QueryResult<Record<string, unknown>>[],
 ): Map<number, FrameOutcome> {
-  const own = new Set((taken?.rows ?? []).map((row) => `${row.workspace}/${row.key}`));
-  const all = new Map((kept?.rows ?? []).map((row) => [`${row.workspace}/${row.key}`, row as unknown as KeptKey]));
-  const outcomes = new Map<number, FrameOutcome>();
-  for (const frame of frames.filter(isKeyed)) {
-    const name = nameOf(frame);
-    if (!own.has(name)) outcomes.set(frame.sequence, repetition(frame, all.get(name)!));
-  }
-  return outcomes;
+  const own = new Set((taken?.rows ?? []).map((row) => nameOf(row as unknown as KeptKey)));
+  const all = new Map(((kept?.rows ?? []) as unknown as KeptKey[]).map((row) => [nameOf(row), row]));
+  const repeated = keyedFrames(frames).filter((frame) => !own.has(nameOf(frame)));
+  return new Map(repeated.map((frame) => [frame.sequence, repetition(frame, all.get(nameOf(frame))!)]));
 }
 
-function repetition({ sequence, native: { idempotency } }: KeyedFrame, kept: KeptKey): FrameOutcome {
+function repetition({ sequence, fingerprint }: KeyedFrame, kept: KeptKey): FrameOutcome {
   const unwritten = { sequence, written: false };
-  if (kept.fingerprint !== idempotency.fingerprint) {
-    return { ...unwritten, knownTraces: [], knownSpans: [], keyReused: true };
-  }
+  if (kept.fingerprint !== fingerprint) return { ...unwritten, knownTraces: [], knownSpans: [], keyReused: true };
   return { ...unwritten, knownTraces: kept.known_traces, knownSpans: kept.known_spans, replayed: kept.answer };
 }
 
 /** Of the frames whose keys were taken: one that was not written keeps none, others keep what was known. */
-export function keepKeys(frames: readonly NativeFrame[], outcomes: readonly FrameOutcome[]): string[] {
+export function keepKeys(frames: readonly DecodedFrame[], outcomes: readonly FrameOutcome[]): string[] {
   const byFrame = new Map(outcomes.map((outcome) => [outcome.sequence, outcome]));
-  const rows = frames.filter(isKeyed).map(({ sequence, workspace, native: { idempotency } }) => ({
+  const rows = keyedFrames(frames).map(({ sequence, workspace, key }) => ({
     workspace,
-    key: idempotency.key,
+    key,
     ...byFrame.get(sequence)!,
   }));
   const own = rows.filter((row) => row.replayed === undefined && !row.keyReused);

@@ -263,7 +263,7 @@ async function prepare({ client, shared, partitions }: Session, found: Survey): 
  */
 async function begin({ client }: Session, { bufferId, ranges, frames }: Work): Promise<Settled | undefined> {
   const native = frames.filter(isNative);
-  const keys = takeKeys(native);
+  const keys = takeKeys(frames);
   const claims = keys.length === 0 ? new Claims(native) : undefined;
   const opening = [...beginApplying(bufferId, ranges), ...lockRevised(native)];
   const results = await runApplying(client, [...opening, ...keys, ...(claims?.statements() ?? [])]);
@@ -271,7 +271,7 @@ async function begin({ client }: Session, { bufferId, ranges, frames }: Work): P
   if (native.length === 0) return unsettled(frames);
   const answers = results.slice(opening.length);
   if (claims) return settle(frames, claims.known(answers), new Map());
-  return await beginKeyed(client, frames, repeatedFrames(native, answers));
+  return await beginKeyed(client, frames, repeatedFrames(frames, answers));
 }
 
 async function beginKeyed(
@@ -345,7 +345,7 @@ function note({ writer }: Session, { bufferId, frames }: Work, settled: Settled)
   const unwritten = new Set(settled.outcomes.filter(({ written }) => !written).map(({ sequence }) => sequence));
   const written = frames.filter(({ sequence }) => !unwritten.has(sequence));
   return [
-    ...keepKeys(frames.filter(isNative), settled.outcomes),
+    ...keepKeys(frames, settled.outcomes),
     ...noteUnwritten(bufferId, [...unwritten]),
     ...addBytes(`${bufferId}/${writer}`, written),
   ];
