@@ -3,6 +3,7 @@
  * store has told what became of it.
  */
 import type { Appender, FrameOutcome, Outcomes, Signal } from '../../src/component.js';
+import type { AuditEntry } from '../../src/model/audit-entry.js';
 import type {
   LogBody,
   NativeAnswer,
@@ -135,29 +136,35 @@ class Intake implements NativeIntake {
   }
 
   private createSpan(request: NativeRequest, draft: SpanDraft): Promise<NativeAnswer> {
-    return this.write(request, {
-      ...this.spansDeed([draft]),
-      trailer: { audit: spanAudits(request, [draft], { batch: false }) },
-      answer: answer(201, spanAnswer(draft)),
-      settle(given, { knownSpans }) {
-        if (knownSpans.length > 0) throw spanExists(spanPlace(draft));
-        return given;
-      },
+    const audit = spanAudits(request, [draft], { batch: false });
+    return this.writeSpans(request, [draft], audit, answer(201, spanAnswer(draft)), (given, { knownSpans }) => {
+      if (knownSpans.length > 0) throw spanExists(spanPlace(draft));
+      return given;
     });
   }
 
   private createSpanBatch(request: NativeRequest, drafts: readonly SpanDraft[]): Promise<NativeAnswer> {
     const distinct = distinctSpans(drafts);
-    return this.write(request, {
-      ...this.spansDeed(distinct),
-      trailer: { audit: spanAudits(request, distinct, { batch: true }) },
-      answer: batchAnswer(drafts, distinct),
-      settle: withoutKnown,
-    });
+    const audit = spanAudits(request, distinct, { batch: true });
+    return this.writeSpans(request, distinct, audit, batchAnswer(drafts, distinct), withoutKnown);
   }
 
-  private spansDeed(drafts: readonly SpanDraft[]): Pick<Deed, 'signal' | 'items' | 'payload'> {
-    return { signal: 'traces', items: drafts.length, payload: spanPayload(drafts, this.now()) };
+  private writeSpans(
+    request: NativeRequest,
+    drafts: readonly SpanDraft[],
+    audit: AuditEntry[],
+    given: NativeAnswer,
+    settle: NonNullable<Deed['settle']>,
+  ): Promise<NativeAnswer> {
+    const payload = spanPayload(drafts, this.now());
+    return this.write(request, {
+      signal: 'traces',
+      items: drafts.length,
+      payload,
+      trailer: { audit },
+      answer: given,
+      settle,
+    });
   }
 
   reviseSpan(
@@ -215,8 +222,8 @@ class Intake implements NativeIntake {
 
   private async write({ workspace, idempotency }: NativeRequest, deed: Deed): Promise<NativeAnswer> {
     const { signal, items, payload } = deed;
-    const kept = idempotency && { ...idempotency, answer: keptAnswer(deed.answer) };
-    const trailer = encodeTrailer({ ...deed.trailer, idempotency: kept });
+    const kept = idempotency && { idempotency: { ...idempotency, answer: keptAnswer(deed.answer) } };
+    const trailer = encodeTrailer(kept === undefined ? deed.trailer : { ...deed.trailer, ...kept });
     const { sequence } = await this.options.next.append({
       signal,
       encoding: 'protobuf',

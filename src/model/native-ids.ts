@@ -3,6 +3,10 @@ import { hash } from 'node:crypto';
 
 /** What joi's guid() takes: any version and variant, any case, separators or none, and brackets that close as they open. */
 const GUID = /^([{[(]?)[0-9a-f]{8}([:-]?)[0-9a-f]{4}\2?[0-9a-f]{4}\2?[0-9a-f]{4}\2?[0-9a-f]{12}([}\])]?)$/i;
+/** The two spellings that nearly all have; the pattern above takes several times as long. */
+const HEX = /^[0-9a-f]{32}$/i;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 const CLOSING: Record<string, string> = { '': '', '{': '}', '[': ']', '(': ')' };
 const SPAN_ID_HEX = /^[0-9a-f]{16}$/i;
 const PUNCTUATION = /[^0-9a-f]/gi;
@@ -10,8 +14,14 @@ const ZEROS = /^0+$/;
 
 /** The digits of a GUID, which 32 hex digits are as well. */
 function guidDigits(text: string): string | undefined {
+  if (HEX.test(text)) return text;
+  if (UUID.test(text)) return undashed(text);
   const parts = GUID.exec(text);
   return parts && CLOSING[parts[1]!] === parts[3] ? text.replace(PUNCTUATION, '') : undefined;
+}
+
+function undashed(uuid: string): string {
+  return uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24);
 }
 
 function bytesOf(digits: string): Uint8Array | undefined {
