@@ -43,7 +43,7 @@ export interface TelemetryWriter {
    * The rows are gone from the tables when it resolves, whichever writer wrote them; may be done again without harm.
    * Throws STORE_UNAVAILABLE when trying again can help. Log records of the trace stay.
    */
-  deleteTraces?(deletions: readonly TraceDeletion[]): Promise<void>;
+  deleteTraces(deletions: readonly TraceDeletion[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -176,7 +176,7 @@ export interface TelemetryReader {
   getTrace(workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined>;
   getSpan(workspace: string, traceId: Uint8Array, spanId: Uint8Array): Promise<StoredSpan | undefined>;
   /** Undefined when there is no such trace, declared or by its spans. */
-  listSpans?(query: SpanQuery): Promise<Page<StoredSpan> | undefined>;
+  listSpans(query: SpanQuery): Promise<Page<StoredSpan> | undefined>;
   /** Payload bytes of what is stored of the workspace, as they were received; deleting traces takes nothing from it. */
   storedBytes?(workspace: string): Promise<number>;
   listLogs(query: LogQuery): Promise<Page<StoredLogRecord>>;
