@@ -95,6 +95,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
       PORT: '0',
       OTLP_HTTP_PORT: '0',
       OTLP_GRPC_PORT: '0',
+      // Who measures and who tests come from this machine, often, and most of them without a key.
+      API_AUTH: 'auto',
+      RATE_LIMIT_MAX_REQUESTS: '0',
       DATA_DIR: options.dataDirectory,
       ...options.env,
     },

@@ -12,7 +12,9 @@ import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import type { WriterThreadOptions } from '../workers/messages.js';
 import { createPool } from '../workers/pool.js';
+import type { AccessEvents } from './access/events.js';
 import { createKeyring } from './access/keyring.js';
+import { announcement } from './announcement.js';
 import { createApi } from './api/server.js';
 import { createBuffer, type DurableBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
@@ -85,7 +87,15 @@ export function createGateway(config: Config): Gateway {
   });
 
   // Who may come in, and how much of it.
-  const keyring = createKeyring({ config: config.access, dataDirectory, control, events: events.access });
+  let firstKey: string | undefined;
+  const accessEvents: AccessEvents = {
+    ...events.access,
+    firstKeyMade(key) {
+      firstKey = key;
+      events.access.firstKeyMade(key);
+    },
+  };
+  const keyring = createKeyring({ config: config.access, dataDirectory, control, events: accessEvents });
   const limiter = createLimiter({ config: config.limits, events: events.limit });
   const intake = createIngestLimit({ config: config.limits, next: buffer });
 
@@ -114,6 +124,7 @@ export function createGateway(config: Config): Gateway {
     config: config.api,
     telemetry,
     identify: keyring.forApi,
+    identifyOtlp: keyring.forOtlp,
     access: keyring,
     registry,
     ...(limiter.requests && { limit: limiter.requests }),
@@ -171,11 +182,9 @@ export function createGateway(config: Config): Gateway {
       otlpGrpc: urlOf(grpc.addresses()[0]!),
     };
     const stored = telemetry.engine === 'sqlite' ? 'SQLite' : 'Postgres';
-    logger.info(`OTLP/HTTP on ${addresses.otlpHttp}, OTLP/gRPC on ${addresses.otlpGrpc}, API on ${addresses.api}`);
-    logger.info(`Data in ${dataDirectory}, telemetry in ${stored}`);
-    logger.info(
-      `Try: OTEL_EXPORTER_OTLP_ENDPOINT=${addresses.otlpHttp} <your program>, then curl ${addresses.api}/v1/traces`,
-    );
+    const told = { addresses, dataDirectory, telemetry: stored, access: config.access, firstKey } as const;
+    for (const line of announcement(told)) logger.info(line);
+    firstKey = undefined;
     logger.info({ event: 'ready', version: VERSION, dataDirectory, ...addresses }, 'Ready');
   };
 

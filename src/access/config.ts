@@ -15,7 +15,7 @@ export const accessSettings = z.object({
       secret: true,
     } satisfies SettingMeta),
   apiAuth: oneOf(MODES)
-    .prefault('auto')
+    .prefault('required')
     .meta({
       env: 'API_AUTH',
       description: 'Who needs a key on the API: auto (all but loopback peers), required (all), off (nobody)',

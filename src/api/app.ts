@@ -51,6 +51,8 @@ export interface ApiOptions extends HealthOptions {
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
   identify: Identify;
+  /** For OTLP in protobuf on this port; `identify` when it is absent. */
+  identifyOtlp?: Identify;
   /** Without it, there are no endpoints for keys, workspaces and the audit log. */
   access?: { readonly store: AccessStore };
   /** Without it, there are no endpoints for prompts and labels. */
@@ -171,7 +173,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);
-  registerAuthentication(app, { identify: options.identify, origins: config.corsOrigins });
+  registerAuthentication(app, { ...options, origins: config.corsOrigins });
   registerRateLimit(app, options.limit);
   registerScopes(app);
   registerEtag(app);

@@ -22,6 +22,8 @@ declare module 'fastify' {
     public?: boolean;
     /** What a key must be allowed to; `any`: every valid key. */
     scope?: Scope | 'any';
+    /** Whether a request is one that the OTLP doors take as well: its key is then asked for as they do. */
+    likeOtlp?: (request: FastifyRequest) => boolean;
   }
   interface FastifyInstance {
     /** Every route and what it asks for. */
@@ -68,11 +70,16 @@ function guardRoutes(app: FastifyInstance): void {
 
 export interface AuthenticationOptions {
   identify: Identify;
+  /** For requests that the OTLP doors take as well; as all others when it is absent. */
+  identifyOtlp?: Identify | undefined;
   /** Whose pages may call the API from a browser on this machine as its user may. */
   origins: readonly string[];
 }
 
-export function registerAuthentication(app: FastifyInstance, { identify, origins }: AuthenticationOptions): void {
+export function registerAuthentication(
+  app: FastifyInstance,
+  { identify, identifyOtlp = identify, origins }: AuthenticationOptions,
+): void {
   app.decorateRequest('principal', undefined);
   app.decorateRequest('peer', '');
   app.decorateRequest('workspace', {
@@ -85,8 +92,9 @@ export function registerAuthentication(app: FastifyInstance, { identify, origins
   app.addHook('onRequest', (request, _reply, done) => {
     request.peer = peerOf(request, origins);
     const credentials = credentialsOf(request.headers, request.peer);
-    if (request.routeOptions.config.public === true) return done();
-    const identified = identify(credentials);
+    const { config } = request.routeOptions;
+    if (config.public === true) return done();
+    const identified = config.likeOtlp?.(request) ? identifyOtlp(credentials) : identify(credentials);
     const admit = (principal: Principal) => {
       request.principal = principal;
       done();

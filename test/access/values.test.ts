@@ -41,7 +41,7 @@ describe('scopes', () => {
 
 describe('settings', () => {
   it('ask everyone but loopback peers for a key, and make a salt when none is set', () => {
-    expect(accessSettings.parse({})).toEqual({ apiAuth: 'auto', otlpAuth: 'auto', lastUsedDebounceMs: 60_000 });
+    expect(accessSettings.parse({})).toEqual({ apiAuth: 'required', otlpAuth: 'auto', lastUsedDebounceMs: 60_000 });
   });
 
   it('a debounce of 0 is the default, as clients of the settings know it', () => {

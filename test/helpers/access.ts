@@ -27,6 +27,7 @@ export interface Minted {
 }
 
 export interface AccessFixtureOptions {
+  /** Loopback peers need no key unless it says so. */
   config?: Partial<AccessConfig>;
   /** Postgres in place of SQLite. */
   databaseUrl?: string | undefined;
@@ -56,7 +57,7 @@ export async function startAccess({ config, databaseUrl, now }: AccessFixtureOpt
     },
   };
   const keyring = createKeyring({
-    config: { ...accessSettings.parse({}), ...config },
+    config: { ...accessSettings.parse({ apiAuth: 'auto' }), ...config },
     dataDirectory,
     control,
     events,

@@ -49,12 +49,9 @@ export const apiKeyFilters = z.object({
     .min(1)
     .optional()
     .meta({ description: 'Of what a master key sees: the keys of one workspace, or * for master keys' }),
-  state: z
-    .enum(['active', 'expired'])
-    .optional()
-    .meta({
-      description: 'expired: by its date, or when the grace of a rotation was over. Revoked keys are in no list',
-    }),
+  state: z.enum(['active', 'expired']).optional().meta({
+    description: 'expired: by its date, or when the grace of a rotation was over. Revoked keys are in no list',
+  }),
 });
 
 export const listApiKeysQuery = z.object({

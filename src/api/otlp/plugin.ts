@@ -111,6 +111,8 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
       config: {
         scope: 'write',
         ownBody: true,
+        // JSON may be native, and a native request is asked for its key as everywhere in this API.
+        likeOtlp: (request) => mediaType(request) === PROTOBUF,
         example: native?.example ?? { [RESOURCES[signal]]: [] },
         // OTLP has limits of its own. What JSON is, nobody knows before it is read.
         counted: (request) => mediaType(request) !== PROTOBUF,
