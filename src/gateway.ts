@@ -141,6 +141,7 @@ export function createGateway(config: Config): Gateway {
       next: whileServing(buffer),
       outcomes: drain,
       gatewayNumber: gatewayNumber.number,
+      events: events.receiver,
     }),
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },
     health: {

@@ -3,6 +3,7 @@
  * store has told what became of it.
  */
 import type { Appender, FrameOutcome, Outcomes, Signal } from '../../src/component.js';
+import { type GatewayError, toGatewayError } from '../../src/errors.js';
 import type { AuditEntry } from '../../src/model/audit-entry.js';
 import type {
   LogBody,
@@ -19,6 +20,7 @@ import { attributesTextOf, metadataAttributes, SPAN_FIELDS } from '../../src/mod
 import { nativeSpanOf } from '../../src/model/native-view.js';
 import type { Span, TraceRecord } from '../../src/model/telemetry.js';
 import { encodeTrailer, type Trailer } from '../../src/model/trailer.js';
+import { nopReceiverEvents, type ReceiverEvents } from '../otlp/events.js';
 import {
   answer,
   keptAnswer,
@@ -37,6 +39,7 @@ import { logPayload, type TimedLog } from './log-payload.js';
 import { hasChanges, revisedSpan } from './revision.js';
 import { type SpanDraft, spanDraft, spanPayload } from './span-payload.js';
 import { storedSpanPayload } from './stored-span.js';
+import { requestEvent, type Tally } from './tally.js';
 import { Turns } from './turns.js';
 import { within } from './within.js';
 
@@ -45,6 +48,8 @@ export interface NativeIntakeOptions {
   outcomes: Outcomes;
   /** Of this gateway among those that share a store, 0 to 63: it keeps the ids of their logs apart. */
   gatewayNumber: () => number;
+  /** Of frames: a request that is refused before it becomes one is the API's. */
+  events?: Pick<ReceiverEvents, 'request'>;
   /** Milliseconds since the epoch. */
   now?: () => number;
   /** How long a request with an idempotency key waits for what the buffer held at the start. */
@@ -73,9 +78,11 @@ class Intake implements NativeIntake {
   private readonly turns = new Turns();
   private readonly logTimes: LogTimes;
   private readonly now: () => number;
+  private readonly events: Pick<ReceiverEvents, 'request'>;
 
   constructor(private readonly options: NativeIntakeOptions) {
     this.now = options.now ?? Date.now;
+    this.events = options.events ?? nopReceiverEvents;
     this.logTimes = new LogTimes(options.gatewayNumber, this.now);
   }
 
@@ -220,23 +227,44 @@ class Intake implements NativeIntake {
     });
   }
 
-  private async write({ workspace, idempotency }: NativeRequest, deed: Deed): Promise<NativeAnswer> {
+  private async write(request: NativeRequest, deed: Deed): Promise<NativeAnswer> {
+    const startedMs = performance.now();
+    const { signal, payload } = deed;
+    const tally: Tally = { accepted: 0, refused: deed.items };
+    let failed: GatewayError | undefined;
+    try {
+      return await this.apply(request, deed, tally);
+    } catch (error) {
+      failed = toGatewayError(error);
+      throw error;
+    } finally {
+      const durationMs = performance.now() - startedMs;
+      this.events.request(requestEvent({ signal, bytes: payload.length, durationMs, error: failed }, tally));
+    }
+  }
+
+  private async apply({ workspace, idempotency }: NativeRequest, deed: Deed, tally: Tally): Promise<NativeAnswer> {
     const { signal, items, payload } = deed;
     const kept = idempotency && { idempotency: { ...idempotency, answer: keptAnswer(deed.answer) } };
     const trailer = encodeTrailer(kept === undefined ? deed.trailer : { ...deed.trailer, ...kept });
-    const { sequence } = await this.options.next.append({
-      signal,
-      encoding: 'protobuf',
-      workspace,
-      items,
-      payload,
-      trailer,
-    });
+    const frame = { signal, encoding: 'protobuf', workspace, items, payload, trailer } as const;
+    const { sequence } = await this.options.next.append(frame);
+    tally.refused = 0;
+    tally.accepted = items;
     const outcome = await this.options.outcomes.of(sequence);
-    if (outcome.keyReused) throw keyReused();
-    const given = outcome.replayed === undefined ? deed.answer : replayedAnswer(outcome.replayed);
-    return deed.settle === undefined ? given : deed.settle(given, outcome);
+    tally.accepted = newItems(items, outcome);
+    return answerTo(deed, outcome);
   }
+}
+
+function newItems(items: number, { replayed, keyReused, knownSpans }: FrameOutcome): number {
+  return replayed === undefined && !keyReused ? items - knownSpans.length : 0;
+}
+
+function answerTo(deed: Deed, outcome: FrameOutcome): NativeAnswer {
+  if (outcome.keyReused) throw keyReused();
+  const given = outcome.replayed === undefined ? deed.answer : replayedAnswer(outcome.replayed);
+  return deed.settle === undefined ? given : deed.settle(given, outcome);
 }
 
 function traceKey({ workspace }: NativeRequest, hex: string): string {

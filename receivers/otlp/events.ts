@@ -1,8 +1,8 @@
 import type { Signal } from '../../src/component.js';
 import type { GatewayError } from '../../src/errors.js';
 
-/** The door a request came in by. `api` is OTLP/HTTP on the API's port. */
-export type Transport = 'http' | 'grpc' | 'api';
+/** The door a request came in by. `api` is OTLP/HTTP on the API's port, `native` the native API's telemetry there. */
+export type Transport = 'http' | 'grpc' | 'api' | 'native';
 
 /**
  * What became of a request:

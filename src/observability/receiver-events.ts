@@ -8,6 +8,7 @@ const LABELS: Readonly<Record<Transport, { receiver: string; transport: string }
   http: { receiver: 'otlp', transport: 'http' },
   grpc: { receiver: 'otlp', transport: 'grpc' },
   api: { receiver: 'otlp/api', transport: 'http' },
+  native: { receiver: 'native', transport: 'http' },
 };
 
 /** The Collector's three words for ours. */

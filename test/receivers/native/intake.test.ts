@@ -323,6 +323,39 @@ describe('idempotency keys', () => {
   });
 });
 
+describe('what receivers are counted by', () => {
+  function counted(options: Parameters<typeof createDoor>[0] = {}) {
+    const request = vi.fn();
+    const { intake } = createDoor({ events: { request }, ...options });
+    return { intake, told: () => request.mock.calls.map(([event]) => event) };
+  }
+
+  it('items that were there before, or were answered before, count as accepted', async () => {
+    const { intake, told } = counted();
+    await intake.createSpans(keyed(), [span({ span_id: SPAN })], single);
+    await intake.createSpans(keyed(), [span({ span_id: SPAN })], single);
+    await intake.createSpans(nativeRequest(), [span({ span_id: SPAN }), span()], batch);
+    await intake.createSpans(nativeRequest(), [span({ span_id: SPAN })], single).catch(() => {});
+    expect(told()).toMatchObject([
+      { transport: 'native', signal: 'traces', outcome: 'accepted', accepted: 1, refused: 0, error: undefined },
+      { outcome: 'accepted', accepted: 0 },
+      { outcome: 'accepted', accepted: 1 },
+      { outcome: 'invalid', accepted: 0, refused: 0, error: { code: 'CONFLICT' } },
+    ]);
+  });
+
+  it('what the buffer refused counts as accepted, or what waits in it as refused', async () => {
+    const full = counted({ next: createErrAppender(new GatewayError('BUFFER_FULL', 'full')) });
+    await full.intake.createLogs(nativeRequest(), [log, log], batch).catch(() => {});
+    expect(full.told()).toMatchObject([{ signal: 'logs', outcome: 'refused', accepted: 0, refused: 2 }]);
+    const store = createMemoryStore();
+    store.of = () => Promise.reject(new GatewayError('STORE_UNAVAILABLE', 'late'));
+    const late = counted({ next: store, outcomes: store });
+    await late.intake.createLogs(nativeRequest(), [log, log], batch).catch(() => {});
+    expect(late.told()).toMatchObject([{ signal: 'logs', outcome: 'refused', accepted: 2, refused: 0 }]);
+  });
+});
+
 describe('failures', () => {
   it('a refusal of the buffer or the store is told as something else, or leaves its turn taken', async () => {
     const full = new GatewayError('BUFFER_FULL', 'full');
