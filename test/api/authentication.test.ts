@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Credentials } from '../../src/access/principal.js';
@@ -30,6 +31,45 @@ async function open(overrides: Partial<ApiOptions> = {}) {
   apps.push(context.app);
   return context;
 }
+
+describe('OTLP on this port', () => {
+  /** As the keyring does it for the OTLP doors: without the header, a key acts in its own workspace. */
+  const identifyOtlp: ApiOptions['identify'] = (given) => KEYS({ ...given, workspace: given.workspace ?? 'acme' });
+
+  async function send(contentType: string, headers: Record<string, string> = {}) {
+    const workspaces: string[] = [];
+    const otlp = {
+      handle: async (_signal: unknown, workspace: string, _request: unknown, response: ServerResponse) => {
+        workspaces.push(workspace);
+        response.end();
+      },
+      refuse: (_signal: unknown, error: GatewayError, _request: unknown, response: ServerResponse) => {
+        response.statusCode = error.httpStatus;
+        response.end();
+      },
+    } as unknown as OtlpHandler;
+    const { app } = await open({ otlp, identifyOtlp });
+    const { statusCode } = await app.inject({
+      method: 'POST',
+      url: '/v1/traces',
+      headers: { 'content-type': contentType, 'x-api-key': 'pm_acme', ...headers },
+      payload: '{}',
+      ...ELSEWHERE,
+    });
+    return { statusCode, workspaces };
+  }
+
+  it('in protobuf goes to the workspace of its key, as at the OTLP doors', async () => {
+    for (const type of ['application/x-protobuf', 'Application/X-Protobuf; v=1']) {
+      expect(await send(type)).toEqual({ statusCode: 200, workspaces: ['acme'] });
+    }
+    expect(await send('application/x-protobuf', { 'x-workspace-id': 'default' })).toMatchObject({ statusCode: 401 });
+  });
+
+  it('in JSON is asked for its key as any request of this API', async () => {
+    expect(await send('application/json')).toEqual({ statusCode: 401, workspaces: [] });
+  });
+});
 
 const ELSEWHERE = { remoteAddress: '203.0.113.7' };
 

@@ -25,6 +25,21 @@ function post(gateway: GatewayProcess, key: string, url: string, body: unknown) 
   return call(gateway, key, url, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
+/** After this beginning, of the line that is printed once the gateway is ready. */
+function lineOf(gateway: GatewayProcess, beginning: string): string {
+  const messages = gateway.output.map((line) => (JSON.parse(line) as { msg: string }).msg);
+  return messages.find((message) => message.startsWith(beginning))!.slice(beginning.length);
+}
+
+/** What the shell makes of it. */
+async function runLine(gateway: GatewayProcess, beginning: string, env: Record<string, string> = {}) {
+  const options = { env: { PATH: process.env.PATH, ...env } };
+  const { stdout } = await promisify(execFile)('sh', ['-c', lineOf(gateway, beginning)], options);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+/** What the helper sets for all other tests. */
+const DEFAULTS = { API_AUTH: 'required', RATE_LIMIT_MAX_REQUESTS: '300' };
 const REQUIRED = { API_AUTH: 'required', OTLP_AUTH: 'required' };
 
 describe('the first start', () => {
@@ -32,7 +47,7 @@ describe('the first start', () => {
     const dataDirectory = temporaryDirectory();
     const first = await startGateway({ dataDirectory, env: REQUIRED });
     const key = printedKey(first)!;
-    expect(first.output.filter((line) => KEY.test(line))).toHaveLength(1);
+    expect(new Set(first.output.flatMap((line) => KEY.exec(line)?.[0] ?? [])).size).toBe(1);
     expect((await call(first, key, '/v1/api-keys/me')).body).toMatchObject({ workspace_id: '*' });
     expect((await call(first, key, '/v1/workspaces')).status).toBe(200);
     expect(statSync(path.join(dataDirectory, 'api-key-salt')).mode & 0o777).toBe(0o600);
@@ -41,6 +56,19 @@ describe('the first start', () => {
     const second = await startGateway({ dataDirectory, env: REQUIRED });
     expect(printedKey(second)).toBeUndefined();
     expect((await call(second, key, '/v1/workspaces')).status).toBe(200);
+  });
+
+  it('prints lines to try that work as they are printed, and so does the next with the key in the environment', async () => {
+    const dataDirectory = temporaryDirectory();
+    const first = await startGateway({ dataDirectory, env: DEFAULTS });
+    const key = printedKey(first)!;
+    expect((await call(first, undefined, '/v1/traces')).body.error).toBe('Missing X-API-Key header');
+    expect(await runLine(first, 'Try: ')).toMatchObject({ items: [] });
+    expect(lineOf(first, 'Send: ')).toBe(`export OTEL_EXPORTER_OTLP_ENDPOINT=${first.otlpHttp}`);
+    await first.stop();
+    const second = await startGateway({ dataDirectory, env: DEFAULTS });
+    expect(await runLine(second, 'Try: ', { PROMPTMETRICS_API_KEY: key })).toMatchObject({ items: [] });
+    expect(await runLine(second, 'Try: ')).toMatchObject({ code: 'UNAUTHORIZED' });
   });
 
   it('with a salt in the settings writes none', async () => {
@@ -93,7 +121,7 @@ describe('with API_AUTH=required', () => {
     await first.kill();
     const second = await startGateway({ dataDirectory, env: REQUIRED });
     expect((await call(second, made.key as string, '/v1/traces')).status).toBe(401);
-    expect((await call(second, master, `/v1/audit-logs/count?target=${made.id}`)).body.total).toBe(2);
+    expect((await call(second, master, `/v1/audit-logs/count?target=${made.id}`)).body.count).toBe(2);
   });
 });
 
@@ -138,11 +166,9 @@ describe('with OTLP_AUTH=required, an SDK that has its key in OTEL_EXPORTER_OTLP
       const master = printedKey(gateway)!;
       const key = (await post(gateway, master, '/v1/api-keys', { name: 'sdk', workspace_id: 'acme' })).body
         .key as string;
-      // The API's port acts in `default` unless it is told.
-      const workspace = door === 'api' ? ',x-workspace-id=acme' : '';
       const refused = await runSdk(gateway[door], protocol, undefined);
-      const sent = await runSdk(gateway[door], protocol, `x-api-key=${key}${workspace}`);
-      const bearer = await runSdk(gateway[door], protocol, `authorization=Bearer%20${key}${workspace}`);
+      const sent = await runSdk(gateway[door], protocol, `x-api-key=${key}`);
+      const bearer = await runSdk(gateway[door], protocol, `authorization=Bearer%20${key}`);
       expect(refused.outcome).toBe(protocol === 'grpc' ? '16' : '401');
       expect([sent.outcome, bearer.outcome]).toEqual(['sent', 'sent']);
       await untilDrained(gateway.api);
