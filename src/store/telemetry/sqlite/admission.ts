@@ -1,7 +1,7 @@
 /** What of a batch is new: its spans, and of the frames with a trailer what each brings and what it is told. */
 import type { FrameOutcome } from '../../../component.js';
 import type { DecodedFrame, TraceRecord } from '../../../model/telemetry.js';
-import type { KeyedAnswer } from './recent-block.js';
+import type { KeyedAnswer, TraceName } from './recent-block.js';
 import type { RecentBlocks } from './recent-blocks.js';
 import { hashTraceId } from './trace-filter.js';
 import { type Duplicate, dropDuplicates, groupByTrace, isOfTrace, type TraceGroup } from './trace-groups.js';
@@ -135,27 +135,41 @@ class NativeAdmission {
       .filter(({ outcome }) => outcome.written);
   }
 
+  /** Of each trace the first declaration; `known` are the others, by frame. */
   private declare(frames: readonly DecodedFrame[], groups: readonly TraceGroup[]) {
     const declarations: (Declaration & { isNew: boolean })[] = [];
     const known = new Map<DecodedFrame, string[]>();
+    const names = new Set<string>();
     for (const frame of frames) {
-      const { workspace, receivedTimeUnixMs } = frame;
       for (const record of frame.native?.traces ?? []) {
-        const { traceId } = record;
-        if (traceId.length !== 16) throw new TypeError('a declared trace has an id of 16 bytes');
-        const isKnown = declarations.some((other) =>
-          isOfTrace({ ...other, traceId: other.record.traceId }, workspace, traceId),
-        );
-        const trace = { workspace, traceId, hash: hashTraceId(traceId) };
-        if (isKnown || this.recent.isDeclared(trace)) known.set(frame, [...(known.get(frame) ?? []), hex(traceId)]);
-        else {
-          const isNew = !groups.some((group) => group.hash === trace.hash && isOfTrace(group, workspace, traceId));
-          declarations.push({ workspace, record, receivedTimeUnixMs, isNew: isNew && !this.recent.holds(trace) });
-        }
+        const name = nameOf(frame.workspace, record);
+        const isKnown = names.has(name) || this.recent.isDeclared(traceNameOf(frame.workspace, record));
+        if (isKnown) known.set(frame, [...(known.get(frame) ?? []), hex(record.traceId)]);
+        else declarations.push(this.declaration(frame, record, groups));
+        names.add(name);
       }
     }
     return { declarations, known };
   }
+
+  private declaration(
+    { workspace, receivedTimeUnixMs }: DecodedFrame,
+    record: TraceRecord,
+    groups: readonly TraceGroup[],
+  ): Declaration & { isNew: boolean } {
+    const trace = traceNameOf(workspace, record);
+    const inBatch = (group: TraceGroup) => group.hash === trace.hash && isOfTrace(group, workspace, record.traceId);
+    return { workspace, record, receivedTimeUnixMs, isNew: !groups.some(inBatch) && !this.recent.holds(trace) };
+  }
+}
+
+function traceNameOf(workspace: string, { traceId }: TraceRecord): TraceName {
+  if (traceId.length !== 16) throw new TypeError('a declared trace has an id of 16 bytes');
+  return { workspace, traceId, hash: hashTraceId(traceId) };
+}
+
+function nameOf(workspace: string, { traceId }: TraceRecord): string {
+  return `${hex(traceId)}${workspace}`;
 }
 
 function outcomeOf(frame: DecodedFrame, knownTraces: string[], names: readonly string[] = []): FrameOutcome {
