@@ -36,10 +36,11 @@ async function createRuns(db: QueryExecutorProvider, facts: DialectFacts): Promi
   await sql`create index runs_by_trace on runs (workspace_id, trace_id_hex) where trace_id_hex is not null`.execute(db);
 }
 
+/** The telemetry half, which may share the database, has keys of its own. */
 async function createIdempotencyKeys(db: QueryExecutorProvider, facts: DialectFacts): Promise<void> {
   const text = sql.raw(facts.text);
   const integer = sql.raw(facts.integer);
-  await sql`create table idempotency_keys (
+  await sql`create table control_idempotency_keys (
     workspace_id ${text} not null,
     key ${text} not null,
     fingerprint text not null,
@@ -47,7 +48,9 @@ async function createIdempotencyKeys(db: QueryExecutorProvider, facts: DialectFa
     created_time_unix_ms ${integer} not null,
     primary key (workspace_id, key)
   ) ${sql.raw(facts.tableOptions)}`.execute(db);
-  await sql`create index idempotency_keys_by_creation on idempotency_keys (created_time_unix_ms)`.execute(db);
+  await sql`create index control_idempotency_keys_by_creation on control_idempotency_keys (created_time_unix_ms)`.execute(
+    db,
+  );
 }
 
 async function createGateways(db: QueryExecutorProvider, facts: DialectFacts): Promise<void> {

@@ -42,18 +42,18 @@ export function createIdempotencyKeys(db: Kysely<ControlSchema>): IdempotencyKey
       return undefined;
     },
     async answer({ workspace, key }, answer) {
-      const update = db.updateTable('idempotency_keys').set({ answer });
+      const update = db.updateTable('control_idempotency_keys').set({ answer });
       await update.where('workspace_id', '=', workspace).where('key', '=', key).execute();
     },
     async find(request, nowUnixMs) {
-      const rows = db.selectFrom('idempotency_keys').select(['fingerprint', 'answer', 'created_time_unix_ms']);
+      const rows = db.selectFrom('control_idempotency_keys').select(['fingerprint', 'answer', 'created_time_unix_ms']);
       const own = rows.where('workspace_id', '=', request.workspace).where('key', '=', request.key);
       const held = await own.executeTakeFirst();
       return held && isKept(held, nowUnixMs) ? answerOf(held, request) : undefined;
     },
     async forget(nowUnixMs) {
       await db
-        .deleteFrom('idempotency_keys')
+        .deleteFrom('control_idempotency_keys')
         .where('created_time_unix_ms', '<=', nowUnixMs - KEPT_MS)
         .execute();
     },
@@ -73,9 +73,9 @@ function answerOf(held: Held, { fingerprint }: IdempotentRequest): string | unde
 function take(db: Kysely<ControlSchema>, request: IdempotentRequest, nowUnixMs: number): Promise<Held> {
   const { workspace, key, fingerprint } = request;
   const row = { workspace_id: workspace, key, fingerprint, answer: null, created_time_unix_ms: nowUnixMs };
-  const unchanged = sql<string>`idempotency_keys.fingerprint`;
+  const unchanged = sql<string>`control_idempotency_keys.fingerprint`;
   return db
-    .insertInto('idempotency_keys')
+    .insertInto('control_idempotency_keys')
     .values(row)
     .onConflict((conflict) => conflict.columns(['workspace_id', 'key']).doUpdateSet({ fingerprint: unchanged }))
     .returning(['fingerprint', 'answer', 'created_time_unix_ms'])
@@ -84,6 +84,8 @@ function take(db: Kysely<ControlSchema>, request: IdempotentRequest, nowUnixMs: 
 
 async function renew(db: Kysely<ControlSchema>, request: IdempotentRequest, nowUnixMs: number): Promise<void> {
   const { workspace, key, fingerprint } = request;
-  const update = db.updateTable('idempotency_keys').set({ fingerprint, answer: null, created_time_unix_ms: nowUnixMs });
+  const update = db
+    .updateTable('control_idempotency_keys')
+    .set({ fingerprint, answer: null, created_time_unix_ms: nowUnixMs });
   await update.where('workspace_id', '=', workspace).where('key', '=', key).execute();
 }

@@ -12,7 +12,7 @@ export interface ControlSchema {
   prompt_label_moves: PromptLabelMoveTable;
   prompt_revisions: PromptRevisionTable;
   runs: RunTable;
-  idempotency_keys: IdempotencyKeyTable;
+  control_idempotency_keys: IdempotencyKeyTable;
   gateways: GatewayTable;
 }
 
