@@ -354,6 +354,37 @@ describe.skipIf(!server)('Postgres and what the native API writes', () => {
     await expectSummed(0);
   });
 
+  it('a native span, a revision or a deletion reads whole days', async () => {
+    const writer = await setting.writer();
+    for (let day = 0; day < 4; day++) {
+      const spans = spansOfToday(20 + day, 3_000).map((span) => ({ ...span, startTimeUnixNano: daysFromToday(-day) }));
+      await writer.write(batchOf(++sequence, spans));
+    }
+    await writer.close();
+    // What a session has counted is told when it ends.
+    const scans = async () => {
+      const sessions = `select 1 from pg_stat_activity where application_name like '%writer%'`;
+      await expect.poll(async () => (await setting.sql(sessions)).length, { timeout: 10_000 }).toBe(0);
+      const [row] = await setting.sql<{ scans: number }>(
+        `select sum(seq_scan)::int as scans from pg_stat_user_tables
+         where relname ~ '^(spans|trace_batches|native_spans|trace_records)'`,
+      );
+      return row!.scans;
+    };
+    const before = await scans();
+    const other = await setting.writer();
+    const spans = spansOfToday(30, 64);
+    await write(other, frame({ spans, native: native({ traces: spans.map(({ traceId }) => declaration(traceId)) }) }));
+    await write(other, frame({ ...REVISES, spans: spans.map((span) => ({ ...span, name: 'renamed' })) }));
+    await write(other, frame({ ...REVISES, spans: spansOfToday(31, 5) }));
+    await other.deleteTraces!(
+      spans.map(({ traceId }) => ({ workspace: 'default', traceId, receivedUntilUnixMs: Number.MAX_SAFE_INTEGER })),
+    );
+    await other.close();
+    expect((await scans()) - before).toBe(0);
+    await expectSummed(12_005);
+  });
+
   it('native logs are looked for among those of OTLP', async () => {
     const writer = await setting.writer();
     const source = recordSource(10);

@@ -4,7 +4,7 @@ import type { TraceDeletion } from '../telemetry.js';
 import { lockTraces } from './claims.js';
 import { hexOf } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
-import { rowsOf, runTogether } from './statements.js';
+import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 
 const SAME_TRACE = (row: string) => `${row}.trace_id = item.trace_id and ${row}.workspace = item.workspace`;
 
@@ -18,6 +18,7 @@ export async function deleteTraces(client: pg.ClientBase, deletions: readonly Tr
   const items = rowsOf('item', 'workspace text, trace_id uuid, until bigint', rows);
   await runTogether(client, [
     'begin',
+    ...BY_INDEX,
     lockTraces(deletions.map(({ traceId }) => traceId)),
     // In the order in which writers claim ids: neither then waits for the other in a ring.
     `select from native_spans native join ${items} on ${SAME_TRACE('native')}

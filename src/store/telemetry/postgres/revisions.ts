@@ -4,11 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { daysAround } from './claims.js';
+import { type DeclaredTrace, daysAround } from './claims.js';
 import { hexOf, traceKey } from './native-ids.js';
 import type { Revision } from './settle.js';
 import type { Shared } from './shared-rows.js';
-import { rowsOf, runTogether } from './statements.js';
+import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 import { signed } from './time.js';
 import type { TraceBatches } from './trace-batches.js';
 
@@ -38,6 +38,7 @@ export async function removeRevised(client: pg.ClientBase, revisions: readonly R
   // Of the others nobody knows whether they are there: every day is asked.
   const anywhere = revisions.filter((revision) => revision.near === undefined);
   const results = await runTogether(client, [
+    ...BY_INDEX,
     ...(near.length > 0 ? [remove(near, daysAround(near.map((revision) => revision.near!)))] : []),
     ...(anywhere.length > 0 ? [remove(anywhere, undefined)] : []),
   ]);
@@ -120,7 +121,7 @@ export function moveClaims(replaced: Replaced): string[] {
 
 /**
  * One row for all spans of each trace, and one for its declaration. Whoever else writes spans meanwhile adds rows of its
- * own: either this statement sees its spans and its rows, or neither.
+ * own: either this statement sees its spans and its rows, or neither. To be run BY_INDEX.
  */
 export function sumUpAnew(traces: readonly TraceName[]): string[] {
   if (traces.length === 0) return [];
@@ -141,29 +142,34 @@ export function sumUpAnew(traces: readonly TraceName[]): string[] {
      from wanted join spans span on span.trace_id = wanted.trace_id and span.workspace = wanted.workspace
        join resources resource on resource.workspace = wanted.workspace and resource.id = span.resource_id
      group by wanted.workspace, wanted.trace_id
-     union all ${declarations('wanted', 'trace_records record using (trace_id, workspace)')}`,
+     union all ${declarations('wanted join trace_records using (trace_id, workspace)')}`,
   ];
 }
 
 /** Another number than any row of the same trace has: where times are equal, it tells which row the trace begins with. */
-export function batchId(): string {
+function batchId(): string {
   return `'${randomBytes(8).readBigInt64BE()}'::bigint`;
 }
 
 /** Declarations put their traces into the list. */
-export function listDeclared(traces: readonly TraceName[]): string[] {
-  if (traces.length === 0) return [];
-  const rows = traces.map(({ workspace, traceId }) => ({ workspace, trace_id: hexOf(traceId) }));
-  const items = rowsOf('item', 'workspace text, trace_id uuid', rows);
+export function listDeclared(declared: readonly DeclaredTrace[]): string[] {
+  if (declared.length === 0) return [];
+  const rows = declared.map(({ workspace, received, record: { traceId, createdTimeUnixMs } }) => ({
+    workspace,
+    trace_id: hexOf(traceId),
+    created_time_unix_ms: createdTimeUnixMs,
+    received_time_unix_ms: received,
+  }));
+  const columns = 'workspace text, trace_id uuid, created_time_unix_ms bigint, received_time_unix_ms bigint';
   return [
     `insert into trace_batches (start_time_unix_nano, end_time_unix_nano, received_time_unix_ms, batch_id,
        root_start_time_unix_nano, span_count, error_count, trace_id, workspace, root_name, services, declares)
-     ${declarations(items, 'trace_records record using (trace_id, workspace)')}`,
+     ${declarations(rowsOf('item', columns, rows))}`,
   ];
 }
 
-function declarations(wanted: string, records: string): string {
-  return `select record.created_time_unix_ms * 1000000, record.created_time_unix_ms * 1000000,
-      record.received_time_unix_ms, ${batchId()}, null::bigint, 0, 0, trace_id, workspace, null, '{}'::text[], true
-    from ${wanted} join ${records}`;
+function declarations(records: string): string {
+  return `select created_time_unix_ms * 1000000, created_time_unix_ms * 1000000, received_time_unix_ms, ${batchId()},
+      null::bigint, 0, 0, trace_id, workspace, null, '{}'::text[], true
+    from ${records}`;
 }

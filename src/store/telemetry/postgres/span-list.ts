@@ -11,7 +11,7 @@ const IS_FIRST = `not exists (
     and earlier.workspace = item.workspace and earlier.start_time_unix_nano < item.start_time_unix_nano
   offset 0)`;
 
-function matching(query: SpanQuery): Matching {
+function matching(query: SpanQuery, hasTwins: boolean): Matching {
   const conditions = new Conditions();
   const trace = conditions.value(idOf(query));
   conditions.add('item.workspace = ?', query.workspace);
@@ -21,7 +21,7 @@ function matching(query: SpanQuery): Matching {
   if (query.statusCode !== undefined) conditions.add('item.status_code = ?', query.statusCode);
   addService(conditions, 'item', query);
   addAttributes(conditions, 'item', query);
-  conditions.add(IS_FIRST);
+  if (hasTwins) conditions.add(IS_FIRST);
   return { from: `(select * from spans where trace_id = ${trace} offset 0) item`, conditions };
 }
 
@@ -38,15 +38,26 @@ const ORDER: PageQuery['order'] = {
 
 /** Undefined when there is no such trace. */
 export async function listSpans(source: ListSource, wanted: SpanQuery): Promise<Page<StoredSpan> | undefined> {
-  const query: PageQuery = { matching: () => matching(wanted), columns: 'item.*', order: ORDER, countsAll: true };
+  const counted = await countSpans(source.queries, wanted);
+  if (counted.rows === 0) return (await isDeclared(source.queries, wanted)) ? NO_SPANS : undefined;
+  // Few traces have any, and to ask it of every row of a large one takes longer than to count.
+  const hasTwins = counted.rows > counted.spans;
+  const query = { matching: () => matching(wanted, hasTwins), columns: 'item.*', order: ORDER, countsAll: true };
   const { rows, ...page } = await readPage<SpanRow>(source, query, wanted);
-  if (page.total === 0 && !(await isThere(source.queries, wanted))) return undefined;
   const shared = await readShared(source.queries, wanted.workspace, rows);
   return { items: rows.map((row) => spanOf(row, shared)), ...page };
 }
 
-/** Whatever puts a trace into the list: a declaration, or spans. */
-async function isThere(queries: Queries, query: SpanQuery): Promise<boolean> {
-  const sql = `select 1 from trace_batches where trace_id = $1 and workspace || '' = $2 limit 1`;
+const NO_SPANS: Page<StoredSpan> = { items: [], total: 0, totalRelation: 'eq' };
+
+async function countSpans(queries: Queries, query: SpanQuery): Promise<{ rows: number; spans: number }> {
+  const sql = `select count(*)::int as rows, count(distinct span_id)::int as spans from spans
+    where trace_id = $1 and workspace = $2`;
+  const [counted] = await queries.rows<{ rows: number; spans: number }>(sql, [idOf(query), query.workspace]);
+  return counted!;
+}
+
+async function isDeclared(queries: Queries, query: SpanQuery): Promise<boolean> {
+  const sql = 'select 1 from trace_records where trace_id = $1 and workspace = $2';
   return (await queries.rows(sql, [idOf(query), query.workspace])).length > 0;
 }

@@ -19,3 +19,13 @@ export function rowsOf(name: string, columns: string, rows: readonly object[]): 
   const json = JSON.stringify(rows, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
   return `json_to_recordset(${pg.escapeLiteral(readableJson(json))}) as ${name}(${columns})`;
 }
+
+/**
+ * For the rest of the transaction: rows that are named by their ids are looked up, one by one. A planner that knows nothing
+ * of how many rows are named thinks of reading whole days instead.
+ */
+export const BY_INDEX = [
+  'set local enable_hashjoin = off',
+  'set local enable_mergejoin = off',
+  'set local enable_seqscan = off',
+];

@@ -332,12 +332,7 @@ function countOf(frames: readonly DecodedFrame[], records: 'spans' | 'logRecords
 /** What the trace list needs beside the rows of the batch's spans. */
 function sumUp({ declared }: Settled, replaced: Replaced, anew: readonly TraceName[]): string[] {
   const summed = new Set(anew.map(({ workspace, traceId }) => traceKey(workspace, traceId)));
-  const listed = declared.filter(({ key }) => !summed.has(key));
-  return [
-    ...sumUpAnew(anew),
-    ...listDeclared(listed.map(({ workspace, record: { traceId } }) => ({ workspace, traceId }))),
-    ...moveClaims(replaced),
-  ];
+  return [...sumUpAnew(anew), ...listDeclared(declared.filter(({ key }) => !summed.has(key))), ...moveClaims(replaced)];
 }
 
 /** What is to be known of these frames later. */
