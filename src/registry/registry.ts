@@ -14,6 +14,7 @@ import { IndexWriter } from './index-writer.js';
 import type { Prompt } from './prompt.js';
 import { Reconciler } from './reconciler.js';
 import { LATEST, type Resolved, Resolver, type Selector } from './resolver.js';
+import { isVersion } from './version.js';
 import { readWriterId } from './writer-id.js';
 
 export interface LabelInput {
@@ -180,7 +181,7 @@ async function versionFor(
   const newest = await prompts.newest(workspace, promptName);
   if (!newest) throw new GatewayError('NOT_FOUND', 'Prompt not found');
   if (version === undefined) return newest.version;
-  if (await prompts.active({ workspace, name: promptName, version })) return version;
+  if (isVersion(version) && (await prompts.active({ workspace, name: promptName, version }))) return version;
   const details = { prompt_name: promptName, version_tag: version };
   throw new GatewayError('BAD_REQUEST', 'Version not found for this prompt', { details });
 }

@@ -36,13 +36,13 @@ function callerOf(app: FastifyInstance, key: string, workspace: string | undefin
   };
 }
 
-async function open(
-  databaseUrl: string | undefined,
-  overrides: Partial<ApiOptions>,
-  closing: Closing,
-): Promise<AccessApp> {
+/** Those that are made of the open store come from a function. */
+export type Overrides = Partial<ApiOptions> | ((access: AccessFixture) => Promise<Partial<ApiOptions>>);
+
+async function open(databaseUrl: string | undefined, overrides: Overrides, closing: Closing): Promise<AccessApp> {
   const access = await startAccess({ databaseUrl });
-  const context = await testApp({ access: access.keyring, identify: access.keyring.forApi, ...overrides });
+  const more = typeof overrides === 'function' ? await overrides(access) : overrides;
+  const context = await testApp({ access: access.keyring, identify: access.keyring.forApi, ...more });
   closing.push(async () => {
     await context.app.close();
     await access.close();
@@ -50,7 +50,7 @@ async function open(
   return { ...context, access, as: (key, workspace) => callerOf(context.app, key, workspace) };
 }
 
-export type OpenApp = (overrides?: Partial<ApiOptions>) => Promise<AccessApp>;
+export type OpenApp = (overrides?: Overrides) => Promise<AccessApp>;
 
 /** For what no database is asked about: one for all tests of a file, on SQLite. To be called in `beforeAll`. */
 export function openForAll(): Promise<AccessApp> {

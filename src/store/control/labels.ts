@@ -152,8 +152,9 @@ async function remember(
     name: key.name,
     from_version: from ?? null,
     to_version: to ?? null,
-    moved_by: by,
-    reason: reason ?? null,
+    // Not every database takes a NUL.
+    moved_by: by.replaceAll('\0', '\uFFFD'),
+    reason: reason?.replaceAll('\0', '\uFFFD') ?? null,
     moved_at: movedAt,
   };
   await db.insertInto('prompt_label_moves').values(row).execute();

@@ -176,6 +176,8 @@ export function createPrompts(db: Database): Prompts {
 function selectNames(db: Database, { workspace, q }: NameQuery) {
   const rows = db.selectFrom('prompts').where('workspace_id', '=', workspace).where('status', '=', 'active');
   if (q === '') return rows;
+  // No name has other characters; and not every database takes them all.
+  if (!/^[a-zA-Z0-9_-]*$/.test(q)) return rows.where(sql<boolean>`1 = 0`);
   const pattern = `%${q.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`;
   return rows.where(sql<boolean>`lower(name) like ${pattern} escape '\\'`);
 }
@@ -212,6 +214,11 @@ async function adopt(db: Database, versions: readonly NewPromptVersion[]): Promi
   return adopted;
 }
 
+/** Not every database takes a NUL. */
+function textOf(text: string | undefined): string | null {
+  return text?.replaceAll('\0', '\uFFFD') ?? null;
+}
+
 function keyOf(row: Pick<Row, 'workspace_id' | 'name' | 'version_tag'>): PromptKey {
   return { workspace: row.workspace_id, name: row.name, version: row.version_tag };
 }
@@ -227,8 +234,8 @@ function newRow(version: NewPromptVersion, status: PromptVersion['status']): Ins
     writer: version.writer ?? null,
     driver: version.driver,
     commit_sha: version.commitSha ?? null,
-    author: version.author ?? null,
-    message: version.message ?? null,
+    author: textOf(version.author),
+    message: textOf(version.message),
     tags: JSON.stringify(version.tags),
     audit: version.audit === undefined ? null : JSON.stringify(version.audit),
     created_at: version.createdAt,

@@ -1,0 +1,50 @@
+/** A prompt registry over a real Git repository in a temporary folder, as a gateway has it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { PromptDriver } from '../../src/registry/driver.js';
+import { nopRegistryEvents, type RegistryEvents } from '../../src/registry/events.js';
+import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
+import { createRegistry, type Registry } from '../../src/registry/registry.js';
+import type { ControlStore } from '../../src/store/control/store.js';
+
+export interface RegistryFixture {
+  registry: Registry;
+  /** The repository. */
+  directory: string;
+  close(): Promise<void>;
+}
+
+export interface RegistryFixtureOptions {
+  /** Where an earlier one was; its caller removes it. */
+  directory?: string;
+  events?: Partial<RegistryEvents>;
+  /** Between the registry and its driver. */
+  wrap?: (driver: PromptDriver) => PromptDriver;
+  cachePrompts?: number;
+}
+
+export async function startRegistry(
+  control: ControlStore,
+  { directory, events = {}, wrap = (driver) => driver, cachePrompts = 100 }: RegistryFixtureOptions = {},
+): Promise<RegistryFixture> {
+  const folder = directory ?? (await mkdtemp(path.join(os.tmpdir(), 'registry-')));
+  const all = { ...nopRegistryEvents, ...events };
+  const repository = path.join(folder, 'prompts');
+  const registry = createRegistry({
+    config: { reconcileIntervalMs: 86_400_000, cachePrompts, cacheBytes: 2 ** 20 },
+    dataDirectory: folder,
+    control,
+    driver: wrap(createFilesystemDriver({ directory: repository, events: all })),
+    events: all,
+  });
+  await registry.start();
+  return {
+    registry,
+    directory: repository,
+    async close() {
+      await registry.shutdown({ deadlineMs: 5_000 });
+      if (directory === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
