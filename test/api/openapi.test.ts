@@ -199,14 +199,22 @@ describe('the OpenAPI document', () => {
       ['/v1/logs/{id}', `/v1/logs/${logIdOf(nativeLog.timeUnixNano)}`, 200],
       ['/v1/logs/{id}', '/v1/logs/1', 404],
       ['/v1/otel/logs', '/v1/otel/logs', 200],
+      ['/v1/otel/logs/count', '/v1/otel/logs/count', 200],
       ['/v1/otel/metrics', '/v1/otel/metrics', 200],
+      ['/v1/otel/metrics/count', '/v1/otel/metrics/count', 200],
+      ['/v1/runs', '/v1/runs?sort=-workflow_name', 200],
+      ['/v1/runs/count', '/v1/runs/count?status=failed', 200],
+      ['/v1/runs/{run_id}', '/v1/runs/nope', 404],
       ['/health', '/health', 200],
       ['/health/ready', '/health/ready', 200],
       ['/health/deep', '/health/deep', 200],
       ['/v1/dead-letters', '/v1/dead-letters', 200],
+      ['/v1/dead-letters/count', '/v1/dead-letters/count', 200],
       ['/v1/api-keys', '/v1/api-keys', 200],
+      ['/v1/api-keys/count', '/v1/api-keys/count', 200],
       ['/v1/api-keys/me', '/v1/api-keys/me', 200],
       ['/v1/workspaces', '/v1/workspaces', 200],
+      ['/v1/workspaces/count', '/v1/workspaces/count', 200],
       ['/v1/workspaces/{id}', '/v1/workspaces/default', 200],
       ['/v1/workspaces/{id}', '/v1/workspaces/nobody', 404],
       ['/v1/audit-logs', '/v1/audit-logs', 200],
@@ -225,7 +233,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('documents what a change answers', async () => {
-    const send = async (method: 'post' | 'delete', path: string, url: string, payload?: object) => {
+    const send = async (method: 'post' | 'patch' | 'delete', path: string, url: string, payload?: object) => {
       const response = await app.inject({ method: method.toUpperCase() as 'POST', url, ...(payload && { payload }) });
       const { responses } = document.paths[path]![method]!;
       const documented = responses[String(response.statusCode)] ?? responses['4XX'];
@@ -247,6 +255,15 @@ describe('the OpenAPI document', () => {
     expect([made, rotated, gone, workspace, removed].map(({ statusCode }) => statusCode)).toEqual([
       201, 201, 204, 201, 204,
     ]);
+    const run = await send('post', '/v1/runs', '/v1/runs', example('/v1/runs'));
+    const oneRun = `/v1/runs/${run.json().run_id}`;
+    expect((await app.inject(oneRun)).statusCode).toBe(200);
+    const { schema } = document.paths['/v1/runs/{run_id}']!.get!.responses['200']!.content!['application/json']!;
+    expect(faults(schema, (await app.inject(oneRun)).json())).toEqual([]);
+    const changed = await send('patch', '/v1/runs/{run_id}', oneRun, { status: 'completed' });
+    const unchanged = await send('patch', '/v1/runs/{run_id}', oneRun, {});
+    const ended = await send('delete', '/v1/runs/{run_id}', oneRun);
+    expect([run, changed, unchanged, ended].map(({ statusCode }) => statusCode)).toEqual([201, 200, 200, 204]);
     expect((await send('post', '/v1/api-keys', '/v1/api-keys', {})).statusCode).toBe(422);
     expect((await send('delete', '/v1/api-keys/{id}', '/v1/api-keys/x')).statusCode).toBe(422);
   });
