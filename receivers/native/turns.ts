@@ -4,8 +4,8 @@
  */
 import { GatewayError } from '../../src/errors.js';
 
-/** Of requests that are under way, up to 1,000 each; some 20 MB. */
-const MAX_KEYS = 100_000;
+/** Of requests that are under way, up to 1,000 each; some 30 MB. */
+const MAX_KEYS = 250_000;
 
 export class Turns {
   /** Of each key, the end of the last request that asked for it. */

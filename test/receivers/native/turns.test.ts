@@ -34,7 +34,7 @@ describe('turns', () => {
 
   it('keys pile up without a bound', async () => {
     const turns = new Turns();
-    const keys = Array.from({ length: 100_000 }, (_, i) => `${i}`);
+    const keys = Array.from({ length: 250_000 }, (_, i) => `${i}`);
     let finish = () => {};
     const first = turns.take(keys, () => new Promise<void>((resolve) => (finish = resolve)));
     await expect(turns.take(['one more'], async () => {})).rejects.toMatchObject({
