@@ -76,12 +76,12 @@ export interface NarrowSpanRow {
   parent_span_id: Buffer | null;
   start_time_unix_nano: bigint;
   name: string;
-  status_code: bigint;
 }
 
 /** What of a span a summary tells. */
 export interface SummarySpanRow extends NarrowSpanRow {
   end_time_unix_nano: bigint;
+  status_code: bigint;
   service_name: string;
 }
 
@@ -262,7 +262,7 @@ export class BlockReader {
   }
 
   narrowSpans(first: bigint, count: bigint): NarrowSpanRow[] {
-    const sql = `SELECT span_id, parent_span_id, start_time_unix_nano, name, status_code FROM spans
+    const sql = `SELECT span_id, parent_span_id, start_time_unix_nano, name FROM spans
       WHERE id >= ? AND id < ? AND within_budget()`;
     return this.all(sql, [first, first + count]);
   }

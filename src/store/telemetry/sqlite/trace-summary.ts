@@ -25,44 +25,62 @@ export function summarise(traceId: Uint8Array, shares: readonly Share[], read: S
   return {
     traceId: new Uint8Array(traceId),
     ...(record && { record }),
-    ...(isRevised(ofSpans) ? tellSpans(newestVersions(ofSpans, read)) : tellShares(told, read)),
+    ...tell(told, read),
     receivedTimeUnixMs: Math.min(...told.map((share) => Number(share.received_time_unix_ms))),
   };
 }
 
 type Told = Omit<TraceSummary, 'traceId' | 'record' | 'receivedTimeUnixMs'>;
 
-function tellShares(shares: readonly Share[], read: SpanReads): Told {
-  const root = rootOf(shares);
-  const doubled = hasDuplicates(shares);
-  const spans = root && !doubled ? [] : distinctSpans(read.narrow(shares));
+function tell(shares: readonly Share[], read: SpanReads): Told {
+  const parts = hasDuplicates(shares) ? withoutOldVersions(shares, read) : shares;
+  const root = rootOf(parts);
   return {
-    name: root?.root_name ?? nameWithoutRoot(spans),
-    startTimeUnixNano: unsigned(earliestStart(shares)),
-    endTimeUnixNano: unsigned(largest(shares.map((share) => share.end_time_unix_nano))),
-    spanCount: doubled ? spans.length : Number(sum(shares.map((share) => share.span_count))),
-    errorCount: doubled ? spans.filter(isError).length : Number(sum(shares.map((share) => share.error_count))),
-    services: servicesOf(shares),
+    name: root?.root_name ?? nameWithoutRoot(distinctSpans(read.narrow(byRevision(shares)))),
+    startTimeUnixNano: unsigned(earliestStart(parts)),
+    endTimeUnixNano: unsigned(largest(parts.map((part) => part.end_time_unix_nano))),
+    spanCount: Number(sum(parts.map((part) => part.span_count))),
+    errorCount: Number(sum(parts.map((part) => part.error_count))),
+    services: servicesOf(parts),
   };
 }
 
-/** Of spans each of which is there once. */
-function tellSpans(spans: readonly SummarySpanRow[]): Told {
+/** What a share tells of its spans. */
+type Part = Pick<
+  ShareRow,
+  | 'start_time_unix_nano'
+  | 'end_time_unix_nano'
+  | 'span_count'
+  | 'error_count'
+  | 'root_name'
+  | 'root_start_time_unix_nano'
+  | 'services'
+>;
+
+/** Only shares that have an old version of a span are read: a large trace has few of them. */
+function withoutOldVersions(shares: readonly Share[], read: SpanReads): Part[] {
+  const holders = new Map<string, Share>();
+  for (const share of byRevision(shares)) for (const key of spanIdKeys(share.span_ids)) holders.set(key, share);
+  return shares.flatMap((share) => {
+    if (spanIdKeys(share.span_ids).every((key) => holders.get(key) === share)) return [share];
+    const rows = read.whole([share]).filter((row) => holders.get(spanIdKey(row.span_id)) === share);
+    return rows.length > 0 ? [partOf(rows)] : [];
+  });
+}
+
+function partOf(spans: readonly SummarySpanRow[]): Part {
   const roots = spans.filter(({ parent_span_id: parent }) => parent === null);
+  const root = roots.length > 0 ? earliest(roots) : undefined;
   const services = new Set(spans.map((span) => span.service_name).filter((name) => name !== ''));
   return {
-    name: nameWithoutRoot(roots.length > 0 ? roots : spans),
-    startTimeUnixNano: unsigned(smallest(spans.map((span) => span.start_time_unix_nano))),
-    endTimeUnixNano: unsigned(largest(spans.map((span) => span.end_time_unix_nano))),
-    spanCount: spans.length,
-    errorCount: spans.filter(isError).length,
-    services: [...services].sort(),
+    start_time_unix_nano: smallest(spans.map((span) => span.start_time_unix_nano)),
+    end_time_unix_nano: largest(spans.map((span) => span.end_time_unix_nano)),
+    span_count: BigInt(spans.length),
+    error_count: BigInt(spans.filter((span) => span.status_code === 2n).length),
+    root_name: root?.name ?? null,
+    root_start_time_unix_nano: root?.start_time_unix_nano ?? null,
+    services: JSON.stringify([...services]),
   };
-}
-
-function newestVersions(shares: readonly Share[], read: SpanReads): SummarySpanRow[] {
-  const rows = read.whole(byRevision(shares));
-  return [...new Map(rows.map((row) => [spanIdKey(row.span_id), row])).values()];
 }
 
 /** Whether a span of one of these may stand in another in an older version. */
@@ -84,7 +102,7 @@ export function recordOf(newestBlockFirst: readonly Share[]): TraceRecord | unde
   return first;
 }
 
-export function earliestStart(shares: readonly Share[]): bigint {
+export function earliestStart(shares: readonly Pick<Share, 'start_time_unix_nano'>[]): bigint {
   return smallest(shares.map((share) => share.start_time_unix_nano));
 }
 
@@ -105,11 +123,11 @@ function sum(counts: readonly bigint[]): bigint {
   return counts.reduce((total, count) => total + count, 0n);
 }
 
-function rootOf(shares: readonly Share[]): Share | undefined {
-  let root: Share | undefined;
-  for (const share of shares) {
-    if (share.root_start_time_unix_nano === null) continue;
-    if (!root || share.root_start_time_unix_nano < root.root_start_time_unix_nano!) root = share;
+function rootOf(parts: readonly Part[]): Part | undefined {
+  let root: Part | undefined;
+  for (const part of parts) {
+    if (part.root_start_time_unix_nano === null) continue;
+    if (!root || part.root_start_time_unix_nano < root.root_start_time_unix_nano!) root = part;
   }
   return root;
 }
@@ -130,22 +148,21 @@ function distinctSpans(spans: readonly NarrowSpanRow[]): NarrowSpanRow[] {
   return [...new Map(spans.map((span) => [spanIdKey(span.span_id), span])).values()];
 }
 
-function isError(span: NarrowSpanRow): boolean {
-  return span.status_code === 2n;
-}
-
 /** The earliest span whose parent is not among the spans; of a cycle, the earliest of all. */
 function nameWithoutRoot(spans: readonly NarrowSpanRow[]): string {
   const ids = new Set(spans.map((span) => spanIdKey(span.span_id)));
   const tops = spans.filter(({ parent_span_id: parent }) => parent === null || !ids.has(spanIdKey(parent)));
-  const [first, ...others] = tops.length > 0 ? tops : spans;
-  if (!first) return '';
-  return others.reduce((least, span) => (span.start_time_unix_nano < least.start_time_unix_nano ? span : least), first)
-    .name;
+  const candidates = tops.length > 0 ? tops : spans;
+  return candidates.length > 0 ? earliest(candidates).name : '';
 }
 
-function servicesOf(shares: readonly Share[]): string[] {
-  const texts = new Set(shares.map(({ services }) => services));
+/** Of equal ones the first. */
+function earliest<Row extends NarrowSpanRow>(spans: readonly Row[]): Row {
+  return spans.reduce((least, span) => (span.start_time_unix_nano < least.start_time_unix_nano ? span : least));
+}
+
+function servicesOf(parts: readonly Part[]): string[] {
+  const texts = new Set(parts.map(({ services }) => services));
   const names = new Set([...texts].flatMap((text) => JSON.parse(text) as string[]));
   return [...names].sort();
 }
