@@ -135,7 +135,9 @@ for (const [engine, skipped, environment] of engines) {
       expect((await post('/v1/traces', { trace_id: TRACE_HEX })).status).toBe(409);
       await post('/v1/traces', ROOT);
       await untilStored(`${spansUrl}/1111111111111111`);
-      expect((await post(spansUrl, { span_id: '1111111111111111', name: 'twice' })).status).toBe(409);
+      expect((await post(spansUrl, { span_id: '1111111111111111', name: 'twice', start_time: START_MS })).status).toBe(
+        409,
+      );
       expect((await get(`${spansUrl}/${SPAN}`)).name).toBe('once');
     });
 
