@@ -6,6 +6,7 @@ import { LOG_EVENT } from '../../src/model/native-names.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testNativeApp } from '../helpers/api.js';
 import { recordSource } from '../helpers/records.js';
+import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 
 interface Parameter {
   name: string;
@@ -33,6 +34,7 @@ interface Document {
 
 let app: FastifyInstance;
 let access: AccessFixture;
+let prompts: RegistryFixture;
 let document: Document;
 const source = recordSource(5);
 const spans = source.trace(3);
@@ -43,7 +45,9 @@ beforeAll(async () => {
   access = await startAccess();
   const deadLetters = { list: async () => [] } as unknown as DeadLetters;
   const { keyring } = access;
-  const context = await testNativeApp({ access: keyring, identify: keyring.forApi, deadLetters });
+  prompts = await startRegistry(access.control);
+  const { registry } = prompts;
+  const context = await testNativeApp({ access: keyring, identify: keyring.forApi, deadLetters, registry });
   app = context.app;
   context.telemetry.addSpans('default', spans);
   context.telemetry.addLogRecords('default', [source.logRecord(), nativeLog]);
@@ -52,6 +56,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
+  await prompts.close();
   await access.close();
 });
 
@@ -264,6 +269,28 @@ describe('the OpenAPI document', () => {
     const unchanged = await send('patch', '/v1/runs/{run_id}', oneRun, {});
     const ended = await send('delete', '/v1/runs/{run_id}', oneRun);
     expect([run, changed, unchanged, ended].map(({ statusCode }) => statusCode)).toEqual([201, 200, 200, 204]);
+    const labels = '/v1/prompts/{name}/labels';
+    const prompt = await send('post', '/v1/prompts', '/v1/prompts', example('/v1/prompts'));
+    const label = await send('post', labels, '/v1/prompts/welcome/labels', example(labels));
+    expect([prompt, label].map(({ statusCode }) => statusCode)).toEqual([201, 201]);
+    for (const [path, url] of [
+      ['/v1/prompts', '/v1/prompts'],
+      ['/v1/prompts/search', '/v1/prompts/search?q=wel'],
+      ['/v1/prompts/count', '/v1/prompts/count'],
+      ['/v1/prompts/{name}', '/v1/prompts/welcome?label=production&variables[name]=Alice'],
+      ['/v1/prompts/{name}/versions', '/v1/prompts/welcome/versions'],
+      ['/v1/prompts/{name}/versions/count', '/v1/prompts/welcome/versions/count'],
+      [labels, '/v1/prompts/welcome/labels'],
+      [`${labels}/count`, '/v1/prompts/welcome/labels/count'],
+      [`${labels}/{label_name}`, '/v1/prompts/welcome/labels/production'],
+      [`${labels}/{label_name}/history`, '/v1/prompts/welcome/labels/production/history'],
+    ] as const) {
+      const response = await app.inject(url);
+      const documented = document.paths[path]!.get!.responses['200']!.content!['application/json']!;
+      expect([path, response.statusCode, faults(documented.schema, response.json())]).toEqual([path, 200, []]);
+    }
+    const one = '/v1/prompts/welcome/labels/production';
+    expect((await send('delete', `${labels}/{label_name}`, one)).statusCode).toBe(204);
     expect((await send('post', '/v1/api-keys', '/v1/api-keys', {})).statusCode).toBe(422);
     expect((await send('delete', '/v1/api-keys/{id}', '/v1/api-keys/x')).statusCode).toBe(422);
   });
