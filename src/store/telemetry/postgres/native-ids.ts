@@ -23,3 +23,8 @@ export type NativeFrame = DecodedFrame & { native: NonNullable<DecodedFrame['nat
 export function isNative(frame: DecodedFrame): frame is NativeFrame {
   return frame.native !== undefined;
 }
+
+/** Of SQL. */
+export function traceIdArray(traceIds: Iterable<Uint8Array>): string {
+  return `'{${[...new Set([...traceIds].map(hexOf))].join(',')}}'::uuid[]`;
+}

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { type DeclaredTrace, daysAround } from './claims.js';
-import { hexOf, traceKey } from './native-ids.js';
+import { hexOf, traceIdArray, traceKey } from './native-ids.js';
 import type { Revision } from './settle.js';
 import type { Shared } from './shared-rows.js';
 import { BY_INDEX, rowsOf, runTogether } from './statements.js';
@@ -38,7 +38,7 @@ export async function removeRevised(client: pg.ClientBase, revisions: readonly R
   // Of the others nobody knows whether they are there: every day is asked.
   const anywhere = revisions.filter((revision) => revision.near === undefined);
   const results = await runTogether(client, [
-    ...BY_INDEX,
+    BY_INDEX,
     ...(near.length > 0 ? [remove(near, daysAround(near.map((revision) => revision.near!)))] : []),
     ...(anywhere.length > 0 ? [remove(anywhere, undefined)] : []),
   ]);
@@ -57,7 +57,8 @@ function remove(revisions: readonly Revision[], days: { from: string; to: string
   }));
   const within = days ? `and span.start_time_unix_nano between ${days.from} and ${days.to}` : '';
   return `delete from spans span using ${rowsOf('item', 'workspace text, trace_id uuid, span_id bytea', rows)}
-    where span.trace_id = item.trace_id and span.span_id = item.span_id and span.workspace = item.workspace ${within}
+    where span.trace_id = any(${traceIdArray(revisions.map((revision) => revision.span.traceId))})
+      and span.trace_id = item.trace_id and span.span_id = item.span_id and span.workspace = item.workspace ${within}
     returning span.workspace, replace(span.trace_id::text, '-', '') as trace_id, encode(span.span_id, 'hex') as span_id,
       start_time_unix_nano::text as start, end_time_unix_nano::text as end, status_code, resource_id::text as resource,
       case when parent_span_id is null then name end as root_name`;
@@ -126,11 +127,12 @@ export function moveClaims(replaced: Replaced): string[] {
 export function sumUpAnew(traces: readonly TraceName[]): string[] {
   if (traces.length === 0) return [];
   const rows = traces.map(({ workspace, traceId }) => ({ workspace, trace_id: hexOf(traceId) }));
+  const ids = traceIdArray(traces.map(({ traceId }) => traceId));
   return [
     `with wanted as materialized (select * from ${rowsOf('item', 'workspace text, trace_id uuid', rows)}),
      gone as (
        delete from trace_batches batch using wanted
-       where batch.trace_id = wanted.trace_id and batch.workspace || '' = wanted.workspace
+       where batch.trace_id = any(${ids}) and batch.trace_id = wanted.trace_id and batch.workspace || '' = wanted.workspace
      )
      insert into trace_batches (start_time_unix_nano, end_time_unix_nano, received_time_unix_ms, batch_id,
        root_start_time_unix_nano, span_count, error_count, trace_id, workspace, root_name, services, declares)
@@ -139,7 +141,8 @@ export function sumUpAnew(traces: readonly TraceName[]): string[] {
        count(*), count(*) filter (where span.status_code = ${STATUS_ERROR}), wanted.trace_id, wanted.workspace,
        (array_agg(span.name order by span.start_time_unix_nano) filter (where span.parent_span_id is null))[1],
        coalesce(array_agg(distinct resource.service_name) filter (where resource.service_name <> ''), '{}'), null
-     from wanted join spans span on span.trace_id = wanted.trace_id and span.workspace = wanted.workspace
+     from wanted join spans span on span.trace_id = any(${ids}) and span.trace_id = wanted.trace_id
+         and span.workspace = wanted.workspace
        join resources resource on resource.workspace = wanted.workspace and resource.id = span.resource_id
      group by wanted.workspace, wanted.trace_id
      union all ${declarations('wanted join trace_records using (trace_id, workspace)')}`,
