@@ -16,6 +16,9 @@ import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
 import { nopLimitEvents } from '../../src/limits/events.js';
 import { createLimiter } from '../../src/limits/limiter.js';
+import { nopRegistryEvents } from '../../src/registry/events.js';
+import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
+import { createRegistry } from '../../src/registry/registry.js';
 import { createGatewayNumber } from '../../src/store/control/gateway-number.js';
 import { createControlStore } from '../../src/store/control/store.js';
 import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
@@ -105,6 +108,14 @@ const COMPONENTS: Record<string, () => Component> = {
   // Nobody listens there: trying again must end with the component.
   'limiter without its Redis': () =>
     createLimiter({ config: { ...config.limits, redisUrl: 'redis://127.0.0.1:1' }, events: nopLimitEvents }),
+  'prompt registry': () => {
+    const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
+    const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
+    const prompts = { directory: path.join(directory, 'prompts'), events: nopRegistryEvents };
+    const driver = createFilesystemDriver(prompts);
+    const registry = { config: config.registry, dataDirectory: directory, control, driver };
+    return both(both(thread, control), createRegistry({ ...registry, events: nopRegistryEvents }));
+  },
   API: () => createApi(apiOptions().options),
   gateway: () => createGateway(config),
 };

@@ -97,8 +97,9 @@ class FilesystemDriver implements PromptDriver {
     return path.join(this.options.directory, pathOf(key));
   }
 
-  maintain(): Promise<void> {
-    return this.writing.run(() => this.repository.maintain());
+  /** Beside the writes, which Git allows: tidying up takes seconds. */
+  async maintain(): Promise<void> {
+    await this.repository.maintain();
   }
 
   private get repository(): GitRepository {
