@@ -21,16 +21,18 @@ export function mediaType(request: FastifyRequest): string {
   return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase();
 }
 
-/** The body's schema in a route is for the document. */
-const bodiesUnread: FastifySchemaCompiler<z.ZodType> = (route) =>
-  route.httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler(route);
+/** The schemas of bodies and headers in a route are for the document: their readers check them. */
+const unchecked: FastifySchemaCompiler<z.ZodType> = (route) =>
+  route.httpPart === 'body' || route.httpPart === 'headers'
+    ? (value: unknown) => ({ value })
+    : validatorCompiler(route);
 
 /**
  * The routes of this group take their bodies as bytes: validated once, by the handler, which also knows which of several
  * items a fault is of; and hashed where a request asks for it.
  */
 export function registerNativeBodies(app: FastifyInstance): void {
-  app.setValidatorCompiler(bodiesUnread as Parameters<typeof app.setValidatorCompiler>[0]);
+  app.setValidatorCompiler(unchecked as Parameters<typeof app.setValidatorCompiler>[0]);
   app.removeAllContentTypeParsers();
   const types = ['application/json', ...NDJSON_TYPES];
   app.addContentTypeParser<Buffer>(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -8,6 +8,7 @@ import { type OtlpHandler, SIGNALS, type Signal } from '../../component.js';
 import { GatewayError } from '../../errors.js';
 import { codingOf, readCompressed } from '../compression.js';
 import { apiError, errorSchema } from '../errors.js';
+import { idempotencyHeaders } from '../idempotency.js';
 import { mediaType, NDJSON_TYPES } from '../native-body.js';
 import type { NativeRoute, NativeRoutes } from '../native-route.js';
 import type { ApiPlugin } from '../plugin.js';
@@ -121,6 +122,7 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
         tags: [native ? signal : 'otlp'],
         summary: summaryOf(signal, native),
         consumes: types,
+        ...(native && { headers: idempotencyHeaders }),
         body: bodyOf(native),
         response: {
           200: z.looseObject({}).describe('Of OTLP'),
@@ -130,7 +132,7 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
         },
       },
       errorHandler: (thrown, request, reply) => refuse(otlp, signal, thrown, request, reply),
-      // The body's schema is for the document: what is in it is for the handler to judge.
+      // The schemas are for the document: what is in a body is for the handler to judge.
       validatorCompiler: () => (value: unknown) => ({ value }),
       handler: async (request, reply) => {
         const type = mediaType(request);

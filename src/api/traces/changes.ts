@@ -2,6 +2,7 @@
 import type { NativeIntake, SpanBody } from '../../model/native.js';
 import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
 import { errorSchema } from '../errors.js';
+import { idempotencyHeaders } from '../idempotency.js';
 import { bytesOf, mediaType, NDJSON_TYPES, readItems, readOne, registerNativeBodies } from '../native-body.js';
 import { nativeRequest, sendAnswer } from '../native-request.js';
 import type { NativeRoute } from '../native-route.js';
@@ -64,6 +65,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       tags: ['traces'],
       summary: 'Store spans of a trace: one, an array, or one a line (NDJSON)',
       consumes,
+      headers: idempotencyHeaders,
       params: traceParameters,
       body: spanBodies,
       response: { 201: createdSpansSchema, ...errors },
@@ -85,6 +87,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       tags: ['traces'],
       summary: 'Store spans of any traces: one, an array, or one a line (NDJSON)',
       consumes,
+      headers: idempotencyHeaders,
       body: tracedSpanBodies,
       response: { 201: createdSpansSchema, ...errors },
     },
@@ -103,6 +106,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       tags: ['traces'],
       summary: 'Change a span, as one that runs is closed',
       params: spanParameters,
+      headers: idempotencyHeaders,
       body: spanChanges,
       response: { 200: updatedSpanSchema, ...errors },
     },
@@ -124,6 +128,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       tags: ['traces'],
       summary: 'Delete a trace with its spans',
       params: traceParameters,
+      headers: idempotencyHeaders,
       response: { 204: deletedSchema, ...errors },
     },
     handler: async (request, reply) => {
