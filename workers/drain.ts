@@ -5,6 +5,7 @@
  */
 import type { BufferConsumer, Component, FrameRange, Outcomes, SequenceRange, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
+import type { AuditEntry } from '../src/model/audit-entry.js';
 import type { TelemetryStore } from '../src/store/telemetry/telemetry.js';
 import type { AuditBatch, AuditTrail, AuditTrailEvents } from './audit-trail.js';
 import { Backlog } from './backlog.js';
@@ -74,6 +75,10 @@ async function ask<Done>(writer: TaskPool, operation: Operation, task: StoreTask
   return result as Done;
 }
 
+function entriesOf({ audit }: Stored): AuditEntry[] {
+  return audit === '' ? [] : (JSON.parse(audit) as AuditEntry[]);
+}
+
 export function createDrain(options: DrainOptions): Drain {
   const { config, consumer, telemetry, auditTrail, events } = options;
   /** Aborted first: no further range is taken once the buffer is empty. */
@@ -136,7 +141,7 @@ export function createDrain(options: DrainOptions): Drain {
     for (const outcome of result.outcomes) if (!deletions.has(outcome.sequence)) waiters.answer(outcome);
     if (deletions.size > 0) return handleDeletions(writer, range, result);
     backlog.stored(range);
-    conclude(range, { entries: result.audit, deleted: [] });
+    conclude(range, { entries: entriesOf(result), deleted: [] });
   };
 
   /** Those who wait for a deletion are answered when nothing refers to the trace any more. */
@@ -148,7 +153,7 @@ export function createDrain(options: DrainOptions): Drain {
     bury(result.deadLetters);
     const buried = new Set(result.deadLetters.map(({ sequence }) => sequence));
     const done = stored.deletions.filter(({ sequence }) => !buried.has(sequence));
-    const entries = stored.audit.concat(...done.map(({ audit }) => audit));
+    const entries = entriesOf(stored).concat(...done.map(({ audit }) => audit));
     const deleted = done.flatMap(({ workspace, traceIds }) => traceIds.map((traceId) => ({ workspace, traceId })));
     conclude(range, { entries, deleted }, () => {
       for (const outcome of stored.outcomes) waiters.answer(outcome);

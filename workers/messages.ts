@@ -42,8 +42,11 @@ export interface FrameDeletion {
 export interface Stored extends WriteResult {
   outcome: 'stored';
   deadLetters: Burial[];
-  /** Of the frames that were written, each with its source; those of deletions stand with them. */
-  audit: AuditEntry[];
+  /**
+   * JSON text of the entries of the frames that were written, each with its source; '' when there are none; those of
+   * deletions stand with them. Text, because cloning objects from thread to thread costs several times as much.
+   */
+  audit: string;
   /** To be carried out once everything before the range is stored. */
   deletions: FrameDeletion[];
   decodeMs: number;

@@ -69,11 +69,12 @@ class StoreRun {
     metricPoints: 0,
     outcomes: [],
     deadLetters: [],
-    audit: [],
+    audit: '',
     deletions: [],
     decodeMs: 0,
     writeMs: 0,
   };
+  private readonly audit: AuditEntry[] = [];
 
   constructor(
     private readonly task: StoreTask,
@@ -87,7 +88,7 @@ class StoreRun {
     this.total.decodeMs = performance.now() - started;
     await this.write(batch);
     this.total.writeMs = performance.now() - started - this.total.decodeMs;
-    return this.total;
+    return this.told();
   }
 
   /**
@@ -98,7 +99,7 @@ class StoreRun {
     const { range } = this.task;
     const frames = [...readFrames(range)].flatMap((raw) => this.recallOne(raw));
     if (frames.length > 0) await this.apply({ first: range.firstSequence, last: range.lastSequence, frames });
-    return this.total;
+    return this.told();
   }
 
   /** What can't be read was set aside when the range was stored. */
@@ -128,7 +129,7 @@ class StoreRun {
     at[0] = 0;
     if (first <= range.lastSequence) await this.write({ first, last: range.lastSequence, frames: [] });
     this.total.writeMs = performance.now() - started;
-    return this.total;
+    return this.told();
   }
 
   private decode(): Batch {
@@ -200,8 +201,13 @@ class StoreRun {
       if (!trailer || !written.has(raw.sequence)) continue;
       const audit = this.auditOf(raw, trailer);
       if (trailer.deletes.length > 0) this.total.deletions.push(deletionOf(raw, trailer, audit));
-      else this.total.audit.push(...audit);
+      else this.audit.push(...audit);
     }
+  }
+
+  private told(): Stored {
+    if (this.audit.length > 0) this.total.audit = JSON.stringify(this.audit);
+    return this.total;
   }
 
   private auditOf({ sequence }: Frame, { audit }: Trailer): AuditEntry[] {

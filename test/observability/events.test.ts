@@ -192,7 +192,7 @@ describe('the drain', () => {
         metricPoints: 2,
         outcomes: [],
         deadLetters: [],
-        audit: [],
+        audit: '',
         deletions: [],
         decodeMs: 3,
         writeMs: 8,

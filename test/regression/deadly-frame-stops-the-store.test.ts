@@ -35,7 +35,7 @@ function consumerOf(range: FrameRange) {
 
 function storedWith(deadLetters: { sequence: number; reason: string }[]): StoreResult {
   const counts = { spans: 2, duplicateSpans: 0, logRecords: 0, metricPoints: 0, decodeMs: 0, writeMs: 0 };
-  return { outcome: 'stored', ...counts, outcomes: [], deadLetters, audit: [], deletions: [] };
+  return { outcome: 'stored', ...counts, outcomes: [], deadLetters, audit: '', deletions: [] };
 }
 
 function startDrain(consumer: BufferConsumer, writer: TaskPool['run'], events: Partial<DrainEvents> = {}) {

@@ -177,14 +177,13 @@ describe('a native frame', () => {
   });
 
   it('that is replayed from the dead letters reaches the audit log then', async () => {
-    const { buffer, drain, deadLetters, deadLetterDirectory, held } = await startDraining();
+    const { buffer, deadLetters, deadLetterDirectory, held } = await startDraining();
     const { payload, trailer, ...frame } = spanFrame(TRACE, spanId(1));
     const kept = { ...frame, receivedTimeUnixMs: 1 };
     const letter = { sequence: 7, reason: 'was too much once', frame: kept, bufferId: buffer.id };
     const files = { payload: payload as Buffer, trailer: trailer as Buffer };
     const { id } = writeDeadLetter(deadLetterDirectory, { ...letter, ...files });
-    const sequence = await deadLetters.replay(id, buffer);
-    expect(await drain.of(sequence)).toMatchObject({ written: true });
+    await deadLetters.replay(id, buffer);
     await until(() => held() === 0);
     expect(await audited()).toEqual([spanId(1)]);
   });

@@ -56,7 +56,7 @@ export const STORED: Stored = {
   metricPoints: 0,
   outcomes: [],
   deadLetters: [],
-  audit: [],
+  audit: '',
   deletions: [],
   decodeMs: 0,
   writeMs: 0,

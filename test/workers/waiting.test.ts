@@ -86,7 +86,7 @@ describe('who waits for a frame', () => {
 
   it('is answered before the audit log has its entry, and the range is released after that', async () => {
     const { batches, open, trail } = heldTrail();
-    const writer = createWriter([storedWith([1], { audit: [entryOf('buffer:1:0')] })]);
+    const writer = createWriter([storedWith([1], { audit: JSON.stringify([entryOf('buffer:1:0')]) })]);
     const { drain, released } = startDrain({ ranges: [rangeOf(1)], writers: [writer.pool], auditTrail: trail });
     await drain.of(1);
     expect(batches).toEqual([{ entries: [entryOf('buffer:1:0')], deleted: [] }]);
@@ -212,7 +212,7 @@ describe('a deletion', () => {
 describe('what a crash had left stored', () => {
   it('reaches the audit log before it is released, and is not counted as stored again', async () => {
     const { batches, open, trail } = heldTrail();
-    const writer = createWriter([storedWith([1], { audit: [entryOf('buffer:1:0')] })]);
+    const writer = createWriter([storedWith([1], { audit: JSON.stringify([entryOf('buffer:1:0')]) })]);
     const seen: number[] = [];
     const { released } = startDrain({
       ranges: [rangeOf(1)],
