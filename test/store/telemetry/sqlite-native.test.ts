@@ -1,11 +1,11 @@
 /** What only the SQLite engine can get wrong with what the native API writes: its files. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TaskPool } from '../../../src/component.js';
 import type { DecodedFrame, NativeWrite, Span, TraceRecord } from '../../../src/model/telemetry.js';
-import { blockName, listBlocks } from '../../../src/store/telemetry/sqlite/block-files.js';
+import { BlockListing, blockName, listBlocks } from '../../../src/store/telemetry/sqlite/block-files.js';
 import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
 import type { Keyset } from '../../../src/store/telemetry/telemetry.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
@@ -286,6 +286,24 @@ describe('blocks of version 1', () => {
 });
 
 describe('lookups over blocks', () => {
+  test('a block is overlooked in a folder that had not changed for long, or one that is gone is looked for', async () => {
+    const target = await open();
+    await write(target, { spans: recordSource(34).trace(1) });
+    const [first] = listBlocks(target.directory);
+    const longAgo = new Date(Date.now() - 3_600_000);
+    utimesSync(target.directory, longAgo, longAgo);
+    const listing = new BlockListing(target.directory);
+    const names = listing.list();
+    expect(names).toEqual([first]);
+    expect(listing.list()).toBe(names);
+    const second = blockName(first!.createdTimeUnixMs + 1, 1, 1);
+    writeFileSync(path.join(target.directory, second.file), '');
+    expect(listing.list()).toEqual([second, first]);
+    rmSync(path.join(target.directory, second.file));
+    expect(listing.list()).toEqual([first]);
+    expect(new BlockListing(path.join(target.directory, 'none')).list()).toEqual([]);
+  });
+
   test('a key in one of many older blocks is not found, or another workspace finds it', async () => {
     const target = await open({ blockMaxSpans: 2 });
     const source = recordSource(30);
@@ -336,6 +354,43 @@ describe('lookups over blocks', () => {
       const expected = records.map(({ body }) => body);
       expect(bodies).toEqual(order === 'asc' ? expected : expected.reverse());
     }
+  });
+
+  test('the order of a large trace is remembered after it has changed', async () => {
+    const target = await open();
+    const source = recordSource(33);
+    const spans = source.trace(2500);
+    const { traceId } = spans[0]!;
+    await write(target, { spans: spans.slice(0, 2000) });
+    const cutSequence = sequence;
+    await write(target, { spans: spans.slice(2000) }, 1);
+    const list = (query: object) => target.store.listSpans({ workspace: 'default', traceId, limit: 1000, ...query });
+    const names = async (order: 'asc' | 'desc') => {
+      const found: string[] = [];
+      let after: Keyset | undefined;
+      do {
+        const page = await list({ order, ...(after && { after }) });
+        found.push(...page!.items.map(({ name }) => name));
+        after = page!.next;
+      } while (after);
+      return found;
+    };
+    const expected = spans.map(({ name }) => name);
+    expect(await names('asc')).toEqual(expected);
+    expect(await names('desc')).toEqual(expected.toReversed());
+    expect(await list({ order: 'desc', limit: 2, offset: 2499 })).toMatchObject({ items: [{ name: 'root' }] });
+    await write(target, { native: native({ revises: true }), spans: [{ ...spans[7]!, name: 'new' }] });
+    expected[7] = 'new';
+    expect(await names('asc')).toEqual(expected);
+    expect(await list({ name: 'child-6' })).toMatchObject({ total: 0 });
+    const startTimeUnixNano = spans.at(-1)!.startTimeUnixNano + 1n;
+    await write(target, { spans: [source.span({ traceId, name: 'last', startTimeUnixNano })] });
+    expect(await names('desc')).toEqual([...expected, 'last'].toReversed());
+    const receivedUntilUnixMs = decodedFrame(cutSequence, {}).receivedTimeUnixMs;
+    await (await target.writer()).deleteTraces([{ workspace: 'default', traceId, receivedUntilUnixMs }]);
+    expect(await names('asc')).toEqual(['new', ...expected.slice(2000), 'last']);
+    await deleteTrace(target, traceId);
+    expect(await list({})).toBeUndefined();
   });
 
   test('a malformed position in the spans of a trace is an internal error', async () => {

@@ -26,7 +26,7 @@ import { NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
 export const CACHE_KIB = 256;
-const MAX_STATEMENTS = 32;
+const MAX_STATEMENTS = 64;
 const MAX_REMEMBERED_ROWS = 256;
 
 /** From the earliest to the latest; undefined when the block has none. */
@@ -46,6 +46,7 @@ export interface BlockInfo {
 
 /** What one batch brought of one trace. */
 export interface ShareRow {
+  id: bigint;
   start_time_unix_nano: bigint;
   end_time_unix_nano: bigint;
   first_span: bigint;

@@ -18,7 +18,7 @@ import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
 import type { ListContext } from './list-page.js';
 import { listLogs, listMetricPoints } from './record-list.js';
-import { listSpans } from './span-list.js';
+import { SpanLists } from './span-list.js';
 import { inPieces, PIECE_SPANS, placesOf, type SpanPlace, type SpanPlaces, type TraceAnswer } from './span-places.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
 import { TraceHolders } from './trace-holders.js';
@@ -41,6 +41,7 @@ export class SqliteReader {
   private readonly budget = new Budget();
   private readonly catalog: Catalog;
   private readonly holders: TraceHolders;
+  private readonly spanLists: SpanLists;
 
   constructor(
     private readonly directory: string,
@@ -48,6 +49,7 @@ export class SqliteReader {
   ) {
     this.catalog = new Catalog(directory, this.budget);
     this.holders = new TraceHolders(this.catalog);
+    this.spanLists = new SpanLists(this.catalog);
   }
 
   listTraces(query: TraceQuery): Page<TraceSummary> {
@@ -105,7 +107,7 @@ export class SqliteReader {
 
   listSpans(query: SpanQuery): Page<StoredSpan> | undefined {
     const shares = this.sharesOf(query.workspace, query.traceId);
-    return shares.length === 0 ? undefined : listSpans(this.catalog, shares, query);
+    return shares.length === 0 ? undefined : this.spanLists.page(shares, query);
   }
 
   storedBytes({ workspace }: { workspace: string }): number {

@@ -28,9 +28,16 @@ export interface TraceAnswer {
 /** Spans in one message: some milliseconds of work for either thread. */
 export const PIECE_SPANS = 500;
 
-/** Of several places of one span the last counts. */
 export function placesOf(found: readonly SpanPlace[]): SpanPlaces {
-  const places = [...new Map(found.map((place) => [spanIdKey(place.span_id), place])).values()].sort(byStart);
+  return toSpanPlaces(inOrder(found));
+}
+
+/** By start, each span once: of several places of one span the last counts. */
+export function inOrder(found: readonly SpanPlace[]): SpanPlace[] {
+  return [...new Map(found.map((place) => [spanIdKey(place.span_id), place])).values()].sort(byStart);
+}
+
+export function toSpanPlaces(places: readonly SpanPlace[]): SpanPlaces {
   const files = [...new Set(places.map(({ file }) => file))];
   const indexes = new Map(files.map((file, index) => [file, index]));
   return {

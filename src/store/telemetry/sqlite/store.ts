@@ -95,7 +95,7 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     listSpans: (query: SpanQuery) => read<Page<StoredSpan> | undefined>('listSpans', query),
     storedBytes: (workspace) => read<number>('storedBytes', { workspace }),
     appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
-    // Ranges that follow each other are one row, and go with their block.
+    // Ranges that follow each other are one row, frames that brought nothing new are few: they go with their block.
     async forgetApplied() {},
     ping: () => read<void>('ping', undefined),
   };
