@@ -210,6 +210,17 @@ describe.skipIf(!server)('Postgres and what the native API writes', () => {
     }
   });
 
+  it('a span that is made and moved by days in one batch is not found by its next revision', async () => {
+    const writer = await setting.writer();
+    const [span] = spansOfToday(12, 1) as [Span];
+    const at = (days: number) => ({ ...span, startTimeUnixNano: daysFromToday(days) });
+    await write(writer, frame({ spans: [at(0)] }), frame({ ...REVISES, spans: [at(-20)] }));
+    await expectSummed(1);
+    await write(writer, frame({ ...REVISES, spans: [{ ...at(-20), name: 'again' }] }));
+    await expectSummed(1);
+    expect((await setting.store.getTrace('default', span.traceId))!.spans).toMatchObject([{ name: 'again' }]);
+  });
+
   it('a batch in which OTLP and native frames repeat each other and what is stored loses or doubles a span', async () => {
     const writer = await setting.writer();
     const [stored, fresh, late, revised] = spansOfToday(4, 4) as [Span, Span, Span, Span];

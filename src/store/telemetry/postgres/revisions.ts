@@ -102,10 +102,10 @@ function onlyGrew(before: OldSpan, { workspace, span }: Revision, shared: Shared
   );
 }
 
-/** Claims whose spans start at another time now. */
+/** Claims whose spans start at another time now; one made in this batch may be of what an earlier frame said. */
 export function moveClaims(replaced: Replaced): string[] {
   const rows = replaced
-    .filter(({ revision: { near, span } }) => near !== undefined && near !== signed(span.startTimeUnixNano))
+    .filter(({ revision: { near, span } }) => near !== signed(span.startTimeUnixNano))
     .map(({ revision: { workspace, span } }) => ({
       workspace,
       trace_id: hexOf(span.traceId),
