@@ -1,11 +1,13 @@
 /** What the gateway says when it is ready: where it is, and lines that work as they are printed. */
-import type { AccessConfig } from './access/config.js';
+
+type Mode = 'auto' | 'required' | 'off';
 
 export interface Announced {
   addresses: { api: string; otlpHttp: string; otlpGrpc: string };
   dataDirectory: string;
   telemetry: 'SQLite' | 'Postgres';
-  access: Pick<AccessConfig, 'apiAuth' | 'otlpAuth'>;
+  /** Who needs a key at which door. */
+  access: { apiAuth: Mode; otlpAuth: Mode };
   /** The key that the first start has made; undefined at every other. */
   firstKey: string | undefined;
 }

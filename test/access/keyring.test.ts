@@ -212,7 +212,7 @@ function keyringSuite({ makePlace }: DialectCase): void {
     };
 
     it('auto: a loopback peer may do everything in the workspace that it names; others need a key', async () => {
-      const { keyring } = await open();
+      const { keyring } = await open({ apiAuth: 'auto' });
       for (const identify of [keyring.forApi, keyring.forOtlp]) {
         for (const peer of peers.loopback) {
           const principal = await ask(identify, { peer, workspace: 'acme' });
@@ -225,7 +225,7 @@ function keyringSuite({ makePlace }: DialectCase): void {
     });
 
     it('auto: a key that is shown is checked, wherever it comes from', async () => {
-      const { keyring } = await open();
+      const { keyring } = await open({ apiAuth: 'auto' });
       await expect(ask(keyring.forApi, { key: 'wrong', peer: LOOPBACK })).rejects.toMatchObject(INVALID);
     });
 
@@ -233,7 +233,7 @@ function keyringSuite({ makePlace }: DialectCase): void {
       const { keyring } = await open({ apiAuth: 'required' });
       await expect(ask(keyring.forApi, { peer: LOOPBACK })).rejects.toMatchObject(MISSING);
       await ask(keyring.forOtlp, { peer: LOOPBACK });
-      const { keyring: other } = await open({ otlpAuth: 'required' });
+      const { keyring: other } = await open({ apiAuth: 'auto', otlpAuth: 'required' });
       await expect(ask(other.forOtlp, { peer: LOOPBACK })).rejects.toMatchObject(MISSING);
       await ask(other.forApi, { peer: LOOPBACK });
     });
