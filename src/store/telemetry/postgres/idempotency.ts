@@ -8,7 +8,8 @@ import { rowsOf } from './statements.js';
 
 /** By the times at which the frames were received, so that a replay decides as the first try did. */
 const KEPT_MS = 24 * 3_600_000;
-const MAX_SWEPT = 10_000;
+/** What one batch may be held up by; whoever finds as many comes back soon. */
+const MAX_SWEPT = 1_000;
 
 interface KeptKey {
   workspace: string;
@@ -129,12 +130,13 @@ function complete(rows: readonly object[]): string {
     from ${rowsOf('item', columns, rows)} where kept.workspace = item.workspace and kept.key = item.key`;
 }
 
-/** Of requests so old that they count no more; what others are at is passed by. */
-export async function sweepKeys(client: pg.ClientBase, nowUnixMs: number): Promise<void> {
-  await client.query(
+/** Of requests so old that they count no more; what others are at is passed by. True when there may be more. */
+export async function sweepKeys(client: pg.ClientBase, nowUnixMs: number): Promise<boolean> {
+  const { rowCount } = await client.query(
     `delete from idempotency_keys where (workspace, key) in (
        select workspace, key from idempotency_keys where received_time_unix_ms <= $1 order by received_time_unix_ms
        limit ${MAX_SWEPT} for update skip locked)`,
     [nowUnixMs - KEPT_MS],
   );
+  return rowCount === MAX_SWEPT;
 }
