@@ -47,6 +47,8 @@ export interface BlockInfo {
 /** What one batch brought of one trace. */
 export interface ShareRow {
   id: bigint;
+  workspace_id: bigint;
+  trace_id: Buffer;
   start_time_unix_nano: bigint;
   end_time_unix_nano: bigint;
   first_span: bigint;
@@ -243,10 +245,11 @@ export class BlockReader {
     return rows.map((row) => toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id)));
   }
 
-  traceRecords(workspaceId: bigint, traceId: Uint8Array): TraceRecord[] {
-    if (!this.isNative) return [];
-    const sql = 'SELECT * FROM trace_records WHERE trace_id = ? AND workspace_id = ?';
-    return this.all<TraceRecordRow>(sql, [traceId, workspaceId]).map(toTraceRecord);
+  /** What a share without spans stands for; undefined when it was deleted in the meantime. */
+  traceRecord({ first_span: id, trace_id: traceId, workspace_id: workspaceId }: ShareRow): TraceRecord | undefined {
+    const sql = 'SELECT * FROM trace_records WHERE id = ? AND trace_id = ? AND workspace_id = ?';
+    const row = this.get<TraceRecordRow>(sql, [id, traceId, workspaceId]);
+    return row && toTraceRecord(row);
   }
 
   storedBytes(workspace: string): number {

@@ -236,9 +236,7 @@ export class BlockWriter {
     const { traceId, createdTimeUnixMs, traceIdText, promptName, versionTag, metadata } = record;
     const time = BigInt(createdTimeUnixMs) * NANOS_PER_MS;
     extend(traces, time);
-    const { traceBatch, traceRecord } = this.statements;
-    traceBatch.run(workspaceId, traceId, time, time, 0, 0, 0, receivedTimeUnixMs, null, null, '[]', 0, NO_IDS);
-    traceRecord.run(
+    const { lastInsertRowid } = this.statements.traceRecord.run(
       workspaceId,
       traceId,
       createdTimeUnixMs,
@@ -248,6 +246,9 @@ export class BlockWriter {
       versionTag ?? null,
       metadata,
     );
+    const [first, none] = [lastInsertRowid, 0];
+    const { traceBatch } = this.statements;
+    traceBatch.run(workspaceId, traceId, time, time, first, none, 0, receivedTimeUnixMs, null, null, '[]', 0, NO_IDS);
   }
 
   private insertKey({ frame, outcome }: KeyedFrame): void {

@@ -72,7 +72,7 @@ export class RecentBlock {
 
   /** Call `refresh` before. */
   isDeclared({ hash, traceId, workspace }: TraceName): boolean {
-    return this.filter?.mayHold(hash) === true && this.statements.native?.record.get(traceId, workspace) !== undefined;
+    return this.filter?.mayHold(hash) === true && this.statements.declaration.get(traceId, workspace) !== undefined;
   }
 
   keyedAnswer({ key, workspace, receivedFrom }: KeyQuery): KeyedAnswer | undefined {
@@ -116,6 +116,9 @@ function prepareStatements(db: Database.Database) {
     spanIds: db
       .prepare(`SELECT span_ids FROM trace_batches WHERE trace_id = ? AND workspace_id = ${WORKSPACE}`)
       .pluck(),
+    declaration: db.prepare(
+      `SELECT 1 FROM trace_batches WHERE trace_id = ? AND workspace_id = ${WORKSPACE} AND span_count = 0 LIMIT 1`,
+    ),
     applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ?'),
     native: version >= NATIVE_VERSION ? prepareNative(db) : undefined,
   };
@@ -123,7 +126,6 @@ function prepareStatements(db: Database.Database) {
 
 function prepareNative(db: Database.Database) {
   return {
-    record: db.prepare(`SELECT 1 FROM trace_records WHERE trace_id = ? AND workspace_id = ${WORKSPACE}`),
     key: db.prepare(
       `SELECT fingerprint, answer, known_traces, known_spans FROM idempotency_keys
          WHERE key = ? AND workspace_id = ${WORKSPACE} AND received_time_unix_ms >= ?`,

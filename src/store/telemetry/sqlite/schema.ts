@@ -110,7 +110,8 @@ CREATE TABLE trace_batches (
 CREATE INDEX trace_batches_by_trace ON trace_batches (trace_id, workspace_id);
 CREATE INDEX trace_batches_by_time ON trace_batches (workspace_id, start_time_unix_nano, trace_id);
 
--- Traces that a client declared. Each has a row in trace_batches as well, without spans, so that lists come by it.
+-- Traces that a client declared. Each has a row in trace_batches as well, so that lists come by it: its span_count is 0, and
+-- its first_span is the id of the row here, which so needs no index of its own.
 CREATE TABLE trace_records (
   id INTEGER PRIMARY KEY,
   workspace_id INTEGER NOT NULL,
@@ -120,8 +121,7 @@ CREATE TABLE trace_records (
   trace_id_text TEXT NOT NULL,
   prompt_name TEXT,
   version_tag TEXT,
-  metadata TEXT NOT NULL,
-  UNIQUE (trace_id, workspace_id)
+  metadata TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE log_records (

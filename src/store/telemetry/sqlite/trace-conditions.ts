@@ -8,8 +8,6 @@ import { attributeConditions, type Conditions } from './conditions.js';
 const OTHERS_IN_BLOCK = `trace_batches o INDEXED BY trace_batches_by_trace
   WHERE o.trace_id = t.trace_id AND o.workspace_id = t.workspace_id AND o.id <> t.id`;
 
-const RECORD = 'trace_records r WHERE r.trace_id = t.trace_id AND r.workspace_id = t.workspace_id';
-
 /** What a block knows: see `BlockReader.isNative`, and whether any block has newer versions of spans. */
 export interface BlockKind {
   isNative: boolean;
@@ -55,7 +53,7 @@ function signs(query: TraceQuery, { isNative }: BlockKind) {
   }
   const declared = (column: string, value: string | undefined) => {
     if (value === undefined) return;
-    sql.push(() => (isNative ? `EXISTS (SELECT 1 FROM ${RECORD} AND r.${column} = @${column})` : '0'));
+    sql.push((batch) => (isNative ? declaredAs(batch, column) : '0'));
     parameters[column] = value;
   };
   declared('prompt_name', promptName);
@@ -66,6 +64,11 @@ function signs(query: TraceQuery, { isNative }: BlockKind) {
     Object.assign(parameters, ofSpan.parameters);
   }
   return { sql, parameters };
+}
+
+function declaredAs(batch: string, column: string): string {
+  const record = `SELECT 1 FROM trace_records r WHERE r.id = ${batch}.first_span AND r.${column} = @${column}`;
+  return `CASE WHEN ${batch}.span_count = 0 THEN EXISTS (${record}) ELSE 0 END`;
 }
 
 function spanExists(batch: string, conditions: readonly string[]): string {

@@ -95,7 +95,7 @@ class BlockTraces {
         for (const batch of some) this.deleteBatch(batch, deletion.receivedUntilUnixMs);
       });
     }
-    this.transact(() => this.deleteRecord(workspaceId, deletion, counts));
+    if (counts) this.transact(() => this.countTrace(workspaceId, deletion));
     return true;
   }
 
@@ -131,6 +131,7 @@ class BlockTraces {
     for (const span of spans) if (span.received_time_unix_ms <= receivedUntilUnixMs) deleteSpan.run(span.id);
     const runs = inRuns(kept);
     for (const run of runs) this.insertBatch(batch, run);
+    if (batch.span_count === 0n) this.db.prepare('DELETE FROM trace_records WHERE id = ?').run(batch.first_span);
     this.db.prepare('DELETE FROM trace_batches WHERE id = ?').run(batch.id);
     this.count(spans.length - kept.length, (batch.revision ?? 0n) > 0n ? 1 - runs.length : 0);
   }
@@ -177,13 +178,8 @@ class BlockTraces {
       );
   }
 
-  private deleteRecord(workspaceId: bigint, deletion: TraceDeletion, counts: boolean): void {
-    const { traceId, receivedUntilUnixMs } = deletion;
-    if (this.version >= NATIVE_VERSION) {
-      const sql = 'DELETE FROM trace_records WHERE trace_id = ? AND workspace_id = ? AND received_time_unix_ms <= ?';
-      this.db.prepare(sql).run(traceId, workspaceId, receivedUntilUnixMs);
-    }
-    if (counts && this.batches(workspaceId, traceId).length === 0)
+  private countTrace(workspaceId: bigint, { traceId }: TraceDeletion): void {
+    if (this.batches(workspaceId, traceId).length === 0)
       this.db.prepare('UPDATE block SET traces = max(traces - 1, 0)').run();
   }
 

@@ -27,7 +27,7 @@ export function readShares(catalog: Catalog, workspace: string, traceIds: readon
       if (id === undefined) return;
       for (const [at, traceId] of traceIds.entries()) {
         for (const share of reader.shares(id, traceId)) {
-          const record = share.span_count === 0n ? reader.traceRecords(id, traceId)[0] : undefined;
+          const record = share.span_count === 0n ? reader.traceRecord(share) : undefined;
           found[at]!.push({ ...share, file, record });
         }
       }
