@@ -36,9 +36,6 @@ export interface RunsOptions {
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
-/** A body's schema is for the document: its bytes are read by the handler. */
-const validatorCompiler = () => (value: unknown) => ({ value });
-
 function writtenId(text: string): WrittenId {
   return { text, hex: hexOfId(parseTraceId(text)!) };
 }
@@ -105,7 +102,6 @@ export const runsPlugin: ApiPlugin<RunsOptions> = async (app, { access, telemetr
       body: createRunBody,
       response: { 201: createdRunSchema, ...errors },
     },
-    validatorCompiler,
     handler: async (request, reply) => {
       const bytes = bytesOf(request.body);
       const native = nativeRequest(request, bytes);
@@ -173,7 +169,6 @@ export const runsPlugin: ApiPlugin<RunsOptions> = async (app, { access, telemetr
       body: updateRunBody,
       response: { 200: updatedRunSchema, ...errors },
     },
-    validatorCompiler,
     handler: async (request) => {
       const bytes = bytesOf(request.body);
       const changes = readChanges(bytes);
