@@ -46,7 +46,7 @@ export interface ApiOptions extends HealthOptions {
   telemetry: TelemetryReader;
   /** Without it, this port takes no OTLP. */
   otlp?: OtlpHandler;
-  /** Without it, traces, spans and logs come by OTLP alone. */
+  /** Without it, traces, spans and logs come by OTLP alone; its bodies are read as OTLP's are. */
   native?: NativeIntake;
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
@@ -154,10 +154,11 @@ async function registerRegistry(app: FastifyInstance, { registry }: ApiOptions):
 
 /** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */
 async function registerIntake(app: FastifyInstance, { otlp, native, telemetry }: ApiOptions): Promise<void> {
-  if (native) await app.register(traceChangesPlugin, { telemetry, intake: native });
   if (!otlp) return;
+  const bodies = { otlp, maxNativeBytes: MAX_JSON_BYTES };
+  if (native) await app.register(traceChangesPlugin, { telemetry, intake: native, bodies });
   const routes = native ? { traces: createTraces(native), logs: createLogs(native) } : {};
-  await app.register(otlpPlugin, { otlp, native: routes, maxNativeBytes: MAX_JSON_BYTES });
+  await app.register(otlpPlugin, { ...bodies, native: routes });
 }
 
 export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {

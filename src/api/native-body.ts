@@ -1,6 +1,9 @@
 /** Bodies of the native telemetry routes: one object, an array of them, or one a line (NDJSON). */
-import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
+import type { OtlpHandler } from '../component.js';
+import { GatewayError } from '../errors.js';
+import { codingOf, readCompressed } from './compression.js';
 import { unreadableJson } from './errors.js';
 import { fieldMessages, validationError, validatorCompiler } from './validation.js';
 
@@ -8,6 +11,9 @@ export const MAX_BATCH_ITEMS = 1000;
 
 /** The names that NDJSON goes by. */
 export const NDJSON_TYPES: readonly string[] = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+
+const NATIVE_TYPES = ['application/json', ...NDJSON_TYPES];
+const NO_BODY = Buffer.alloc(0);
 
 export interface Items<Item> {
   items: Item[];
@@ -27,20 +33,68 @@ const unchecked: FastifySchemaCompiler<z.ZodType> = (route) =>
     ? (value: unknown) => ({ value })
     : validatorCompiler(route);
 
-/**
- * The routes of this group take their bodies as bytes: validated once, by the handler, which also knows which of several
- * items a fault is of; and hashed where a request asks for it.
- */
+/** The routes of this group take their bodies as bytes, which their handlers validate, and hash where a request asks. */
 export function registerNativeBodies(app: FastifyInstance): void {
   app.setValidatorCompiler(unchecked as Parameters<typeof app.setValidatorCompiler>[0]);
   app.removeAllContentTypeParsers();
-  const types = ['application/json', ...NDJSON_TYPES];
-  app.addContentTypeParser<Buffer>(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  const parsed = { parseAs: 'buffer' } as const;
+  app.addContentTypeParser<Buffer>(NATIVE_TYPES, parsed, (_request, body, done) => done(null, body));
 }
 
 /** What fastify hands over for a request without a body is none. */
 export function bytesOf(body: unknown): Buffer {
-  return body instanceof Buffer ? body : Buffer.alloc(0);
+  return body instanceof Buffer ? body : NO_BODY;
+}
+
+/** The same for routes of telemetry, whose handlers also read the bytes: they count as in flight. */
+export function registerUnreadBodies(app: FastifyInstance): void {
+  app.setValidatorCompiler(unchecked as Parameters<typeof app.setValidatorCompiler>[0]);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+export interface BodyReaderOptions {
+  otlp: Pick<OtlpHandler, 'readBody'>;
+  /** The most that a native body may hold; OTLP has a limit of its own. */
+  maxNativeBytes: number;
+}
+
+/** OTLP knows no Brotli; clients of this API may use it. What is read counts as in flight, as OTLP's bodies do. */
+export function readJson(options: BodyReaderOptions, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
+  const coding = codingOf(request.raw);
+  return coding === 'br'
+    ? readCompressed(request.raw, coding, options.maxNativeBytes)
+    : options.otlp.readBody(request.raw, reply.raw);
+}
+
+/** Throws PAYLOAD_TOO_LARGE. */
+export function checkNativeBytes(bytes: number, { maxNativeBytes }: BodyReaderOptions): void {
+  if (bytes <= maxNativeBytes) return;
+  throw new GatewayError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxNativeBytes} bytes`);
+}
+
+export function unsupportedType(supported: readonly string[]): GatewayError {
+  const message = `Unsupported Content-Type; supported: ${supported.join(', ')}`;
+  return new GatewayError('UNSUPPORTED_MEDIA_TYPE', message);
+}
+
+function isBodyless({ headers }: FastifyRequest): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return length === '0' && coding === undefined;
+}
+
+/** Of a route of this group. A request without a body has an empty one. */
+export async function readNativeBody(
+  options: BodyReaderOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Buffer> {
+  if (isBodyless(request)) return NO_BODY;
+  if (!NATIVE_TYPES.includes(mediaType(request))) throw unsupportedType(NATIVE_TYPES);
+  checkNativeBytes(Number(request.headers['content-length'] ?? 0), options);
+  const body = await readJson(options, request, reply);
+  checkNativeBytes(body.length, options);
+  return body;
 }
 
 function parse(text: string): unknown {

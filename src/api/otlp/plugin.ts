@@ -5,20 +5,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type OtlpHandler, SIGNALS, type Signal } from '../../component.js';
-import { GatewayError } from '../../errors.js';
-import { codingOf, readCompressed } from '../compression.js';
 import { apiError, errorSchema } from '../errors.js';
 import { idempotencyHeaders } from '../idempotency.js';
-import { mediaType, NDJSON_TYPES } from '../native-body.js';
+import {
+  type BodyReaderOptions,
+  checkNativeBytes,
+  mediaType,
+  NDJSON_TYPES,
+  readJson,
+  unsupportedType,
+} from '../native-body.js';
 import type { NativeRoute, NativeRoutes } from '../native-route.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
 
-export interface OtlpOptions {
+export interface OtlpOptions extends BodyReaderOptions {
   otlp: OtlpHandler;
   native: NativeRoutes;
-  /** The most that a native body may hold; OTLP has a limit of its own. */
-  maxNativeBytes: number;
 }
 
 const RESOURCES: Readonly<Record<Signal, string>> = {
@@ -43,23 +46,17 @@ async function answerProtobuf(otlp: OtlpHandler, signal: Signal, request: Fastif
   await otlp.handle(signal, request.workspace, request.raw, reply.raw);
 }
 
-/** OTLP knows no Brotli; clients of this API may use it. */
-function readJson({ otlp, maxNativeBytes }: OtlpOptions, request: FastifyRequest, reply: FastifyReply) {
-  const coding = codingOf(request.raw);
-  return coding === 'br' ? readCompressed(request.raw, coding, maxNativeBytes) : otlp.readBody(request.raw, reply.raw);
-}
-
 async function answerNative(
-  { native, maxNativeBytes }: OtlpOptions,
+  options: OtlpOptions,
   signal: Signal,
   body: Buffer,
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
-  const route = native[signal];
+  const route = options.native[signal];
   if (route === undefined) throw validationError([`"${RESOURCES[signal]}" is required`]);
-  if (body.length <= maxNativeBytes) return route.answer(request, reply, body);
-  throw new GatewayError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxNativeBytes} bytes`);
+  checkNativeBytes(body.length, options);
+  return route.answer(request, reply, body);
 }
 
 async function answerJson(options: OtlpOptions, signal: Signal, request: FastifyRequest, reply: FastifyReply) {
@@ -139,8 +136,7 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
         if (type === PROTOBUF) return answerProtobuf(otlp, signal, request, reply);
         if (type === JSON_MEDIA) return answerJson(options, signal, request, reply);
         if (types.includes(type)) return answerLines(options, signal, request, reply);
-        const message = `Unsupported Content-Type; supported: ${types.join(', ')}`;
-        throw new GatewayError('UNSUPPORTED_MEDIA_TYPE', message);
+        throw unsupportedType(types);
       },
     });
   }

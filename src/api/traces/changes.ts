@@ -3,7 +3,15 @@ import type { NativeIntake, SpanBody } from '../../model/native.js';
 import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
 import { errorSchema } from '../errors.js';
 import { idempotencyHeaders } from '../idempotency.js';
-import { bytesOf, mediaType, NDJSON_TYPES, readItems, readOne, registerNativeBodies } from '../native-body.js';
+import {
+  type BodyReaderOptions,
+  mediaType,
+  NDJSON_TYPES,
+  readItems,
+  readNativeBody,
+  readOne,
+  registerUnreadBodies,
+} from '../native-body.js';
 import { nativeRequest, sendAnswer } from '../native-request.js';
 import type { NativeRoute } from '../native-route.js';
 import { requireFound } from '../paging.js';
@@ -52,15 +60,16 @@ async function requireTrace(telemetry: TelemetryReader, workspace: string, trace
 export interface TraceChangesOptions {
   telemetry: TelemetryReader;
   intake: NativeIntake;
+  bodies: BodyReaderOptions;
 }
 
-export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { telemetry, intake }) => {
-  registerNativeBodies(app);
+export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { telemetry, intake, bodies }) => {
+  registerUnreadBodies(app);
 
   app.route({
     method: 'POST',
     url: '/v1/traces/:trace_id/spans',
-    config: { scope: 'write', example: SPAN_EXAMPLE },
+    config: { scope: 'write', ownBody: true, example: SPAN_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Store spans of a trace: one, an array, or one a line (NDJSON)',
@@ -71,7 +80,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       response: { 201: createdSpansSchema, ...errors },
     },
     handler: async (request, reply) => {
-      const body = bytesOf(request.body);
+      const body = await readNativeBody(bodies, request, reply);
       const { items, batch } = readItems(spanBody, body, mediaType(request));
       const { text } = request.params.trace_id;
       const spans = items.map((span): SpanBody => ({ ...span, trace_id: text }));
@@ -82,7 +91,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'POST',
     url: '/v1/spans',
-    config: { scope: 'write', example: TRACED_SPAN_EXAMPLE },
+    config: { scope: 'write', ownBody: true, example: TRACED_SPAN_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Store spans of any traces: one, an array, or one a line (NDJSON)',
@@ -92,7 +101,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       response: { 201: createdSpansSchema, ...errors },
     },
     handler: async (request, reply) => {
-      const body = bytesOf(request.body);
+      const body = await readNativeBody(bodies, request, reply);
       const { items, batch } = readItems(tracedSpanBody, body, mediaType(request));
       return sendAnswer(reply, await intake.createSpans(nativeRequest(request, body), items, { batch }));
     },
@@ -101,7 +110,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'PATCH',
     url: '/v1/traces/:trace_id/spans/:span_id',
-    config: { scope: 'write', example: CHANGES_EXAMPLE },
+    config: { scope: 'write', ownBody: true, example: CHANGES_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Change a span, as one that runs is closed',
@@ -111,7 +120,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
       response: { 200: updatedSpanSchema, ...errors },
     },
     handler: async (request, reply) => {
-      const body = bytesOf(request.body);
+      const body = await readNativeBody(bodies, request, reply);
       const changes = readOne(spanChanges, body);
       const place = { traceId: request.params.trace_id.id, spanId: request.params.span_id.id };
       const find = async () =>
@@ -123,7 +132,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'DELETE',
     url: '/v1/traces/:trace_id',
-    config: { scope: 'write' },
+    config: { scope: 'write', ownBody: true },
     schema: {
       tags: ['traces'],
       summary: 'Delete a trace with its spans',
@@ -134,7 +143,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
     handler: async (request, reply) => {
       const { id: traceId, text } = request.params.trace_id;
       await requireTrace(telemetry, request.workspace, traceId);
-      const asked = nativeRequest(request, bytesOf(request.body));
+      const asked = nativeRequest(request, await readNativeBody(bodies, request, reply));
       return sendAnswer(reply, await intake.deleteTrace(asked, { traceId, text }));
     },
   });
