@@ -231,6 +231,18 @@ describe('a span', () => {
   });
 });
 
+describe('bytes in flight', () => {
+  it('leave no room for a span when they are too many, and are given back with its answer', async () => {
+    const others = context.inFlight.lease();
+    others.add(64 * 2 ** 20);
+    const { status, body, headers } = await post(spansUrl, full);
+    expect([status, body.code, headers['retry-after']]).toEqual([503, 'OVERLOADED', '1']);
+    others.release();
+    expect((await post(spansUrl, full)).status).toBe(201);
+    while (context.inFlight.bytes > 0) await new Promise(setImmediate);
+  });
+});
+
 describe('several spans', () => {
   const spans = [full, { name: 'second' }, { name: 'third', status: 'running' }];
 
