@@ -81,11 +81,10 @@ export const runsPlugin: ApiPlugin<RunsOptions> = async (app, { access, telemetr
   const control = () => access.store.control;
 
   /** A page of one span tells of a trace what all of its spans would. */
-  const findTrace = (workspace: string, traceId: Uint8Array): Promise<unknown> =>
-    telemetry.listSpans?.({ workspace, traceId, limit: 1 }) ?? telemetry.getTrace(workspace, traceId);
-
   const requireTrace = async ({ workspace, traceId }: NewRun): Promise<void> => {
-    if (traceId) requireFound(await findTrace(workspace, Buffer.from(traceId.hex, 'hex')), 'Trace');
+    if (!traceId) return;
+    const id = Buffer.from(traceId.hex, 'hex');
+    requireFound(await telemetry.listSpans({ workspace, traceId: id, limit: 1 }), 'Trace');
   };
 
   const find = async (workspace: string, hex: string): Promise<Run> =>
