@@ -125,7 +125,7 @@ export async function createWorkspace(
 
 /**
  * Revokes its keys, too; its audit log stays. Throws FORBIDDEN without a master key, NOT_FOUND, CONFLICT for `default` and while
- * it has runs.
+ * it has runs or prompts.
  */
 export async function deleteWorkspace(
   store: AccessStore,
@@ -135,10 +135,11 @@ export async function deleteWorkspace(
 ): Promise<void> {
   requireMaster(principal);
   if (id === DEFAULT_WORKSPACE) throw new GatewayError('CONFLICT', `Workspace ${id} can't be deleted`);
-  await store.control.transaction(async ({ workspaces, apiKeys, runs, auditLogs, changes }) => {
+  await store.control.transaction(async ({ workspaces, apiKeys, runs, prompts, auditLogs, changes }) => {
     if (!(await workspaces.delete(id))) throw new GatewayError('NOT_FOUND', 'Workspace not found');
     const { total } = await runs.count({ workspace: id });
-    if (total > 0) throw new GatewayError('CONFLICT', `Workspace ${id} still has runs`);
+    const named = await prompts.countNames({ workspace: id, q: '' });
+    if (total + named > 0) throw new GatewayError('CONFLICT', `Workspace ${id} still has runs or prompts`);
     const revoked = await apiKeys.revokeAll(id, nowSeconds());
     for (const key of revoked) await changes.announce({ topic: 'api-keys', id: key });
     const details = { revoked_api_keys: revoked };

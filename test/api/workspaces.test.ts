@@ -3,6 +3,7 @@ import { deleteWorkspace } from '../../src/access/keys.js';
 import { workspaceDetailSchema, workspacePageSchema, workspaceSchema } from '../../src/api/workspaces/schema.js';
 import { OPERATOR } from '../helpers/access.js';
 import { recordSource } from '../helpers/records.js';
+import { startRegistry } from '../helpers/registry.js';
 import { onEachDatabase } from './databases.js';
 
 const source = recordSource(11);
@@ -40,6 +41,20 @@ onEachDatabase((open) => {
     expect((await master('GET', '/v1/workspaces')).json().items[0].bytes).toBe(7);
     delete telemetry.storedBytes;
     expect((await master('GET', '/v1/workspaces/default')).json().bytes).toBeNull();
+  });
+
+  it('one that has prompts says how many, and is not deleted', async () => {
+    const { master, access } = await openMaster();
+    await master('POST', '/v1/workspaces', { id: 'acme' });
+    const { registry, close } = await startRegistry(access.control);
+    const author = { ...OPERATOR, workspace: 'acme' };
+    await registry.create({ name: 'p', version: '1.0.0', messages: [{ role: 'user', content: 'x' }] }, author, {});
+    await close();
+    expect((await master('GET', '/v1/workspaces/acme')).json().prompts).toEqual({ total: 1, totalRelation: 'eq' });
+    const refused = await master('DELETE', '/v1/workspaces/acme');
+    expect([refused.statusCode, refused.json().details.prompts.total]).toEqual([409, 1]);
+    const asked = deleteWorkspace(access.keyring.store, OPERATOR, 'acme', {});
+    await expect(asked).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
   it('one that has runs says how many, and is not deleted', async () => {

@@ -52,26 +52,33 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
   const find = async (id: string): Promise<WorkspaceSummary> =>
     requireFound(await control().workspaces.summary(id), 'Workspace');
 
+  const countPrompts = async (workspace: string): Promise<Count> => ({
+    total: await control().prompts.countNames({ workspace, q: '' }),
+    totalRelation: 'eq',
+  });
+
   const countContents = async (workspace: string) => {
     const query = { workspace, limit: 1 };
     const pages = [telemetry.listTraces(query), telemetry.listLogs(query), telemetry.listMetricPoints(query)] as const;
-    const [traces, logs, points, runs] = await Promise.all<Count>([...pages, control().runs.count({ workspace })]);
+    const counts = [control().runs.count({ workspace }), countPrompts(workspace)];
+    const [traces, logs, points, runs, prompts] = await Promise.all<Count>([...pages, ...counts]);
     return {
       traces: countOf(traces!),
       logs: countOf(logs!),
       metric_points: countOf(points!),
       runs: countOf(runs!),
+      prompts: countOf(prompts!),
     };
   };
 
   /**
-   * Its telemetry and its runs would stay behind, and belong to whoever makes a workspace of that name next. What is on its way
+   * Its telemetry, runs and prompts would stay behind, and belong to whoever makes a workspace of that name next. What is on its way
    * through the buffer is not known here: its senders are stopped first.
    */
   const requireEmpty = async (id: string): Promise<void> => {
     const counts = await countContents(id);
     if (Object.values(counts).every(({ total }) => total === 0)) return;
-    throw new GatewayError('CONFLICT', `Workspace ${id} still has telemetry or runs`, { details: counts });
+    throw new GatewayError('CONFLICT', `Workspace ${id} still has telemetry, runs or prompts`, { details: counts });
   };
 
   app.route({
@@ -147,9 +154,9 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
     config: { scope: 'admin' },
     schema: {
       tags: ['workspaces'],
-      summary: 'Delete a workspace without telemetry and runs, and revoke its keys (master key)',
+      summary: 'Delete a workspace without telemetry, runs and prompts, and revoke its keys (master key)',
       description:
-        '409 while it has traces, logs, metric points or runs. Stop its senders first: data on its way is not seen.',
+        '409 while it has traces, logs, metric points, runs or prompts. Stop its senders first: data on its way is not seen.',
       params: workspaceParameters,
       response: { 204: deletedSchema, ...errors },
     },

@@ -52,5 +52,6 @@ export const workspaceDetailSchema = z
     logs: countSchema,
     metric_points: countSchema,
     runs: countSchema,
+    prompts: countSchema,
   })
   .meta({ id: 'WorkspaceDetail' });
