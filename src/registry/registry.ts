@@ -82,7 +82,8 @@ class IndexedRegistry implements Registry {
     const writer = await readWriterId(dataDirectory);
     const index = new IndexWriter({ control, driver, events, writer });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
-    await this.reconcile();
+    // A repository in disorder holds up neither ingestion nor what the index knows already.
+    await this.tick();
     this.timer = setInterval(() => void this.tick(), config.reconcileIntervalMs).unref();
   }
 

@@ -227,6 +227,22 @@ onEachDatabase((open) => {
     });
   });
 
+  it('the calls of the published Node client are answered as it reads them', async () => {
+    const made = await make({ variables: { name: { type: 'string', required: true } } });
+    expect(made).toMatchObject({ name: 'welcome', version_tag: '1.0.0' });
+    expect((await get('/v1/prompts?page=1&limit=10&q=wel')).body).toMatchObject({
+      items: [{ name: 'welcome' }],
+      total: 1,
+    });
+    const rendered = await get('/v1/prompts/welcome?version=1.0.0&render=true&variables%5Bname%5D=Ad%20a');
+    expect(rendered.body.content.messages).toEqual([{ role: 'user', content: 'Hi Ad a' }]);
+    expect(rendered.body.version.version_tag).toBe('1.0.0');
+    const raw = await get('/v1/prompts/welcome?render=false');
+    expect(raw.body.content.messages).toEqual([{ role: 'user', content: 'Hi {{name}}' }]);
+    const versions = await get('/v1/prompts/welcome/versions?page=1&limit=5');
+    expect(versions.body).toMatchObject({ items: [{ version_tag: '1.0.0', status: 'active' }], page: 1, limit: 5 });
+  });
+
   describe('workspaces', () => {
     it('have prompts, versions and labels of the same name, and none sees the other’s', async () => {
       const other = await context.access.mint('other', 'read,write', { name: 'other' });

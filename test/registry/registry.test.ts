@@ -168,6 +168,19 @@ function registrySuite({ makePlace }: DialectCase): void {
     expect(await create(fixture, prompt())).toMatchObject({ status: 'active' });
   });
 
+  it('a repository that can not be compared holds up nobody: what is known is served', async () => {
+    const first = await start();
+    await create(first, prompt());
+    const failures: unknown[] = [];
+    const again = await start({
+      directory: path.dirname(first.directory),
+      events: { reconcileFailed: (error) => void failures.push(error) },
+      wrap: (driver) => withMethods(driver, { arrivals: () => Promise.reject(unavailable()) }),
+    });
+    expect(failures).toHaveLength(1);
+    expect(await served(again)).toBe('1.0.0');
+  });
+
   describe('what stands in the repository', () => {
     const commit = async (fixture: RegistryFixture, files: Record<string, unknown>) => {
       for (const [file, content] of Object.entries(files)) {

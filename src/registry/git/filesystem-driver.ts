@@ -128,7 +128,10 @@ class FilesystemDriver implements PromptDriver {
       if (commit !== undefined) return this.complete(version, commit, content);
       await sleep(RETRY_MS * tries);
     }
-    throw new GatewayError('STORE_UNAVAILABLE', 'The prompt repository is locked by somebody else');
+    throw new GatewayError(
+      'STORE_UNAVAILABLE',
+      'The branch main of the prompt repository is locked: .git/refs/heads/main.lock',
+    );
   }
 
   private async requireSame(there: StoredVersion, { content }: VersionContent): Promise<StoredVersion> {
