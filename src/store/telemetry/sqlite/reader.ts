@@ -19,7 +19,15 @@ import { Catalog, type UnreadableBlock } from './catalog.js';
 import type { ListContext } from './list-page.js';
 import { listLogs, listMetricPoints } from './record-list.js';
 import { SpanLists } from './span-list.js';
-import { inPieces, PIECE_SPANS, placesOf, type SpanPlace, type SpanPlaces, type TraceAnswer } from './span-places.js';
+import {
+  inPieces,
+  inTraceOrder,
+  PIECE_SPANS,
+  placesOf,
+  type SpanPlace,
+  type SpanPlaces,
+  type TraceAnswer,
+} from './span-places.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
 import { TraceHolders } from './trace-holders.js';
 import { listTraces } from './trace-list.js';
@@ -31,6 +39,10 @@ import { byRevision, type Share } from './trace-summary.js';
  * before: this bounds what one step of it may take.
  */
 const QUERY_BUDGET_MS = 5000;
+
+/** Up to here it costs less to read all spans at once, and to order them then, than to look where they lie first. */
+const SMALL_TRACE_SPANS = 100;
+const SPAN_ID_BYTES = 8;
 
 export interface ReaderOptions {
   queryBudgetMs?: number;
@@ -68,6 +80,11 @@ export class SqliteReader {
   getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): TraceAnswer | undefined {
     const shares = this.sharesOf(workspace, traceId);
     if (shares.length === 0) return undefined;
+    const spanCount = shares.reduce((sum, { span_ids: ids }) => sum + ids.length / SPAN_ID_BYTES, 0);
+    if (spanCount <= SMALL_TRACE_SPANS) {
+      const spans = inTraceOrder(byRevision(shares).flatMap((share) => this.spansOf(share)));
+      return { summary: summaryOf(this.catalog, traceId, shares), places: undefined, spans };
+    }
     const places = placesOf(byRevision(shares).flatMap((share) => this.placesIn(share)));
     const [first] = inPieces(places, PIECE_SPANS);
     const spans = first ? this.spansAt(first) : [];
@@ -151,6 +168,11 @@ export class SqliteReader {
   private sharesOf(workspace: string, traceId: Uint8Array): Share[] {
     this.startBudget();
     return readShares(this.catalog, workspace, [traceId])[0]!;
+  }
+
+  private spansOf({ file, first_span: first, span_ids: ids }: Share): StoredSpan[] {
+    if (ids.length === 0) return [];
+    return this.catalog.read(file, (block) => block.spans(first, BigInt(ids.length / SPAN_ID_BYTES))) ?? [];
   }
 
   private placesIn({ file, first_span: first, span_count: count }: Share): SpanPlace[] {

@@ -4,7 +4,7 @@
  */
 import type { StoredSpan, TraceSummary } from '../telemetry.js';
 import type { SpanPlaceRow } from './block-reader.js';
-import { spanIdKey } from './trace-groups.js';
+import { signed, spanIdKey } from './trace-groups.js';
 
 export interface SpanPlace extends SpanPlaceRow {
   file: string;
@@ -20,8 +20,9 @@ export interface SpanPlaces {
 
 export interface TraceAnswer {
   summary: TraceSummary;
-  places: SpanPlaces;
-  /** Of the first piece: the whole of most traces. */
+  /** undefined: all spans are here. */
+  places: SpanPlaces | undefined;
+  /** Of the first piece. */
   spans: StoredSpan[];
 }
 
@@ -35,6 +36,18 @@ export function placesOf(found: readonly SpanPlace[]): SpanPlaces {
 /** By start, each span once: of several places of one span the last counts. */
 export function inOrder(found: readonly SpanPlace[]): SpanPlace[] {
   return [...new Map(found.map((place) => [spanIdKey(place.span_id), place])).values()].sort(byStart);
+}
+
+/** Of spans themselves, as `inOrder` has it of their places. */
+export function inTraceOrder(found: readonly StoredSpan[]): StoredSpan[] {
+  const distinct =
+    found.length > 1 ? [...new Map(found.map((span) => [spanIdKey(span.spanId), span])).values()] : found;
+  return distinct.toSorted((a, b) => {
+    if (a.startTimeUnixNano !== b.startTimeUnixNano) {
+      return signed(a.startTimeUnixNano) < signed(b.startTimeUnixNano) ? -1 : 1;
+    }
+    return Buffer.compare(a.spanId, b.spanId);
+  });
 }
 
 export function toSpanPlaces(places: readonly SpanPlace[]): SpanPlaces {

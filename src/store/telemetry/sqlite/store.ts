@@ -70,6 +70,7 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     const answer = await read<TraceAnswer | undefined>('getTrace', { workspace, traceId });
     if (!answer) return undefined;
     const { summary, places, spans } = answer;
+    if (!places) return { summary, spans };
     const [, ...others] = inPieces(places, MAX_TRACE_SPANS);
     for (const piece of others) spans.push(...(await read<StoredSpan[]>('spansAt', piece)));
     const truncated = places.ids.length > MAX_TRACE_SPANS;
