@@ -23,6 +23,8 @@ export interface LabelInput {
   /** The youngest version when there is none. */
   version?: string | undefined;
   reason?: string | undefined;
+  /** Whether the label stands where its mover believes it does; moved whatever it is when there is none. */
+  expects?: ((label: Label | undefined) => boolean) | undefined;
 }
 
 /** Started after the control store. */
@@ -32,7 +34,7 @@ export interface Registry extends Component {
   create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
   /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
-  /** Makes a label or moves it. Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not. */
+  /** Makes a label or moves it. Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not, PRECONDITION_FAILED. */
   setLabel(label: LabelInput, principal: Principal, context: MutationContext): Promise<Label>;
   /** Throws NOT_FOUND (`Label not found`). */
   deleteLabel(label: Omit<LabelInput, 'version'>, principal: Principal, context: MutationContext): Promise<void>;
@@ -111,7 +113,10 @@ class IndexedRegistry implements Registry {
     return this.control.transaction(async (repositories) => {
       const version = await versionFor(repositories, workspace, input);
       const key = { workspace, promptName, name };
+      const before = input.expects && (await repositories.labels.get(key));
       const from = await repositories.labels.set(key, version, moverOf(principal, reason));
+      // What was read may have been moved until `set` held it: then nothing of this has happened.
+      if (input.expects && !(from === before?.version && input.expects(before))) throw movedMeanwhile(from);
       await repositories.changes.announce({ topic: 'prompts', workspace, name: promptName });
       const label = (await repositories.labels.get(key))!;
       const details = { label: name, from: from ?? null, to: version };
@@ -167,6 +172,11 @@ class IndexedRegistry implements Registry {
       this.failing = true;
     }
   }
+}
+
+function movedMeanwhile(version: string | undefined): GatewayError {
+  const details = { version_tag: version ?? null };
+  return new GatewayError('PRECONDITION_FAILED', 'The label does not stand where If-Match says', { details });
 }
 
 function moverOf({ name }: Principal, reason: string | undefined) {

@@ -84,6 +84,28 @@ onEachDatabase((open) => {
     });
   });
 
+  it('with If-Match a label is moved from where it was read alone, and only one of many wins', async () => {
+    const { key } = await context.access.mint('acme', 'read,write');
+    const move = (etag: string, version_tag: string, name = 'production') =>
+      context.app.inject({
+        method: 'POST',
+        url: LABELS,
+        headers: { 'x-api-key': key, 'x-workspace-id': 'acme', 'if-match': etag },
+        payload: { name, version_tag },
+      });
+    await set('production', '1.0.0');
+    const etag = String((await acme('GET', `${LABELS}/production`)).headers.etag);
+    const moves = await Promise.all(Array.from({ length: 5 }, () => move(etag, '2.0.0')));
+    expect(moves.map(({ statusCode }) => statusCode).toSorted()).toEqual([201, 412, 412, 412, 412]);
+    const refused = await move(etag, '1.0.0');
+    expect([refused.statusCode, refused.json().details]).toEqual([412, { version_tag: '2.0.0' }]);
+    expect(await served('production')).toBe('2.0.0');
+    expect((await acme('GET', `${LABELS}/production/history`)).json().total).toBe(2);
+    expect((await move('*', '1.0.0')).statusCode).toBe(201);
+    expect((await move('*', '1.0.0', 'new')).statusCode).toBe(412);
+    expect((await acme('GET', `${LABELS}/new`)).statusCode).toBe(404);
+  });
+
   it('lists and counts the labels of a prompt, none for an unknown one', async () => {
     for (const name of ['b', 'a', 'c.d-e_F']) await set(name, '1.0.0');
     const page = labelPageSchema.strict().parse((await acme('GET', LABELS)).json());

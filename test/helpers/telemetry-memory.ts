@@ -212,6 +212,9 @@ export function createTelemetryMemory(): TelemetryMemory {
     addMetricPoints: (workspace, added) =>
       void points.push(...added.map((point) => ({ ...point, ...stored(workspace) }))),
 
+    async storedBytes() {
+      return 0;
+    },
     async listTraces(query) {
       asked(query);
       const found = traces(query.workspace).filter((trace) => traceMatches(query, trace));

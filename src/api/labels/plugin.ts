@@ -5,6 +5,7 @@ import { isLabel } from '../../registry/resolver.js';
 import type { Label, LabelKey, LabelMove } from '../../store/control/labels.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema } from '../errors.js';
+import { etagOf, matches } from '../etag.js';
 import { mutationOf } from '../mutation.js';
 import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
 import { requireFound } from '../paging.js';
@@ -19,6 +20,7 @@ import {
   labelsParameters,
   listLabelsQuery,
   setLabelBody,
+  setLabelHeaders,
   setLabelSchema,
 } from './schema.js';
 
@@ -39,6 +41,12 @@ function renderMove({ id, from, to, by, reason, movedAt }: LabelMove): z.infer<t
   };
 }
 
+/** `*`: any label that there is. The tag is of the answer to a GET. */
+function expectationOf(ifMatch: string | undefined): ((label: Label | undefined) => boolean) | undefined {
+  if (ifMatch === undefined) return undefined;
+  return (label) => label !== undefined && matches(ifMatch, etagOf(JSON.stringify(renderLabel(label))));
+}
+
 /** Throws NOT_FOUND for what can be no label. */
 function keyOf(workspace: string, { name, label_name }: z.infer<typeof labelParameters>): LabelKey {
   const possible = isPromptName(name) && isLabel(label_name);
@@ -55,6 +63,8 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
     schema: {
       tags: ['labels'],
       summary: 'Let a label stand for a version: make it, or move it',
+      description: 'With If-Match, the ETag of the label as it was read: 412 when somebody has moved it since.',
+      headers: setLabelHeaders,
       params: labelsParameters,
       body: setLabelBody,
       response: { 201: setLabelSchema, ...errors },
@@ -62,7 +72,8 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
     handler: async (request, reply) => {
       const promptName = requireFound(isPromptName(request.params.name) ? request.params.name : undefined, 'Prompt');
       const { name, version_tag: version, reason } = request.body;
-      const input = { promptName, name, version, reason };
+      const expects = expectationOf(request.headers['if-match']);
+      const input = { promptName, name, version, reason, expects };
       const label = await registry.setLabel(input, principalOf(request), mutationOf(request));
       return reply.code(201).send({ prompt_name: promptName, name, version_tag: label.version });
     },

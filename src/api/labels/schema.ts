@@ -17,6 +17,8 @@ export const setLabelBody = z.object({
   reason: z.string().max(1_024).optional().meta({ description: 'Kept in the history of the label' }),
 });
 
+export const setLabelHeaders = z.looseObject({ 'if-match': z.string().optional() });
+
 export const labelsParameters = z.object({ name: z.string().meta({ examples: ['welcome'] }) });
 export const labelParameters = z.object({
   ...labelsParameters.shape,

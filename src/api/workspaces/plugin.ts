@@ -45,7 +45,7 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
 
   const render = async (workspace: WorkspaceSummary): Promise<z.infer<typeof workspaceSchema>> => {
     const { id, createdTimeUnixMs, apiKeys } = workspace;
-    const bytes = (await telemetry.storedBytes?.(id)) ?? null;
+    const bytes = await telemetry.storedBytes(id);
     return { id, created_at: Math.floor(createdTimeUnixMs / 1000), api_keys: apiKeys, bytes };
   };
 

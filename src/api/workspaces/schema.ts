@@ -30,10 +30,9 @@ export const workspaceSchema = z
     api_keys: z.int().describe('Keys of its own that are not revoked'),
     bytes: z
       .int()
-      .nullable()
       .describe(
         'Of its telemetry, as it was received; deleting traces takes nothing from it, and keys, runs and the audit log are ' +
-          'not in it. null: not known',
+          'not in it',
       ),
   })
   .meta({ id: 'Workspace' });

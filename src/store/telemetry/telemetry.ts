@@ -178,7 +178,7 @@ export interface TelemetryReader {
   /** Undefined when there is no such trace, declared or by its spans. */
   listSpans(query: SpanQuery): Promise<Page<StoredSpan> | undefined>;
   /** Payload bytes of what is stored of the workspace, as they were received; deleting traces takes nothing from it. */
-  storedBytes?(workspace: string): Promise<number>;
+  storedBytes(workspace: string): Promise<number>;
   listLogs(query: LogQuery): Promise<Page<StoredLogRecord>>;
   listMetricPoints(query: MetricQuery): Promise<Page<StoredMetricPoint>>;
 }

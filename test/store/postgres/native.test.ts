@@ -268,7 +268,7 @@ describe.skipIf(!server)('Postgres and what the native API writes', () => {
       [true, undefined],
     ]);
     await expectSummed(4);
-    expect(await setting.store.storedBytes!('default')).toBe(101);
+    expect(await setting.store.storedBytes('default')).toBe(101);
     await setting.store.forgetApplied(BUFFER, sequence + 1);
     expect(await setting.sql('select 1 from unwritten_frames')).toEqual([]);
   });

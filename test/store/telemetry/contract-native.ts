@@ -956,7 +956,7 @@ export function nativeTelemetryContract(name: string, makeStore: MakeStore): voi
       test('a workspace is said to hold other bytes than were received of it', async () => {
         const session = await open({ blockMaxSpans: 4 });
         const source = recordSource(140);
-        expect(await session.store.storedBytes!('default')).toBe(0);
+        expect(await session.store.storedBytes('default')).toBe(0);
         const spans = source.trace(3);
         await session.write([
           session.frame({ bytes: 1000, spans }),
@@ -968,9 +968,9 @@ export function nativeTelemetryContract(name: string, makeStore: MakeStore): voi
         await session.write([frame]);
         await session.writeOne({ bytes: 7, native: native(), spans });
         await session.target.reopen();
-        expect(await session.store.storedBytes!('default')).toBe(1240);
-        expect(await session.store.storedBytes!('other')).toBe(5);
-        expect(await session.store.storedBytes!('none')).toBe(0);
+        expect(await session.store.storedBytes('default')).toBe(1240);
+        expect(await session.store.storedBytes('other')).toBe(5);
+        expect(await session.store.storedBytes('none')).toBe(0);
       });
     });
   });

@@ -240,7 +240,7 @@ describe('blocks of version 1', () => {
     expect(await store.listTraces({ ...page, status: 'ok' })).toMatchObject({ total: 0 });
     expect(await store.listTraces({ ...page, status: 'error' })).toMatchObject({ total: 1 });
     expect(await store.listTraces({ ...page, promptName: 'p' })).toMatchObject({ total: 0 });
-    expect(await store.storedBytes!(workspace)).toBe(0);
+    expect(await store.storedBytes(workspace)).toBe(0);
     expect(await store.appliedRanges(BUFFER, 0)).toEqual([{ first: 1, last: 7 }]);
   });
 
