@@ -81,7 +81,7 @@ const PROMPT = {
 const SECONDS = 1e9;
 
 async function start(databaseUrl: string | undefined): Promise<{ gateway: GatewayProcess; key: string }> {
-  const env = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
+  const env = { API_AUTH: 'required', ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }) };
   const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env });
   return { gateway, key: /\bpm_[0-9a-f]{64}\b/.exec(gateway.output.join('\n'))![0] };
 }

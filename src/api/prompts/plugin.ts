@@ -4,6 +4,7 @@ import { renderPrompt, type Variables } from '../../registry/compiled.js';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
 import { LATEST, type Resolved, type Selector } from '../../registry/resolver.js';
+import type { PromptVersion } from '../../store/control/prompts.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { mutationOf } from '../mutation.js';
@@ -67,6 +68,14 @@ function contentOf({ compiled }: Resolved, { render, variables }: GetPromptQuery
 
 export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
   const { prompts } = registry.control;
+  /** Of versions that are in the registry's memory, for as long as they are. */
+  const places = new WeakMap<PromptVersion, string>();
+
+  const placeOf = (version: PromptVersion): string => {
+    const place = places.get(version) ?? JSON.stringify(renderPlace(registry, version));
+    places.set(version, place);
+    return place;
+  };
 
   app.route({
     method: 'POST',
@@ -132,9 +141,10 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       const { params, query, workspace } = request;
       const found = registry.resolve(workspace, params.name, selectorOf(query));
       const resolved = found instanceof Promise ? await found : found;
-      const place = JSON.stringify(renderPlace(registry, resolved.version));
       if (resolved.stale) reply.header('warning', STALE_WARNING);
-      return reply.type(JSON_TYPE).send(`{"content":${contentOf(resolved, query)},"version":${place}}`);
+      return reply
+        .type(JSON_TYPE)
+        .send(`{"content":${contentOf(resolved, query)},"version":${placeOf(resolved.version)}}`);
     },
   });
 
