@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
+
+const run = promisify(execFile);
+const hasCurl = await run('curl', ['--version']).then(
+  () => true,
+  () => false,
+);
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+/** The blocks that call a port of the gateway and need nothing else, in their order. */
+const calls = [...readme.matchAll(/^```sh\n(.*?)^```/gms)]
+  .map((match) => match[1]!)
+  .filter((block) => /\blocalhost:\d/.test(block) && !block.includes('hello.mjs'));
+
+/** At the ports of that gateway. With --fail, curl ends with an error where it is answered 4xx or 5xx. */
+function scriptAt({ api, otlpHttp }: GatewayProcess): string {
+  return calls
+    .join('\n')
+    .replaceAll('localhost:3000', api)
+    .replaceAll('localhost:4318', otlpHttp)
+    .replaceAll(/\bcurl /g, 'curl --fail-with-body -sS -w "\\n" ');
+}
+
+const KEY = /\bpm_[0-9a-f]{64}\b/;
+
+describe.skipIf(!hasCurl)('the calls of the README', () => {
+  it('are not answered with an error, with the key that the first start prints', async () => {
+    const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env: { API_AUTH: 'required' } });
+    const env = { ...process.env, PROMPTMETRICS_API_KEY: KEY.exec(gateway.output.join('\n'))![0] };
+    const { stdout } = await run('bash', ['-eo', 'pipefail', '-c', scriptAt(gateway)], { env });
+    const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
+    expect(answers.length).toBeGreaterThan(15);
+    for (const found of ['"name":"hello"', '"error_code":"429"', '"user":"u-17"', '"count":1', 'I am Alice.']) {
+      expect(stdout).toContain(found);
+    }
+  });
+});
