@@ -4,10 +4,11 @@
  */
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
+import type { DialectFacts } from '../dialect-facts.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
-import { CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
+import { type AuditRow, CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
+import { type JsonColumns, jsonRows, jsonTexts } from './json-rows.js';
 import type { AuditLogTable, ControlSchema } from './schema.js';
-import { inShape, powersOfTwo } from './shapes.js';
 
 export interface AuditLog extends AuditEntry {
   id: number;
@@ -66,19 +67,17 @@ export interface AuditLogs {
 type Database = Kysely<ControlSchema>;
 type Row = Selectable<AuditLogTable>;
 
-/** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
-const ROWS_PER_STATEMENT = 512;
 const ROWS_PER_READ = 500;
 /** Further than this, a total is only known to be more. */
 const MAX_COUNTED = 10_000;
 const NANO_PER_MS = 1_000_000n;
 
-export function createAuditLogs(db: Database): AuditLogs {
+export function createAuditLogs(db: Database, facts: DialectFacts): AuditLogs {
   const inTransaction = <Result>(work: (transaction: Database) => Promise<Result>) =>
     db.isTransaction ? work(db) : db.transaction().execute(work);
   const appendAll = (entries: readonly AuditEntry[]) =>
     inTransaction(async (transaction) => {
-      for (const [workspace, group] of byWorkspace(entries)) await appendTo(transaction, workspace, group);
+      for (const [workspace, group] of byWorkspace(entries)) await appendTo(transaction, facts, workspace, group);
     });
   const count = (filters: AuditFilters) => (isUnfiltered(filters) ? countAll(db, filters) : countSome(db, filters));
   return {
@@ -112,21 +111,48 @@ function byWorkspace(entries: readonly AuditEntry[]): [string, AuditEntry[]][] {
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-async function appendTo(db: Database, workspace: string, entries: readonly AuditEntry[]): Promise<void> {
+async function appendTo(
+  db: Database,
+  facts: DialectFacts,
+  workspace: string,
+  entries: readonly AuditEntry[],
+): Promise<void> {
   let end = await holdChain(db, workspace);
-  const fresh = await withoutApplied(db, entries);
+  const fresh = await withoutApplied(db, facts, entries);
   if (fresh.length === 0) return;
   const rows = fresh.map((entry) => {
     const row = link(end, entry);
     end = row;
     return row;
   });
-  for (const some of powersOfTwo(rows, ROWS_PER_STATEMENT)) {
-    const insert = () => db.insertInto('audit_logs').values(some);
-    await db.executeQuery(inShape(db, `insert audit_logs ${some.length}`, insert, some.flatMap(Object.values)));
-  }
+  await insertRows(db, facts, rows);
   const { sequence, hash } = end;
   await db.updateTable('audit_chains').set({ sequence, hash }).where('workspace_id', '=', workspace).execute();
+}
+
+const COLUMNS = {
+  workspace_id: 'text',
+  sequence: 'integer',
+  time_unix_ms: 'integer',
+  action: 'text',
+  target_id: 'text',
+  prompt_name: 'text',
+  version_tag: 'text',
+  api_key_id: 'integer',
+  api_key_name: 'text',
+  ip_address: 'text',
+  request_id: 'text',
+  details: 'text',
+  source: 'text',
+  prev_hash: 'text',
+  hash: 'text',
+} as const satisfies JsonColumns & Record<keyof AuditRow, string>;
+const COLUMN_NAMES = Object.keys(COLUMNS) as (keyof AuditRow)[];
+
+async function insertRows(db: Database, facts: DialectFacts, rows: readonly AuditRow[]): Promise<void> {
+  const values = rows.map((row) => COLUMN_NAMES.map((name) => row[name]));
+  const columns = sql.join(COLUMN_NAMES.map((name) => sql.ref(name)));
+  await sql`insert into audit_logs (${columns}) ${jsonRows(facts, COLUMNS, values)}`.execute(db);
 }
 
 /** The write takes the row's lock until the transaction ends; on SQLite there is one transaction at a time anyway. */
@@ -139,13 +165,17 @@ async function holdChain(db: Database, workspace: string): Promise<ChainEnd> {
     .executeTakeFirstOrThrow();
 }
 
-async function withoutApplied(db: Database, entries: readonly AuditEntry[]): Promise<AuditEntry[]> {
+async function withoutApplied(
+  db: Database,
+  facts: DialectFacts,
+  entries: readonly AuditEntry[],
+): Promise<AuditEntry[]> {
   const applied = new Set<string>();
   const sources = entries.flatMap(({ source }) => source ?? []);
-  for (const some of powersOfTwo(sources, ROWS_PER_STATEMENT)) {
-    const select = () => db.selectFrom('audit_logs').select('source').where('source', 'in', some);
-    const { rows } = await db.executeQuery(inShape(db, `select audit_logs.source ${some.length}`, select, some));
-    for (const { source } of rows) applied.add(source!);
+  if (sources.length > 0) {
+    const given = sql<string>`(${jsonTexts(facts, sources)})`;
+    const found = db.selectFrom('audit_logs').select('source').where('source', 'in', given);
+    for (const { source } of await found.execute()) applied.add(source!);
   }
   // Twice in one call counts as twice, too.
   return entries.filter(({ source }) => {

@@ -71,7 +71,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     workspaces: createWorkspaces(executor),
     installation: createInstallation(executor),
     apiKeys: createApiKeys(executor, facts),
-    auditLogs: createAuditLogs(executor),
+    auditLogs: createAuditLogs(executor, facts),
     prompts: createPrompts(executor),
     labels: createLabels(executor),
     runs: createRuns(executor),
