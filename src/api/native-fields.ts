@@ -1,6 +1,6 @@
 /** Fields of the native telemetry bodies, each with the limits and messages that clients of this API know. */
 import { z } from 'zod';
-import { parseSpanId, parseTraceId } from '../model/native-ids.js';
+import { spanIdHex, traceIdHex } from '../model/native-ids.js';
 import { SENTENCE } from './validation.js';
 
 const MAX_METADATA_KEYS = 50;
@@ -35,12 +35,12 @@ export function unixMillisField(description: string) {
 export function guidField(description: string) {
   return z
     .string()
-    .refine((text) => parseTraceId(text) !== undefined, 'must be a valid GUID')
+    .refine((text) => traceIdHex(text) !== undefined, 'must be a valid GUID')
     .meta({ description: `${description}: a GUID in any spelling, or 32 hex digits` });
 }
 
 /** A GUID is known as one before it is hashed, which the door does. */
-const isSpanId = (text: string) => parseTraceId(text) !== undefined || parseSpanId(text) !== undefined;
+const isSpanId = (text: string) => (text.length === 16 ? spanIdHex(text) : traceIdHex(text)) !== undefined;
 
 export function spanIdField(description: string) {
   return z

@@ -14,8 +14,8 @@ const ZEROS = /^0+$/;
 
 /** The digits of a GUID, which 32 hex digits are as well. */
 function guidDigits(text: string): string | undefined {
+  if (text.length === 36 && UUID.test(text)) return undashed(text);
   if (HEX.test(text)) return text;
-  if (UUID.test(text)) return undashed(text);
   const parts = GUID.exec(text);
   return parts && CLOSING[parts[1]!] === parts[3] ? text.replace(PUNCTUATION, '') : undefined;
 }
@@ -24,24 +24,52 @@ function undashed(uuid: string): string {
   return uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24);
 }
 
-function bytesOf(digits: string): Uint8Array | undefined {
-  return ZEROS.test(digits) ? undefined : new Uint8Array(Buffer.from(digits, 'hex'));
+/** In lower case; undefined for none: all zero means that in OTLP. */
+function idHex(digits: string | undefined): string | undefined {
+  return digits === undefined || (digits.charCodeAt(0) === 0x30 && ZEROS.test(digits))
+    ? undefined
+    : digits.toLowerCase();
 }
 
-/** 16 bytes; undefined for what is no id. All zero means "none" in OTLP. */
-export function parseTraceId(text: string): Uint8Array | undefined {
-  const digits = guidDigits(text);
-  return digits === undefined ? undefined : bytesOf(digits);
+/** 32 hex digits in lower case; undefined for what is no id. */
+export function traceIdHex(text: string): string | undefined {
+  return idHex(guidDigits(text));
 }
 
 /**
- * 8 bytes: of 16 hex digits those, of a GUID the first of SHA-256 over its 16. Half of a GUID would do for random ones
- * alone: those that a client counts up or derives from a time differ in a few digits.
+ * 16 hex digits in lower case: of 16 hex digits those, of a GUID the first of SHA-256 over its 16 bytes. Half of a GUID
+ * would do for random ones alone: those that a client counts up or derives from a time differ in a few digits.
  */
+export function spanIdHex(text: string): string | undefined {
+  if (text.length === 16) return SPAN_ID_HEX.test(text) ? idHex(text) : undefined;
+  const guid = traceIdHex(text);
+  return guid === undefined ? undefined : idHex(hash('sha256', bytesOfHex(guid), 'hex').slice(0, 16));
+}
+
+/** Of digits in lower case. A call into native code for so few of them takes longer. */
+export function bytesOfHex(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length >> 1);
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = (digitAt(hex, at * 2) << 4) | digitAt(hex, at * 2 + 1);
+  }
+  return bytes;
+}
+
+function digitAt(hex: string, at: number): number {
+  const code = hex.charCodeAt(at);
+  return code <= 0x39 ? code - 0x30 : code - 0x57;
+}
+
+/** 16 bytes; undefined for what is no id. */
+export function parseTraceId(text: string): Uint8Array | undefined {
+  const hex = traceIdHex(text);
+  return hex === undefined ? undefined : bytesOfHex(hex);
+}
+
+/** 8 bytes, as `spanIdHex` has them. */
 export function parseSpanId(text: string): Uint8Array | undefined {
-  if (SPAN_ID_HEX.test(text)) return bytesOf(text);
-  const guid = parseTraceId(text);
-  return guid && bytesOf(hash('sha256', guid, 'hex').slice(0, 16));
+  const hex = spanIdHex(text);
+  return hex === undefined ? undefined : bytesOfHex(hex);
 }
 
 export function hexOfId(id: Uint8Array): string {

@@ -98,6 +98,13 @@ export interface NativeIntake {
     changes: SpanChanges,
     find: () => Promise<Span>,
   ): Promise<NativeAnswer>;
-  /** 204. The trace and its spans are gone when it resolves; whether there is one, the caller has looked. */
-  deleteTrace(request: NativeRequest, trace: { traceId: Uint8Array; text: string }): Promise<NativeAnswer>;
+  /**
+   * 204. The trace and its spans are gone when it resolves. Rejects with NOT_FOUND when there is none, but for a request that
+   * comes again under its key.
+   */
+  deleteTrace(
+    request: NativeRequest,
+    trace: { traceId: Uint8Array; text: string },
+    exists: () => Promise<boolean>,
+  ): Promise<NativeAnswer>;
 }

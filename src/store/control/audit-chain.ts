@@ -19,9 +19,12 @@ export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) };
 
 const MAX_TEXT_LENGTH = 256;
 const MAX_DETAILS_LENGTH = 16_384;
+/** A surrogate may stand beside its other half: that is looked at where one occurs. */
+const UNSURE = /[\0\ud800-\udfff]/;
 
 /** As both databases give it back: no NUL, which Postgres refuses, and no half of a surrogate pair. */
 export function storable(text: string): string {
+  if (text.length <= MAX_TEXT_LENGTH && !UNSURE.test(text)) return text;
   return Buffer.from(text.slice(0, MAX_TEXT_LENGTH).replaceAll('\0', '\uFFFD')).toString();
 }
 
