@@ -44,10 +44,13 @@ export class LogTimes {
     return BigInt(this.lastMs) * NANOS_PER_MS + BigInt(this.gatewayBits + this.counter++);
   }
 
-  /** The gateway's number may change, but not within a millisecond: ids would go back. */
+  /**
+   * The gateway's number may change, but not within a millisecond: ids would go back. It comes first: a gateway that has
+   * none yet throws, and has entered nothing.
+   */
   private enter(ms: number): void {
+    this.gatewayBits = (this.gatewayNumber() % IDS_PER_MS) * IDS_PER_MS;
     this.lastMs = ms;
     this.counter = 0;
-    this.gatewayBits = (this.gatewayNumber() % IDS_PER_MS) * IDS_PER_MS;
   }
 }

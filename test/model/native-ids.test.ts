@@ -106,6 +106,21 @@ describe('ids of logs', () => {
     expect(new Set(ids).size).toBe(3 * 64);
   });
 
+  it('a gateway that has no number yet makes ids of another one, once it was asked in vain', () => {
+    let number: number | undefined;
+    const times = new LogTimes(
+      () => {
+        if (number === undefined) throw new Error('no number yet');
+        return number;
+      },
+      () => T,
+    );
+    expect(() => times.next()).toThrow('no number yet');
+    expect(() => times.next()).toThrow('no number yet');
+    number = 7;
+    expect((logIdOf(times.next()) >> 6) & 63).toBe(7);
+  });
+
   it.each([-1, 1.5, Number.NaN, 2 ** 53])('%d is taken for an id', (id) => expect(logTimeOf(id)).toBeUndefined());
 
   it('a record of another door has an id that is no integer', () => {
