@@ -9,6 +9,9 @@ export function answer(status: number, content: unknown): NativeAnswer {
 
 export const NO_CONTENT: NativeAnswer = { status: 204, body: '', replayed: false };
 
+/** Kept for a deletion that found nothing: it is refused with `traceMissing`, as often as it comes. */
+export const NOTHING_THERE: NativeAnswer = { status: 404, body: '', replayed: false };
+
 export function spanAnswer({ traceId, spanId, body }: SpanDraft) {
   return { trace_id: traceId.text, span_id: spanId.text, name: body.name, status: body.status };
 }
@@ -33,6 +36,10 @@ export function spanExists(details: unknown): GatewayError {
 
 export function traceExists(traceId: string): GatewayError {
   return new GatewayError('CONFLICT', 'Trace already exists', { details: { trace_id: traceId } });
+}
+
+export function traceMissing(): GatewayError {
+  return new GatewayError('NOT_FOUND', 'Trace not found');
 }
 
 export function keyReused(): GatewayError {

@@ -26,11 +26,13 @@ import {
   keptAnswer,
   keyReused,
   NO_CONTENT,
+  NOTHING_THERE,
   replayedAnswer,
   spanAnswer,
   spanExists,
   spanPlace,
   traceExists,
+  traceMissing,
 } from './answers.js';
 import { logAudit, spanAudits } from './audit.js';
 import { batchAnswer, distinctSpans, withoutKnown } from './batch.js';
@@ -199,19 +201,35 @@ class Intake implements NativeIntake {
     });
   }
 
-  deleteTrace(request: NativeRequest, trace: { traceId: Uint8Array; text: string }): Promise<NativeAnswer> {
-    return this.inTurn(request, [traceKey(request, hexOfId(trace.traceId))], () =>
-      this.write(request, {
-        signal: 'traces',
-        items: 0,
-        payload: NO_PAYLOAD,
-        trailer: {
-          audit: [request.audit({ action: 'delete_trace', targetId: trace.text })],
-          deletes: [trace.traceId],
-        },
-        answer: NO_CONTENT,
-      }),
-    );
+  deleteTrace(
+    request: NativeRequest,
+    trace: { traceId: Uint8Array; text: string },
+    exists: () => Promise<boolean>,
+  ): Promise<NativeAnswer> {
+    return this.inTurn(request, [traceKey(request, hexOfId(trace.traceId))], async () => {
+      const deletion = {
+        audit: [request.audit({ action: 'delete_trace', targetId: trace.text })],
+        deletes: [trace.traceId],
+      };
+      if (await exists()) return this.writeDeletion(request, deletion, NO_CONTENT);
+      // The request may be one that comes again: only the store knows its key.
+      if (request.idempotency !== undefined) return this.writeDeletion(request, {}, NOTHING_THERE);
+      throw traceMissing();
+    });
+  }
+
+  private writeDeletion(request: NativeRequest, trailer: Partial<Trailer>, given: NativeAnswer): Promise<NativeAnswer> {
+    return this.write(request, {
+      signal: 'traces',
+      items: 0,
+      payload: NO_PAYLOAD,
+      trailer,
+      answer: given,
+      settle(settled) {
+        if (settled.status === NOTHING_THERE.status) throw traceMissing();
+        return settled;
+      },
+    });
   }
 
   /** A key can only be known when all that was written under it before a restart is stored. */

@@ -53,8 +53,8 @@ export function createTraces(intake: NativeIntake): NativeRoute {
 }
 
 /** A declaration without spans, or spans without one. */
-async function requireTrace(telemetry: TelemetryReader, workspace: string, traceId: Uint8Array): Promise<void> {
-  requireFound(await telemetry.listSpans?.({ workspace, traceId, limit: 1, offset: 0 }), 'Trace');
+async function isThere(telemetry: TelemetryReader, workspace: string, traceId: Uint8Array): Promise<boolean> {
+  return (await telemetry.listSpans({ workspace, traceId, limit: 1, offset: 0 })) !== undefined;
 }
 
 export interface TraceChangesOptions {
@@ -142,9 +142,9 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
     },
     handler: async (request, reply) => {
       const { id: traceId, text } = request.params.trace_id;
-      await requireTrace(telemetry, request.workspace, traceId);
       const asked = nativeRequest(request, await readNativeBody(bodies, request, reply));
-      return sendAnswer(reply, await intake.deleteTrace(asked, { traceId, text }));
+      const exists = () => isThere(telemetry, request.workspace, traceId);
+      return sendAnswer(reply, await intake.deleteTrace(asked, { traceId, text }, exists));
     },
   });
 };

@@ -118,10 +118,35 @@ describe('traces', () => {
     expect(store.widest).toBe(1);
   });
 
+  it('a deletion that comes again under its key finds nothing to delete', async () => {
+    const { intake, store } = createDoor();
+    const trace = { traceId: parseTraceId(TRACE)!, text: TRACE };
+    await intake.deleteTrace(keyed(), trace, async () => true);
+    const again = await intake.deleteTrace(keyed(), trace, async () => false);
+    expect(again).toEqual({ status: 204, body: '', replayed: true });
+    expect(store.frames.at(-1)!.trailer).toMatchObject({ audit: [], deletes: [] });
+    await expect(intake.deleteTrace(keyed('k', 'other'), trace, async () => false)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
+  it('a deletion of nothing is audited, or done when it comes again', async () => {
+    const { intake, store } = createDoor();
+    const trace = { traceId: parseTraceId(TRACE)!, text: TRACE };
+    const missing = { code: 'NOT_FOUND', message: 'Trace not found' };
+    await expect(intake.deleteTrace(nativeRequest(), trace, async () => false)).rejects.toMatchObject(missing);
+    expect(store.frames).toEqual([]);
+    for (const exists of [false, true]) {
+      await expect(intake.deleteTrace(keyed(), trace, async () => exists)).rejects.toMatchObject(missing);
+    }
+    expect(store.frames[0]!.trailer).toMatchObject({ audit: [], deletes: [] });
+  });
+
   it('a deletion does not name its trace', async () => {
     const { intake, store } = createDoor();
     const trace = { traceId: parseTraceId(TRACE)!, text: TRACE };
-    expect(await intake.deleteTrace(nativeRequest(), trace)).toEqual({ status: 204, body: '', replayed: false });
+    const answer = await intake.deleteTrace(nativeRequest(), trace, async () => true);
+    expect(answer).toEqual({ status: 204, body: '', replayed: false });
     expect(store.frames[0]!.trailer).toMatchObject({ audit: [{ action: 'delete_trace', targetId: TRACE }] });
     expect(store.frames[0]!.trailer.deletes).toEqual([parseTraceId(TRACE)]);
   });
