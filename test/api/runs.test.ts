@@ -186,6 +186,17 @@ onEachDatabase((open) => {
     expect([answer.statusCode, answer.json().details?.fields]).toEqual([422, [fault]]);
   });
 
+  it('a million bad keys of metadata are told one by one', async () => {
+    const { send } = await openRuns();
+    const metadata = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`bad key ${at}`, null]));
+    for (const answer of [
+      await send('POST', '/v1/runs', { workflow_name: 'x', metadata }),
+      await send('PATCH', `/v1/runs/${GUID}`, { metadata }),
+    ]) {
+      expect(answer.json().details?.fields).toEqual(['metadata cannot contain more than 50 keys']);
+    }
+  });
+
   it('bad input never gets a 500', async () => {
     const { call, send } = await openRuns();
     await send('POST', '/v1/runs', { run_id: GUID, workflow_name: 'nul \0 in it' });

@@ -7,6 +7,7 @@ import { sortParameter } from '../sorting.js';
 import { timeParameter } from '../time.js';
 
 const MAX_WORKFLOW_NAME_CHARACTERS = 128;
+const MAX_METADATA_KEYS = 50;
 const MAX_METADATA_CHARACTERS = 1024;
 const METADATA_KEY = /^[a-zA-Z0-9_.-]{1,128}$/;
 const METADATA_TYPES: readonly string[] = ['string', 'number', 'boolean'];
@@ -26,12 +27,14 @@ function runMetadataField() {
   return metadataField()
     .superRefine((metadata: unknown, context) => {
       if (typeof metadata !== 'object' || metadata === null) return;
+      // Too many are refused as a whole: a body has room for a million keys, and a fault of each would take seconds to tell.
+      if (Object.keys(metadata).length > MAX_METADATA_KEYS) return;
       for (const [key, value] of Object.entries(metadata)) {
         const message = keyFault(key) ?? valueFault(value);
         if (message !== undefined) context.addIssue({ code: 'custom', message, path: [key] });
       }
     })
-    .meta({ type: 'object', maxProperties: 50, description: 'Strings, numbers and booleans' });
+    .meta({ type: 'object', maxProperties: MAX_METADATA_KEYS, description: 'Strings, numbers and booleans' });
 }
 
 const status = z.enum(RUN_STATUSES);
