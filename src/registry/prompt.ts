@@ -17,6 +17,24 @@ function numberOf(given: unknown): unknown {
 const number = (min: number, max: number) => z.preprocess(numberOf, z.number().min(min).max(max)).optional();
 const flag = z.preprocess((given) => (given === 'true' ? true : given === 'false' ? false : given), z.boolean());
 
+const MAX_MESSAGES = 10_000;
+const MAX_VARIABLES = 10_000;
+const MAX_TAGS = 20;
+
+function sizeOf(given: unknown): number {
+  if (Array.isArray(given)) return given.length;
+  return typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
+}
+
+/** Elements are judged when they are few enough: a body has room for millions, and memory none for a fault of each. */
+function atMost<Schema extends z.ZodType>(max: number, schema: Schema) {
+  return z.preprocess((given, context) => {
+    if (sizeOf(given) <= max) return given;
+    context.addIssue({ code: 'custom', message: `must contain less than or equal to ${max} items` });
+    return z.NEVER;
+  }, schema);
+}
+
 const nameField = z
   .string()
   .min(1)
@@ -66,11 +84,11 @@ const ollamaSchema = z.looseObject({
 export const promptSchema = z.looseObject({
   name: nameField,
   version: versionField,
-  messages: z.array(messageSchema).min(1),
-  variables: z.record(z.string(), variableSchema).optional(),
+  messages: atMost(MAX_MESSAGES, z.array(messageSchema).min(1).max(MAX_MESSAGES)),
+  variables: atMost(MAX_VARIABLES, z.record(z.string(), variableSchema)).optional(),
   model_config: modelConfigSchema.optional(),
   ollama: ollamaSchema.optional(),
-  tags: z.array(z.string().max(64)).max(20).optional(),
+  tags: atMost(MAX_TAGS, z.array(z.string().max(64)).max(MAX_TAGS)).optional(),
   author: z.string().max(128).optional().meta({ description: 'Of the commit; the name of the key when absent' }),
   commit_message: z.string().max(4_096).optional().meta({ description: 'Of the commit' }),
 });

@@ -106,6 +106,7 @@ onEachDatabase((open) => {
       [{ version: '1.0' }, ['version must be semantic (e.g., 1.0.0)']],
       [{ version: '../../1.0.0' }, ['version must be semantic (e.g., 1.0.0)']],
       [{ messages: [] }, ['"messages" must contain at least 1 items']],
+      [{ messages: undefined }, ['"messages" is required']],
       [{ messages: [{ role: 'tool', content: 'x' }] }, ['"messages.0.role" must be one of [system, user, assistant]']],
       [{ messages: [{ role: 'user', content: '' }] }, ['"messages.0.content" is not allowed to be empty']],
       [{ variables: { a: { type: 'string', x: 1 } } }, ['"variables.a.x" is not allowed']],
@@ -126,6 +127,15 @@ onEachDatabase((open) => {
     ])('with %j is a 422 that says what is wrong', async (more, fields) => {
       const response = await acme('POST', '/v1/prompts', prompt(more));
       expect([response.statusCode, response.json().details]).toEqual([422, { fields }]);
+    });
+
+    it.each([
+      ['messages', 10_000, Array(10_001).fill(1)],
+      ['variables', 10_000, { ...Array(10_001).fill(1) }],
+      ['tags', 20, Array(21).fill(1)],
+    ])('tells the faults of %s one by one, however many there are', async (member, max, value) => {
+      const fields = [`"${member}" must contain less than or equal to ${max} items`];
+      expect((await acme('POST', '/v1/prompts', prompt({ [member]: value }))).json().details).toEqual({ fields });
     });
 
     it('takes a broken template in what is never rendered', async () => {
