@@ -65,6 +65,8 @@ export interface ApiOptions extends HealthOptions {
 /** Longer than SDKs keep an idle connection between two exports (60 s for metrics). */
 const KEEP_ALIVE_TIMEOUT_MS = 90_000;
 const REQUEST_TIMEOUT_MS = 300_000;
+/** Plugins wait for nothing but the processor, which a machine at its start may have for others. */
+const PLUGIN_TIMEOUT_MS = 120_000;
 /** What clients of this API may send; OTLP has a limit of its own. */
 const MAX_JSON_BYTES = 10 * 2 ** 20;
 
@@ -84,6 +86,7 @@ function createInstance(trustedProxies: readonly string[]): FastifyInstance {
     bodyLimit: MAX_JSON_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    pluginTimeout: PLUGIN_TIMEOUT_MS,
     // What comes in on an open connection while we close is answered; `Connection: close` ends it.
     return503OnClosing: false,
     routerOptions: {
