@@ -45,3 +45,8 @@ export function traceMissing(): GatewayError {
 export function keyReused(): GatewayError {
   return new GatewayError('IDEMPOTENCY_KEY_REUSED', 'Idempotency-Key was used for another request');
 }
+
+/** Nothing was written, so that to repeat it is safe, and tells which of its ids, or its key, was there. */
+export function unexplained(): GatewayError {
+  return new GatewayError('STORE_UNAVAILABLE', 'Nothing of the request was new, but the store was cut off. Repeat it');
+}

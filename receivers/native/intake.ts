@@ -33,6 +33,7 @@ import {
   spanPlace,
   traceExists,
   traceMissing,
+  unexplained,
 } from './answers.js';
 import { logAudit, spanAudits } from './audit.js';
 import { batchAnswer, distinctSpans, withoutKnown } from './batch.js';
@@ -275,12 +276,21 @@ class Intake implements NativeIntake {
   }
 }
 
-function newItems(items: number, { replayed, keyReused, knownSpans }: FrameOutcome): number {
-  return replayed === undefined && !keyReused ? items - knownSpans.length : 0;
+function newItems(items: number, { written, knownSpans }: FrameOutcome): number {
+  return written ? items - knownSpans.length : 0;
+}
+
+/**
+ * Of a frame that was stored while the answer got lost (a connection within its commit, a thread behind it), the store
+ * remembers that nothing of it was new, and not why.
+ */
+function isUnexplained({ written, replayed, knownSpans, knownTraces }: FrameOutcome): boolean {
+  return !written && replayed === undefined && knownSpans.length + knownTraces.length === 0;
 }
 
 function answerTo(deed: Deed, outcome: FrameOutcome): NativeAnswer {
   if (outcome.keyReused) throw keyReused();
+  if (isUnexplained(outcome)) throw unexplained();
   const given = outcome.replayed === undefined ? deed.answer : replayedAnswer(outcome.replayed);
   return deed.settle === undefined ? given : deed.settle(given, outcome);
 }

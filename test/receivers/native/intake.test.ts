@@ -285,6 +285,29 @@ describe('a change of a span', () => {
   });
 });
 
+describe('a store that only remembers that nothing was new', () => {
+  const forgetful = () => {
+    const store = createMemoryStore();
+    const of = async (sequence: number) => ({ sequence, written: false, knownTraces: [], knownSpans: [] });
+    const request = vi.fn();
+    return { ...createDoor({ next: store, outcomes: { ...store, of }, events: { request } }), request };
+  };
+  const toRepeat = expect.objectContaining({ code: 'STORE_UNAVAILABLE', retryable: true });
+
+  it('has ids told as created that were there before', async () => {
+    const { intake, request } = forgetful();
+    await expect(intake.createTrace(nativeRequest(), { trace_id: TRACE })).rejects.toEqual(toRepeat);
+    await expect(intake.createSpans(nativeRequest(), [span({ span_id: SPAN })], single)).rejects.toEqual(toRepeat);
+    await expect(intake.createSpans(nativeRequest(), [span(), span()], batch)).rejects.toEqual(toRepeat);
+    expect(request).toHaveBeenLastCalledWith(expect.objectContaining({ accepted: 0, refused: 0 }));
+  });
+
+  it('has ids made up for a request whose key was there before', async () => {
+    const { intake } = forgetful();
+    await expect(intake.createLogs(keyed(), [log], single)).rejects.toEqual(toRepeat);
+  });
+});
+
 describe('idempotency keys', () => {
   it('a request that comes again is applied again, or answered otherwise', async () => {
     const { intake, store } = createDoor();
