@@ -1,7 +1,7 @@
 /** The blocks of a directory as a reader sees them: what each spans, and a bounded number of open connections. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { listBlocks } from './block-files.js';
+import { BlockListing, type BlockName } from './block-files.js';
 import { type BlockInfo, BlockReader, CACHE_KIB, UnsupportedBlock } from './block-reader.js';
 import type { Budget } from './budget.js';
 import { isDamaged } from './failures.js';
@@ -32,16 +32,36 @@ export class Catalog {
   private readonly scanned = new Set<BlockReader>();
   /** Blocks that a read is going on in, which may itself read others. */
   private readonly busy: string[] = [];
+  private readonly listing: BlockListing;
+  private listed: readonly BlockName[] = [];
+  private held: readonly Block[] | undefined;
 
   constructor(
     private readonly directory: string,
     private readonly budget: Budget,
-  ) {}
+  ) {
+    this.listing = new BlockListing(directory);
+  }
 
   /** Newest first, without those that can't be read. */
-  blocks(): Block[] {
-    const names = listBlocks(this.directory);
-    this.forgetMissing(new Set(names.map(({ file }) => file)));
+  blocks(): readonly Block[] {
+    return this.held ?? this.lookAtBlocks();
+  }
+
+  /** For several short reads at a time: the blocks are looked at once, and taken for the same all along. */
+  hold<Result>(reads: () => Result): Result {
+    this.held = this.lookAtBlocks();
+    try {
+      return reads();
+    } finally {
+      this.held = undefined;
+    }
+  }
+
+  private lookAtBlocks(): Block[] {
+    const names = this.listing.list();
+    if (names !== this.listed) this.forgetMissing(new Set(names.map(({ file }) => file)));
+    this.listed = names;
     return names.map(({ file }) => this.block(file)).filter((block) => block !== undefined);
   }
 

@@ -1,5 +1,6 @@
 /** What an error of SQLite means for whoever called. */
 import { GatewayError } from '../../../errors.js';
+import type { Failure } from './messages.js';
 
 /** Codes of the environment, not of the data: the same call may succeed later. */
 const TRANSIENT = /^(SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|NOMEM|READONLY|PROTOCOL|PERM|AUTH|INTERRUPT)|E[A-Z]+$)/;
@@ -44,4 +45,11 @@ export function whileOpening<Result>(open: () => Result): Result {
   } catch (error) {
     throw unavailable(error);
   }
+}
+
+/** For an answer to another thread. */
+export function failureOf(error: unknown): Failure {
+  const known = toReadError(error);
+  if (known instanceof GatewayError) return { code: known.code, message: known.message };
+  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) };
 }

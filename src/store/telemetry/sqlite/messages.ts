@@ -6,9 +6,8 @@ export const READ_OPERATIONS = [
   'listTraces',
   'listLogs',
   'listMetricPoints',
-  'getTrace',
+  'readPoints',
   'spansAt',
-  'getSpan',
   'listSpans',
   'storedBytes',
   'appliedRanges',
@@ -23,8 +22,17 @@ export interface ReadTask {
   query: unknown;
 }
 
+/** Of one trace or one span. */
+export type PointRead =
+  | { operation: 'getTrace'; workspace: string; traceId: Uint8Array }
+  | { operation: 'getSpan'; workspace: string; traceId: Uint8Array; spanId: Uint8Array };
+
+export type PointAnswer = { value: unknown } | { failure: Failure };
+
+export interface Failure {
+  code: ErrorCode;
+  message: string;
+}
+
 /** An error loses its class on its way between threads, so it goes as a result. */
-export type ReadAnswer = { unreadable: UnreadableBlock[] } & (
-  | { value: unknown }
-  | { failure: { code: ErrorCode; message: string } }
-);
+export type ReadAnswer = { unreadable: UnreadableBlock[] } & ({ value: unknown } | { failure: Failure });

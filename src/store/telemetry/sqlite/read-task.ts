@@ -1,6 +1,5 @@
 /** The reading thread's side: runs the operations of the store over one reader for each directory. */
-import { GatewayError } from '../../../errors.js';
-import { toReadError } from './failures.js';
+import { failureOf } from './failures.js';
 import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
 import { SqliteReader } from './reader.js';
 
@@ -21,12 +20,6 @@ export function runReadTask(operation: ReadOperation, task: ReadTask): ReadAnswe
   } catch (error) {
     return { failure: failureOf(error), unreadable: reader.unreadableBlocks() };
   }
-}
-
-function failureOf(error: unknown): { code: GatewayError['code']; message: string } {
-  const known = toReadError(error);
-  if (known instanceof GatewayError) return { code: known.code, message: known.message };
-  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) };
 }
 
 export function closeReaders(): void {

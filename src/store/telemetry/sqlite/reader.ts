@@ -16,7 +16,9 @@ import type {
 } from '../telemetry.js';
 import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
+import { failureOf } from './failures.js';
 import type { ListContext } from './list-page.js';
+import type { PointAnswer, PointRead } from './messages.js';
 import { listLogs, listMetricPoints } from './record-list.js';
 import { SpanLists } from './span-list.js';
 import {
@@ -76,8 +78,35 @@ export class SqliteReader {
     return listMetricPoints(this.listContext(), query);
   }
 
+  /** The answers to the first of the reads, as many as go into a message; one at least. */
+  readPoints(reads: readonly PointRead[]): PointAnswer[] {
+    return this.catalog.hold(() => this.readFirst(reads));
+  }
+
+  private readFirst(reads: readonly PointRead[]): PointAnswer[] {
+    const answers: PointAnswer[] = [];
+    let spans = 0;
+    for (const read of reads) {
+      const { answer, spanCount } = this.readPoint(read);
+      answers.push(answer);
+      spans += spanCount;
+      if (spans >= PIECE_SPANS) break;
+    }
+    return answers;
+  }
+
+  private readPoint(read: PointRead): { answer: PointAnswer; spanCount: number } {
+    try {
+      if (read.operation === 'getSpan') return { answer: { value: this.getSpan(read) }, spanCount: 1 };
+      const value = this.getTrace(read);
+      return { answer: { value }, spanCount: value?.spans.length ?? 0 };
+    } catch (error) {
+      return { answer: { failure: failureOf(error) }, spanCount: 0 };
+    }
+  }
+
   /** A large trace comes with its first spans: `spansAt` reads the others, piece by piece. */
-  getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): TraceAnswer | undefined {
+  private getTrace({ workspace, traceId }: { workspace: string; traceId: Uint8Array }): TraceAnswer | undefined {
     const shares = this.sharesOf(workspace, traceId);
     if (shares.length === 0) return undefined;
     const spanCount = shares.reduce((sum, { span_ids: ids }) => sum + ids.length / SPAN_ID_BYTES, 0);
@@ -102,7 +131,7 @@ export class SqliteReader {
     return spans;
   }
 
-  getSpan({
+  private getSpan({
     workspace,
     traceId,
     spanId,

@@ -18,7 +18,8 @@ import {
   type TraceQuery,
   type TraceSummary,
 } from '../telemetry.js';
-import type { ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+import type { PointAnswer, ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+import { PointReads } from './point-reads.js';
 import { inPieces, type TraceAnswer } from './span-places.js';
 
 export interface SqliteTelemetryEvents {
@@ -65,9 +66,11 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     return answer.value as Result;
   };
 
+  const points = new PointReads({ send: (reads) => read<PointAnswer[]>('readPoints', reads) });
+
   /** A message of many spans would hold the event loop while it is read: they come in several. */
   const getTrace = async (workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined> => {
-    const answer = await read<TraceAnswer | undefined>('getTrace', { workspace, traceId });
+    const answer = await points.run<TraceAnswer | undefined>({ operation: 'getTrace', workspace, traceId });
     if (!answer) return undefined;
     const { summary, places, spans } = answer;
     if (!places) return { summary, spans };
@@ -92,7 +95,8 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     listLogs: (query: LogQuery) => read<Page<StoredLogRecord>>('listLogs', query),
     listMetricPoints: (query: MetricQuery) => read<Page<StoredMetricPoint>>('listMetricPoints', query),
     getTrace,
-    getSpan: (workspace, traceId, spanId) => read<StoredSpan | undefined>('getSpan', { workspace, traceId, spanId }),
+    getSpan: (workspace, traceId, spanId) =>
+      points.run<StoredSpan | undefined>({ operation: 'getSpan', workspace, traceId, spanId }),
     listSpans: (query: SpanQuery) => read<Page<StoredSpan> | undefined>('listSpans', query),
     storedBytes: (workspace) => read<number>('storedBytes', { workspace }),
     appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
