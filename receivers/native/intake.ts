@@ -183,7 +183,8 @@ class Intake implements NativeIntake {
     changes: SpanChanges,
     find: () => Promise<Span>,
   ): Promise<NativeAnswer> {
-    return this.inTurn(request, [spanKey(request, hexOfId(traceId), hexOfId(spanId))], async () => {
+    const keys = [spanKey(request, hexOfId(traceId), hexOfId(spanId))];
+    const deed = async () => {
       const span = await find();
       if (!hasChanges(changes)) return answer(200, { message: 'No changes' });
       const { traceIdText = hexOfId(traceId), spanIdText } = nativeSpanOf(span);
@@ -199,7 +200,9 @@ class Intake implements NativeIntake {
         trailer: { audit: [audit], revises: true },
         answer: answer(200, { trace_id: traceIdText, span_id: spanIdText, status: 'updated' }),
       });
-    });
+    };
+    // A span that was read before its trace was deleted would come back with its revision.
+    return this.inTurn(request, keys, deed, [traceKey(request, hexOfId(traceId))]);
   }
 
   deleteTrace(
@@ -238,12 +241,14 @@ class Intake implements NativeIntake {
     { workspace, idempotency }: NativeRequest,
     keys: readonly string[],
     deed: () => Promise<NativeAnswer>,
+    shared: readonly string[] = [],
   ): Promise<NativeAnswer> {
-    if (idempotency === undefined) return this.turns.take(keys, deed);
-    return this.turns.take([...keys, `key ${workspace} ${idempotency.key}`], async () => {
+    if (idempotency === undefined) return this.turns.take(keys, deed, shared);
+    const afterBacklog = async () => {
       await within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? 10_000);
       return deed();
-    });
+    };
+    return this.turns.take([...keys, `key ${workspace} ${idempotency.key}`], afterBacklog, shared);
   }
 
   private async write(request: NativeRequest, deed: Deed): Promise<NativeAnswer> {

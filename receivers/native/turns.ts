@@ -10,27 +10,60 @@ const MAX_KEYS = 250_000;
 export class Turns {
   /** Of each key, the end of the last request that asked for it. */
   private readonly ends = new Map<string, Promise<void>>();
+  /** Of each key, the ends of all who have it beside others. */
+  private readonly sharers = new Map<string, Set<Promise<void>>>();
 
   /** Keys that are taken, or waited for. */
   get size(): number {
-    return this.ends.size;
+    return this.ends.size + this.sharers.size;
   }
 
-  /** All keys at once, so that two who share several never wait for one another. Rejects with OVERLOADED. */
-  async take<Result>(keys: readonly string[], deed: () => Promise<Result>): Promise<Result> {
-    if (keys.length === 0) return deed();
-    if (this.ends.size + keys.length > MAX_KEYS) {
+  /**
+   * All keys at once, so that two who share several never wait for one another. A key of `shared` may be had by any number
+   * who share it, but by none of them beside one who takes it alone. Rejects with OVERLOADED.
+   */
+  async take<Result>(
+    keys: readonly string[],
+    deed: () => Promise<Result>,
+    shared: readonly string[] = [],
+  ): Promise<Result> {
+    if (keys.length + shared.length === 0) return deed();
+    if (this.size + keys.length + shared.length > MAX_KEYS) {
       throw new GatewayError('OVERLOADED', 'Too many requests wait for others with the same ids');
     }
-    const before = keys.map((key) => this.ends.get(key));
+    const before = this.before(keys, shared);
     const { promise: end, resolve: finish } = withResolvers();
-    for (const key of keys) this.ends.set(key, end);
+    this.enter(end, keys, shared);
     try {
       await Promise.all(before);
       return await deed();
     } finally {
       finish();
-      for (const key of keys) if (this.ends.get(key) === end) this.ends.delete(key);
+      this.leave(end, keys, shared);
+    }
+  }
+
+  private before(keys: readonly string[], shared: readonly string[]): (Promise<void> | undefined)[] {
+    const before = keys.map((key) => this.ends.get(key));
+    for (const key of shared) before.push(this.ends.get(key));
+    if (this.sharers.size > 0) for (const key of keys) before.push(...(this.sharers.get(key) ?? []));
+    return before;
+  }
+
+  private enter(end: Promise<void>, keys: readonly string[], shared: readonly string[]): void {
+    for (const key of keys) this.ends.set(key, end);
+    for (const key of shared) {
+      const sharers = this.sharers.get(key);
+      if (sharers) sharers.add(end);
+      else this.sharers.set(key, new Set([end]));
+    }
+  }
+
+  private leave(end: Promise<void>, keys: readonly string[], shared: readonly string[]): void {
+    for (const key of keys) if (this.ends.get(key) === end) this.ends.delete(key);
+    for (const key of shared) {
+      const sharers = this.sharers.get(key);
+      if (sharers?.delete(end) && sharers.size === 0) this.sharers.delete(key);
     }
   }
 }

@@ -269,6 +269,23 @@ describe('a change of a span', () => {
     expect(nativeSpanOf(await find()).metadata).toBe('{"a":1}');
   });
 
+  it('brings a span back whose trace is being deleted', async () => {
+    const { intake, store, find } = await doorWithSpan();
+    const missing = new GatewayError('NOT_FOUND', 'Span not found');
+    const isDeleted = () => store.frames.some(({ trailer }) => trailer.deletes.length > 0);
+    const trace = { traceId: parseTraceId(TRACE)!, text: TRACE };
+    const findUndeleted = () => (isDeleted() ? Promise.reject(missing) : find());
+    const revise = () => intake.reviseSpan(nativeRequest(), place, { name: 'new' }, findUndeleted);
+    const [, , late] = await Promise.allSettled([
+      revise(),
+      intake.deleteTrace(nativeRequest(), trace, async () => true),
+      revise(),
+    ]);
+    expect(late).toEqual({ status: 'rejected', reason: missing });
+    const [, first, second, ...others] = store.frames;
+    expect([first!.trailer.revises, second!.trailer.deletes, others]).toEqual([true, [trace.traceId], []]);
+  });
+
   it('of nothing writes a frame', async () => {
     const { intake, store, find } = await doorWithSpan();
     const answer = await intake.reviseSpan(nativeRequest(), place, { name: undefined }, find);

@@ -25,6 +25,36 @@ describe('turns', () => {
     expect(turns.size).toBe(0);
   });
 
+  it('one who takes a key alone has it beside those who share it, or they wait for one another', async () => {
+    const random = new Random(4);
+    const turns = new Turns();
+    const alone = new Set<string>();
+    const shared: string[] = [];
+    let mostSharers = 0;
+    const deeds = Array.from({ length: 200 }, (_, i) => {
+      const key = `k${random.below(3)}`;
+      if (i % 4 > 0) {
+        const share = async () => {
+          expect(alone).not.toContain(key);
+          mostSharers = Math.max(mostSharers, shared.push(key));
+          await turn();
+          shared.splice(shared.indexOf(key), 1);
+        };
+        return turns.take([`own ${i}`], share, [key]);
+      }
+      return turns.take([key], async () => {
+        expect(shared).not.toContain(key);
+        expect(alone).not.toContain(key);
+        alone.add(key);
+        await turn();
+        alone.delete(key);
+      });
+    });
+    await Promise.all(deeds);
+    expect(mostSharers).toBeGreaterThan(3);
+    expect(turns.size).toBe(0);
+  });
+
   it('those of one key are served in another order than they came', async () => {
     const turns = new Turns();
     const order: number[] = [];
