@@ -39,6 +39,7 @@ import { logAudit, spanAudits } from './audit.js';
 import { batchAnswer, distinctSpans, withoutKnown } from './batch.js';
 import { traceIdOf, type WrittenId } from './ids.js';
 import { logPayload, type TimedLog } from './log-payload.js';
+import { gathered } from './payload.js';
 import { hasChanges, revisedSpan } from './revision.js';
 import { type SpanDraft, spanDraft, spanPayload } from './span-payload.js';
 import { storedSpanPayload } from './stored-span.js';
@@ -95,14 +96,14 @@ class Intake implements NativeIntake {
     { batch }: { batch: boolean },
   ): Promise<NativeAnswer> {
     if (logs.length === 0) return answer(202, { ids: [], accepted: 0, status: 'accepted' });
-    return this.inTurn(request, [], () => {
+    return this.inTurn(request, [], async () => {
       const timed = logs.map((log): TimedLog => ({ log, timeUnixNano: this.logTimes.next() }));
       const ids = timed.map(({ timeUnixNano }) => logIdOf(timeUnixNano));
       const content = batch ? { ids, accepted: ids.length, status: 'accepted' } : { id: ids[0], status: 'accepted' };
       return this.write(request, {
         signal: 'logs',
         items: timed.length,
-        payload: logPayload(timed),
+        payload: await gathered(logPayload(timed)),
         trailer: { audit: [logAudit(request, logs, batch ? { count: ids.length } : { id: ids[0] })] },
         answer: answer(202, content),
       });
@@ -159,14 +160,14 @@ class Intake implements NativeIntake {
     return this.writeSpans(request, distinct, audit, batchAnswer(drafts, distinct), withoutKnown);
   }
 
-  private writeSpans(
+  private async writeSpans(
     request: NativeRequest,
     drafts: readonly SpanDraft[],
     audit: AuditEntry[],
     given: NativeAnswer,
     settle: NonNullable<Deed['settle']>,
   ): Promise<NativeAnswer> {
-    const payload = spanPayload(drafts, this.now());
+    const payload = await gathered(spanPayload(drafts, this.now()));
     return this.write(request, {
       signal: 'traces',
       items: drafts.length,

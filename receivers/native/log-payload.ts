@@ -13,7 +13,7 @@ export interface TimedLog {
   timeUnixNano: bigint;
 }
 
-export function logPayload(logs: readonly TimedLog[]): Buffer {
+export function logPayload(logs: readonly TimedLog[]): Iterable<Buffer> {
   return nativePayload(logs, putLogRecord);
 }
 

@@ -30,7 +30,7 @@ export function spanDraft(body: SpanBody): SpanDraft {
   };
 }
 
-export function spanPayload(drafts: readonly SpanDraft[], receivedTimeUnixMs: number): Buffer {
+export function spanPayload(drafts: readonly SpanDraft[], receivedTimeUnixMs: number): Iterable<Buffer> {
   return nativePayload(drafts, (writer, draft) => putSpan(writer, draft, receivedTimeUnixMs));
 }
 

@@ -13,6 +13,11 @@ export class WireWriter {
     return this.out.subarray(0, this.at);
   }
 
+  /** Bytes that were written so far. */
+  get length(): number {
+    return this.at;
+  }
+
   reset(): void {
     this.at = 0;
     if (this.out.length > 4 * INITIAL_BYTES) this.out = Buffer.allocUnsafeSlow(INITIAL_BYTES);

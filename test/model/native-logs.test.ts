@@ -15,7 +15,7 @@ const TIME = new LogTimes(
 ).next();
 
 function stored(log: Partial<LogBody>) {
-  const payload = logPayload([{ log: { ...PROMPT, ...log }, timeUnixNano: TIME }]);
+  const payload = Buffer.concat([...logPayload([{ log: { ...PROMPT, ...log }, timeUnixNano: TIME }])]);
   return decodeRequest({ signal: 'logs', encoding: 'protobuf', payload }).logRecords[0]!;
 }
 

@@ -21,14 +21,15 @@ import { nested, objectOf, randomMetadata } from '../receivers/native/random-met
 type Metadata = Record<string, unknown>;
 
 function storedSpan(metadata: Metadata) {
-  const payload = spanPayload([spanDraft({ trace_id: 'a'.repeat(32), name: 'n', status: 'ok', metadata })], 1);
+  const draft = spanDraft({ trace_id: 'a'.repeat(32), name: 'n', status: 'ok', metadata });
+  const payload = Buffer.concat([...spanPayload([draft], 1)]);
   expect(checkProtobuf('traces', payload)).toMatchObject({ accepted: 1, rejected: 0 });
   return decodeRequest({ signal: 'traces', encoding: 'protobuf', payload }).spans[0]!;
 }
 
 function storedLog(metadata: Metadata) {
   const log = { prompt_name: 'p', version_tag: '1', model: 'gpt', metadata };
-  const payload = logPayload([{ log, timeUnixNano: 1n }]);
+  const payload = Buffer.concat([...logPayload([{ log, timeUnixNano: 1n }])]);
   expect(checkProtobuf('logs', payload)).toMatchObject({ accepted: 1, rejected: 0 });
   return decodeRequest({ signal: 'logs', encoding: 'protobuf', payload }).logRecords[0]!;
 }

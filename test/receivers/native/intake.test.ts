@@ -388,6 +388,29 @@ describe('idempotency keys', () => {
   });
 });
 
+describe('a large batch', () => {
+  it('loses items between its pieces, or holds the event loop in one', async () => {
+    const { intake, store } = createDoor();
+    const names = Array.from({ length: 1000 }, (_, i) => `span ${i}`);
+    const metadata = { text: 'x'.repeat(5000) };
+    let turns = 0;
+    const count = () => {
+      turns++;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    const answered = intake.createSpans(
+      nativeRequest(),
+      names.map((name) => span({ name, metadata })),
+      batch,
+    );
+    expect(contentOf(await answered).created).toBe(1000);
+    clearImmediate(timer);
+    expect(store.frames[0]!.spans.map(({ name }) => name)).toEqual(names);
+    expect(turns).toBeGreaterThan(15);
+  });
+});
+
 describe('what receivers are counted by', () => {
   function counted(options: Parameters<typeof createDoor>[0] = {}) {
     const request = vi.fn();

@@ -19,7 +19,8 @@ function decodeSpans(payload: Buffer): Span[] {
 }
 
 function stored(body: Partial<SpanBody>): Span {
-  return decodeSpans(spanPayload([spanDraft({ trace_id: TRACE, name: 'n', status: 'unset', ...body })], NOW))[0]!;
+  const draft = spanDraft({ trace_id: TRACE, name: 'n', status: 'unset', ...body });
+  return decodeSpans(Buffer.concat([...spanPayload([draft], NOW)]))[0]!;
 }
 
 describe('a native span', () => {
