@@ -5,6 +5,7 @@ import { logIdOf } from '../../src/model/native-log-ids.js';
 import { LOG_EVENT } from '../../src/model/native-names.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testNativeApp } from '../helpers/api.js';
+import { faults as faultsOf, type Schema } from '../helpers/json-schema.js';
 import { recordSource } from '../helpers/records.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 
@@ -23,7 +24,6 @@ interface Operation {
   security?: Record<string, string[]>[];
   responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
 }
-type Schema = Record<string, unknown>;
 interface Document {
   openapi: string;
   info: { title: string; version: string };
@@ -65,50 +65,7 @@ const operations = () =>
     Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
   );
 
-function resolve(schema: Schema): Schema {
-  const reference = schema.$ref as string | undefined;
-  if (reference === undefined) return schema;
-  const name = reference.replace('#/components/schemas/', '');
-  expect(document.components.schemas).toHaveProperty(name);
-  return document.components.schemas[name]!;
-}
-
-/** Enough of JSON Schema for what the document uses; an unknown member of a closed object is an error too. */
-function faults(given: Schema, value: unknown, at = '$'): string[] {
-  const schema = resolve(given);
-  const alternatives = (schema.anyOf ?? schema.oneOf) as Schema[] | undefined;
-  if (alternatives) {
-    return alternatives.some((each) => faults(each, value, at).length === 0) ? [] : [`${at}: no alternative fits`];
-  }
-  const types = [schema.type ?? []].flat() as string[];
-  if (types.length > 0 && !types.some((type) => isOfType(type, value))) return [`${at}: not ${types.join(' or ')}`];
-  if (schema.enum && !(schema.enum as unknown[]).includes(value)) return [`${at}: not one of the enum`];
-  if ('const' in schema && schema.const !== value) return [`${at}: not ${String(schema.const)}`];
-  if (typeof schema.pattern === 'string' && !new RegExp(schema.pattern).test(String(value))) return [`${at}: pattern`];
-  if (Array.isArray(value))
-    return value.flatMap((each, i) => faults((schema.items as Schema) ?? {}, each, `${at}[${i}]`));
-  if (typeof value === 'object' && value !== null) return objectFaults(schema, value as Record<string, unknown>, at);
-  return [];
-}
-
-function isOfType(type: string, value: unknown): boolean {
-  if (type === 'null') return value === null;
-  if (type === 'array') return Array.isArray(value);
-  if (type === 'integer') return Number.isInteger(value);
-  if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
-  return typeof value === type;
-}
-
-function objectFaults(schema: Schema, value: Record<string, unknown>, at: string): string[] {
-  const properties = (schema.properties ?? {}) as Record<string, Schema>;
-  const missing = ((schema.required ?? []) as string[]).filter((name) => !(name in value));
-  const members = Object.entries(value).flatMap(([name, member]) => {
-    if (properties[name]) return faults(properties[name], member, `${at}.${name}`);
-    if (schema.additionalProperties === false) return [`${at}.${name}: not documented`];
-    return faults((schema.additionalProperties ?? {}) as Schema, member, `${at}.${name}`);
-  });
-  return [...missing.map((name) => `${at}.${name}: missing`), ...members];
-}
+const faults = (schema: Schema, value: unknown) => faultsOf(document.components.schemas, schema, value);
 
 describe('the OpenAPI document', () => {
   it('is of version 3.1 and names the product', () => {

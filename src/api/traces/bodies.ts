@@ -48,7 +48,16 @@ export const SPAN_EXAMPLE = {
   start_time: 1_767_225_600_000,
   metadata: { model: 'gpt-4o-mini' },
 };
-export const TRACED_SPAN_EXAMPLE = { trace_id: TRACE_EXAMPLE.trace_id, ...SPAN_EXAMPLE };
+/** Beneath the other: whoever tries both has two spans of one trace. */
+export const TRACED_SPAN_EXAMPLE = {
+  trace_id: TRACE_EXAMPLE.trace_id,
+  span_id: '6fa459ea-ee8a-4ca4-894e-db77e160355e',
+  parent_id: SPAN_EXAMPLE.span_id,
+  name: 'tool.call',
+  status: 'ok',
+  start_time: 1_767_225_600_200,
+  end_time: 1_767_225_600_300,
+};
 
 export const spanChanges = z.object({
   name: textField(256).optional(),

@@ -1,0 +1,133 @@
+/** Each documented operation of a whole gateway, called with its documented example, on each database. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
+import { getJson, temporaryDirectory } from '../helpers/gateway.js';
+import { faults, type Schema } from '../helpers/json-schema.js';
+import { startPostgres } from '../helpers/postgres.js';
+
+interface Operation {
+  requestBody?: { content: Record<string, { example?: unknown }> };
+  responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
+}
+
+interface Document {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+interface Call {
+  method: string;
+  path: string;
+  operation: Operation;
+}
+
+const server = await startPostgres();
+afterAll(() => server?.remove());
+
+/** What is made comes before what is read of it, changed in it, and at last deleted, the inner before the outer. */
+const ORDER = ['post', 'get', 'patch', 'delete'];
+const MAKERS = ['/v1/prompts', '/v1/traces', '/v1/api-keys', '/v1/workspaces', '/v1/runs', '/v1/logs'];
+
+function rankOf({ method, path }: Call): number {
+  const depth = path.split('/').length;
+  return ORDER.indexOf(method) * 100 + (method === 'delete' ? -depth : MAKERS.includes(path) ? 0 : depth);
+}
+
+function callsOf({ paths }: Document): Call[] {
+  const calls = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ method, path, operation })),
+  );
+  return calls.toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+function exampleOf({ operation }: Call): unknown {
+  return operation.requestBody?.content['application/json']?.example;
+}
+
+/** Nothing here goes to the dead letters: of one there is only the answer that this is none. */
+function expectedOf({ path, operation }: Call): number {
+  if (path.startsWith('/v1/dead-letters/{id}')) return 400;
+  const success = Object.keys(operation.responses).filter((status) => status.startsWith('2'));
+  return Number(success.at(-1));
+}
+
+/** What the document leaves to the caller: the example of a prompt needs a variable. */
+const QUERIES: Readonly<Record<string, string>> = { 'get /v1/prompts/{name}': '?variables[name]=Alice' };
+
+/** Of things that the server names, what it has named them. */
+class Names {
+  private readonly ofPath = new Map<string, string>();
+
+  constructor(private readonly document: Document) {}
+
+  learn({ method, path }: Call, answer: Record<string, unknown> | undefined): void {
+    if (method !== 'post' || answer === undefined) return;
+    for (const name of ['id', 'run_id']) {
+      if (answer[name] !== undefined) this.ofPath.set(`${path}/{${name}}`, String(answer[name]));
+    }
+  }
+
+  urlOf({ path }: Call): string {
+    return path.replaceAll(/\{(\w+)\}/g, (_, name: string, at: number) => {
+      const known = this.ofPath.get(`${path.slice(0, at)}{${name}}`);
+      return encodeURIComponent(known ?? this.documented(path.slice(0, at - 1), name) ?? '1');
+    });
+  }
+
+  /** As the examples of the document have it. */
+  private documented(collection: string, name: string): string | undefined {
+    const operation = this.document.paths[collection]?.post;
+    const example = operation && exampleOf({ method: 'post', path: collection, operation });
+    const member = name === 'label_name' ? 'name' : name;
+    return (example as Record<string, string> | undefined)?.[member];
+  }
+}
+
+const engines: [string, boolean, () => Promise<Record<string, string>>][] = [
+  ['SQLite', false, async () => ({})],
+  ['Postgres', !server, async () => ({ DATABASE_URL: await server!.createDatabase() })],
+];
+
+for (const [engine, skipped, environment] of engines) {
+  describe.skipIf(skipped)(`on ${engine}`, () => {
+    let gateway: GatewayProcess;
+    let document: Document;
+    beforeAll(async () => {
+      gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory(), env: await environment() });
+      document = await getJson(`${gateway.api}/openapi.json`);
+    });
+    afterAll(() => gateway?.stop());
+
+    const send = async (call: Call, url: string) => {
+      const body = exampleOf(call);
+      const response = await fetch(`${gateway.api}${url}`, {
+        method: call.method.toUpperCase(),
+        ...(body !== undefined && {
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json' },
+        }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+
+    const schemaOf = ({ operation: { responses } }: Call, status: number) => {
+      const documented = responses[String(status)] ?? responses[`${Math.floor(status / 100)}XX`];
+      return documented?.content?.['application/json']?.schema;
+    };
+
+    it('each operation that is documented answers as it is documented', async () => {
+      const names = new Names(document);
+      for (const call of callsOf(document)) {
+        const url = names.urlOf(call) + (QUERIES[`${call.method} ${call.path}`] ?? '');
+        const { status, text } = await send(call, url);
+        const told = `${call.method} ${url}`;
+        expect([told, status, text]).toEqual([told, expectedOf(call), text]);
+        const schema = schemaOf(call, status);
+        if (schema === undefined) continue;
+        const answer = JSON.parse(text) as Record<string, unknown>;
+        expect([told, faults(document.components.schemas, schema, answer)]).toEqual([told, []]);
+        names.learn(call, answer);
+      }
+    });
+  });
+}
