@@ -19,15 +19,16 @@ import { Catalog, type UnreadableBlock } from './catalog.js';
 import { failureOf } from './failures.js';
 import type { ListContext } from './list-page.js';
 import type { PointAnswer, PointRead } from './messages.js';
+import type { PlainSpans } from './plain-spans.js';
 import { listLogs, listMetricPoints } from './record-list.js';
 import { SpanLists } from './span-list.js';
 import {
   inPieces,
-  inTraceOrder,
   PIECE_SPANS,
   placesOf,
   type SpanPlace,
   type SpanPlaces,
+  spansIn,
   type TraceAnswer,
 } from './span-places.js';
 import { spanIdKey, spanIdKeys } from './trace-groups.js';
@@ -49,6 +50,10 @@ const SPAN_ID_BYTES = 8;
 export interface ReaderOptions {
   queryBudgetMs?: number;
   pageBudgetMs?: number;
+}
+
+function rowsOf({ first_span: first, span_ids: ids }: Share): bigint[] {
+  return Array.from({ length: ids.length / SPAN_ID_BYTES }, (_, at) => first + BigInt(at));
 }
 
 export class SqliteReader {
@@ -99,7 +104,7 @@ export class SqliteReader {
     try {
       if (read.operation === 'getSpan') return { answer: { value: this.getSpan(read) }, spanCount: 1 };
       const value = this.getTrace(read);
-      return { answer: { value }, spanCount: value?.spans.length ?? 0 };
+      return { answer: { value }, spanCount: value ? spansIn(value) : 0 };
     } catch (error) {
       return { answer: { failure: failureOf(error) }, spanCount: 0 };
     }
@@ -111,8 +116,7 @@ export class SqliteReader {
     if (shares.length === 0) return undefined;
     const spanCount = shares.reduce((sum, { span_ids: ids }) => sum + ids.length / SPAN_ID_BYTES, 0);
     if (spanCount <= SMALL_TRACE_SPANS) {
-      const spans = inTraceOrder(byRevision(shares).flatMap((share) => this.spansOf(share)));
-      return { summary: summaryOf(this.catalog, traceId, shares), places: undefined, spans };
+      return { summary: summaryOf(this.catalog, traceId, shares), plain: this.plainSpansOf(byRevision(shares)) };
     }
     const places = placesOf(byRevision(shares).flatMap((share) => this.placesIn(share)));
     const [first] = inPieces(places, PIECE_SPANS);
@@ -199,9 +203,17 @@ export class SqliteReader {
     return readShares(this.catalog, workspace, [traceId])[0]!;
   }
 
-  private spansOf({ file, first_span: first, span_ids: ids }: Share): StoredSpan[] {
-    if (ids.length === 0) return [];
-    return this.catalog.read(file, (block) => block.spans(first, BigInt(ids.length / SPAN_ID_BYTES))) ?? [];
+  /** A query for each run of shares of one block. */
+  private plainSpansOf(shares: readonly Share[]): PlainSpans[] {
+    const plain: PlainSpans[] = [];
+    for (let at = 0; at < shares.length; ) {
+      const { file } = shares[at]!;
+      const ids: bigint[] = [];
+      for (; shares[at]?.file === file; at++) ids.push(...rowsOf(shares[at]!));
+      const found = ids.length > 0 && this.catalog.read(file, (block) => block.plainSpans(ids));
+      if (found) plain.push(found);
+    }
+    return plain;
   }
 
   private placesIn({ file, first_span: first, span_count: count }: Share): SpanPlace[] {

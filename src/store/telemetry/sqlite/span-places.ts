@@ -4,6 +4,7 @@
  */
 import type { StoredSpan, TraceSummary } from '../telemetry.js';
 import type { SpanPlaceRow } from './block-reader.js';
+import type { PlainSpans } from './plain-spans.js';
 import { signed, spanIdKey } from './trace-groups.js';
 
 export interface SpanPlace extends SpanPlaceRow {
@@ -18,12 +19,14 @@ export interface SpanPlaces {
   ids: BigInt64Array;
 }
 
-export interface TraceAnswer {
-  summary: TraceSummary;
-  /** undefined: all spans are here. */
-  places: SpanPlaces | undefined;
-  /** Of the first piece. */
-  spans: StoredSpan[];
+export type TraceAnswer = { summary: TraceSummary } & (
+  | { places: SpanPlaces /** Of the first piece. */; spans: StoredSpan[] }
+  /** Of a small trace all of them, an older version of a span before the newer. */
+  | { plain: PlainSpans[] }
+);
+
+export function spansIn(answer: TraceAnswer): number {
+  return 'plain' in answer ? answer.plain.reduce((sum, { rows }) => sum + rows.length, 0) : answer.spans.length;
 }
 
 /** Spans in one message: some milliseconds of work for either thread. */

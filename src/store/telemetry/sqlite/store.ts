@@ -19,8 +19,9 @@ import {
   type TraceSummary,
 } from '../telemetry.js';
 import type { PointAnswer, ReadAnswer, ReadOperation, ReadTask } from './messages.js';
+import { toStoredSpans } from './plain-spans.js';
 import { PointReads } from './point-reads.js';
-import { inPieces, type TraceAnswer } from './span-places.js';
+import { inPieces, inTraceOrder, type TraceAnswer } from './span-places.js';
 
 export interface SqliteTelemetryEvents {
   /** A block file can't be read and is left out of every answer: told once for each file. */
@@ -72,8 +73,11 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
   const getTrace = async (workspace: string, traceId: Uint8Array): Promise<StoredTrace | undefined> => {
     const answer = await points.run<TraceAnswer | undefined>({ operation: 'getTrace', workspace, traceId });
     if (!answer) return undefined;
-    const { summary, places, spans } = answer;
-    if (!places) return { summary, spans };
+    const { summary } = answer;
+    if ('plain' in answer) {
+      return { summary, spans: inTraceOrder(answer.plain.flatMap((plain) => toStoredSpans(traceId, plain))) };
+    }
+    const { places, spans } = answer;
     const [, ...others] = inPieces(places, MAX_TRACE_SPANS);
     for (const piece of others) spans.push(...(await read<StoredSpan[]>('spansAt', piece)));
     const truncated = places.ids.length > MAX_TRACE_SPANS;
