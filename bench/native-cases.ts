@@ -1,7 +1,7 @@
 /** Cases of the native API: every request with a key, counted by the rate limit, and (writes) in the audit log. */
-import autocannon from 'autocannon';
 import type { Case } from './case.js';
 import type { GatewayProcess } from './gateway-process.js';
+import { runClient } from './http-client.js';
 import { withGateway } from './measured-gateway.js';
 import { createLogLoad, createSpanLoad, type NativeLoad } from './native-load.js';
 import { type Row, thousands } from './table.js';
@@ -38,29 +38,18 @@ async function drive(
   const headers = { 'content-type': 'application/json', 'x-api-key': firstKeyOf(gateway) };
   let reads = 0;
   const cpuBefore = gateway.cpuSeconds();
-  const result = await autocannon({
-    url: gateway.api,
+  const { requests, seconds, refused, latencyMs } = await runClient({
+    baseUrl: gateway.api,
     connections,
-    timeout: 60,
-    ...('seconds' in until ? { duration: until.seconds } : { amount: until.requests }),
-    requests: [
-      load
-        ? { method: 'POST', path: '/', headers, setupRequest: (request) => ({ ...request, ...load.next() }) }
-        : {
-            method: 'GET',
-            path: '/',
-            headers,
-            setupRequest: (request) => ({ ...request, path: paths![reads++ % paths!.length]! }),
-          },
-    ],
+    headers,
+    until,
+    next: () => (load ? { method: 'POST', ...load.next() } : { method: 'GET', path: paths![reads++ % paths!.length]! }),
   });
-  if (result.non2xx + result.errors + result.timeouts > 0) {
-    throw new Error(`${result.non2xx} answers other than success, ${result.errors} errors: the measurement is void`);
-  }
+  if (refused > 0) throw new Error(`${refused} answers other than success: the measurement is void`);
   return {
-    requestsPerSecond: result['2xx'] / result.duration,
-    p99Ms: result.latency.p99,
-    cpuMicrosPerRequest: ((gateway.cpuSeconds() - cpuBefore) / result['2xx']) * 1e6,
+    requestsPerSecond: requests / seconds,
+    p99Ms: latencyMs.p99,
+    cpuMicrosPerRequest: ((gateway.cpuSeconds() - cpuBefore) / requests) * 1e6,
   };
 }
 
