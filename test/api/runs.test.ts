@@ -15,7 +15,7 @@ onEachDatabase((open) => {
     const context = await open();
     const { key, id } = await context.access.mint('default', 'read,write,admin', { name: 'the runner' });
     const call = context.as(key);
-    const send = (method: 'POST' | 'PATCH', url: string, payload: string | object, headers = {}) =>
+    const send = (method: 'POST' | 'PATCH' | 'DELETE', url: string, payload: string | object, headers = {}) =>
       context.app.inject({
         method,
         url,
@@ -234,6 +234,29 @@ onEachDatabase((open) => {
       ]);
       expect((await call('GET', '/v1/runs/count')).json().count).toBe(1);
       expect((await audit()).length).toBe(1);
+    });
+
+    it('a change and a deletion that come again are answered as they were, and applied once', async () => {
+      const { send, audit, keyId } = await openRuns();
+      await send('POST', '/v1/runs', { run_id: GUID, workflow_name: 'x' });
+      const url = `/v1/runs/${GUID}`;
+      const update = () => send('PATCH', url, { status: 'failed' }, { 'idempotency-key': 'change' });
+      const remove = () => send('DELETE', url, '', { 'idempotency-key': 'delete' });
+      for (const [ask, status] of [
+        [update, 200],
+        [remove, 204],
+      ] as const) {
+        const first = await ask();
+        const again = await ask();
+        expect([first.statusCode, again.statusCode, again.body]).toEqual([status, status, first.body]);
+        expect([first, again].map(({ headers }) => headers['idempotency-replayed'])).toEqual([undefined, 'true']);
+      }
+      expect((await send('DELETE', url, '', { 'idempotency-key': 'other' })).statusCode).toBe(404);
+      expect(await audit()).toEqual([
+        ['run:create', GUID, keyId],
+        ['run:update', GUID, keyId],
+        ['delete_run', GUID, keyId],
+      ]);
     });
 
     it('another request is refused, and a key that is none', async () => {

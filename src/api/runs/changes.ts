@@ -6,7 +6,7 @@ import type { IdempotentRequest } from '../../store/control/idempotency.js';
 import type { NewRun, Run, RunChanges } from '../../store/control/runs.js';
 import type { ControlStore, Repositories } from '../../store/control/store.js';
 import { requireFound } from '../paging.js';
-import { renderCreated } from './render.js';
+import { renderCreated, renderUpdated } from './render.js';
 
 export interface RunRequest {
   workspace: string;
@@ -20,52 +20,60 @@ function idempotentOf({ workspace, idempotency }: RunRequest): Idempotent {
   return idempotency && { workspace, ...idempotency };
 }
 
-function replay(body: string): NativeAnswer {
-  return { status: 201, body, replayed: true };
-}
-
 /** What the request was answered before. Throws IDEMPOTENCY_KEY_REUSED. */
 export async function answeredBefore(control: ControlStore, request: RunRequest): Promise<NativeAnswer | undefined> {
   const held = idempotentOf(request);
   const known = held && (await control.idempotencyKeys.find(held, Date.now()));
-  return known === undefined ? undefined : replay(known);
+  return known === undefined ? undefined : { status: CREATE.status, body: known, replayed: true };
 }
+
+/** What a kind of change is called in the audit log, and answered: under a key only the body is kept. */
+interface Kind {
+  action: string;
+  status: number;
+  render(run: Run): string;
+}
+
+const CREATE: Kind = { action: 'run:create', status: 201, render: renderCreated };
+const UPDATE: Kind = { action: 'run:update', status: 200, render: renderUpdated };
+const DELETE: Kind = { action: 'delete_run', status: 204, render: () => '' };
 
 /** Throws CONFLICT (`Run already exists`), IDEMPOTENCY_KEY_REUSED. */
 export function createRun(control: ControlStore, request: RunRequest, run: NewRun): Promise<NativeAnswer> {
-  const held = idempotentOf(request);
-  return control.transaction(async (repositories) => {
-    const { idempotencyKeys, runs, auditLogs } = repositories;
-    const now = Date.now();
-    const known = held && (await idempotencyKeys.hold(held, now));
-    if (known !== undefined) return replay(known);
-    const made = await runs.create(run, now);
-    const body = renderCreated(made);
-    if (held) await idempotencyKeys.answer(held, body);
-    await auditLogs.append(request.audit({ action: 'run:create', targetId: made.runId.text }));
-    return { status: 201, body, replayed: false };
-  });
+  return change(control, request, CREATE, ({ runs }, now) => runs.create(run, now));
 }
 
-/** Throws NOT_FOUND (`Run not found`). */
-export function updateRun(control: ControlStore, request: RunRequest, hex: string, changes: RunChanges): Promise<Run> {
-  return change(control, request, 'run:update', ({ runs }) => runs.update(request.workspace, hex, changes, Date.now()));
+/** Throws NOT_FOUND (`Run not found`), IDEMPOTENCY_KEY_REUSED. */
+export function updateRun(
+  control: ControlStore,
+  request: RunRequest,
+  hex: string,
+  changes: RunChanges,
+): Promise<NativeAnswer> {
+  return change(control, request, UPDATE, ({ runs }, now) => runs.update(request.workspace, hex, changes, now));
 }
 
-/** Throws NOT_FOUND (`Run not found`). */
-export function deleteRun(control: ControlStore, request: RunRequest, hex: string): Promise<Run> {
-  return change(control, request, 'delete_run', ({ runs }) => runs.delete(request.workspace, hex));
+/** Throws NOT_FOUND (`Run not found`), IDEMPOTENCY_KEY_REUSED. */
+export function deleteRun(control: ControlStore, request: RunRequest, hex: string): Promise<NativeAnswer> {
+  return change(control, request, DELETE, ({ runs }) => runs.delete(request.workspace, hex));
 }
 
 function change(
   control: ControlStore,
   request: RunRequest,
-  action: string,
-  work: (repositories: Repositories) => Promise<Run | undefined>,
-): Promise<Run> {
+  { action, status, render }: Kind,
+  work: (repositories: Repositories, nowUnixMs: number) => Promise<Run | undefined>,
+): Promise<NativeAnswer> {
+  const held = idempotentOf(request);
   return control.transaction(async (repositories) => {
-    const run = requireFound(await work(repositories), 'Run');
-    await repositories.auditLogs.append(request.audit({ action, targetId: run.runId.text }));
-    return run;
+    const { idempotencyKeys, auditLogs } = repositories;
+    const now = Date.now();
+    const known = held && (await idempotencyKeys.hold(held, now));
+    if (known !== undefined) return { status, body: known, replayed: true };
+    const run = requireFound(await work(repositories, now), 'Run');
+    const body = render(run);
+    if (held) await idempotencyKeys.answer(held, body);
+    await auditLogs.append(request.audit({ action, targetId: run.runId.text }));
+    return { status, body, replayed: false };
   });
 }

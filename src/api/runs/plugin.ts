@@ -165,19 +165,19 @@ export const runsPlugin: ApiPlugin<RunsOptions> = async (app, { access, telemetr
       tags: ['runs'],
       summary: 'Change what a run says of its end',
       params: runParameters,
+      headers: idempotencyHeaders,
       body: updateRunBody,
       response: { 200: updatedRunSchema, ...errors },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const bytes = bytesOf(request.body);
       const changes = readChanges(bytes);
       const hex = hexOfPath(request.params);
       if (isEmpty(changes)) {
         await find(request.workspace, hex);
-        return { message: 'No changes' };
+        return reply.send({ message: 'No changes' });
       }
-      const run = await updateRun(control(), nativeRequest(request, bytes), hex, changes);
-      return { run_id: run.runId.text, status: 'updated' };
+      return sendAnswer(reply, await updateRun(control(), nativeRequest(request, bytes), hex, changes));
     },
   });
 
@@ -189,12 +189,12 @@ export const runsPlugin: ApiPlugin<RunsOptions> = async (app, { access, telemetr
       tags: ['runs'],
       summary: 'Delete a run',
       params: runParameters,
+      headers: idempotencyHeaders,
       response: { 204: deletedSchema, ...errors },
     },
     handler: async (request, reply) => {
       const native = nativeRequest(request, bytesOf(undefined));
-      await deleteRun(control(), native, hexOfPath(request.params));
-      return reply.code(204).send();
+      return sendAnswer(reply, await deleteRun(control(), native, hexOfPath(request.params)));
     },
   });
 };

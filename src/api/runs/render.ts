@@ -14,3 +14,7 @@ export function renderRun(run: Run): string {
 export function renderCreated({ runId, workflowName, status }: Run): string {
   return JSON.stringify({ run_id: runId.text, workflow_name: workflowName, status });
 }
+
+export function renderUpdated({ runId }: Run): string {
+  return JSON.stringify({ run_id: runId.text, status: 'updated' });
+}
