@@ -56,7 +56,7 @@ export interface NativeIntakeOptions {
   events?: Pick<ReceiverEvents, 'request'>;
   /** Milliseconds since the epoch. */
   now?: () => number;
-  /** How long a request with an idempotency key waits for what the buffer held at the start. */
+  /** How long a request with an idempotency key, and a change of a span, waits for what the buffer held at the start. */
   caughtUpWithinMs?: number;
 }
 
@@ -186,6 +186,8 @@ class Intake implements NativeIntake {
   ): Promise<NativeAnswer> {
     const keys = [spanKey(request, hexOfId(traceId), hexOfId(spanId))];
     const deed = async () => {
+      // A change that a restart has left in the buffer would be undone by a span that was read before it is stored.
+      await this.caughtUp();
       const span = await find();
       if (!hasChanges(changes)) return answer(200, { message: 'No changes' });
       const { traceIdText = hexOfId(traceId), spanIdText } = nativeSpanOf(span);
@@ -246,10 +248,14 @@ class Intake implements NativeIntake {
   ): Promise<NativeAnswer> {
     if (idempotency === undefined) return this.turns.take(keys, deed, shared);
     const afterBacklog = async () => {
-      await within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? 10_000);
+      await this.caughtUp();
       return deed();
     };
     return this.turns.take([...keys, `key ${workspace} ${idempotency.key}`], afterBacklog, shared);
+  }
+
+  private caughtUp(): Promise<void> {
+    return within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? 10_000);
   }
 
   private async write(request: NativeRequest, deed: Deed): Promise<NativeAnswer> {

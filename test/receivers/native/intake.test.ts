@@ -258,6 +258,20 @@ describe('a change of a span', () => {
     });
   });
 
+  it('is made of a span as it stood before what a restart left in the buffer', async () => {
+    const { store } = await doorWithSpan();
+    let stored = () => {};
+    store.caughtUp = () => new Promise((resolve) => (stored = resolve));
+    const { intake } = createDoor({ next: store, outcomes: store });
+    const find = vi.fn(async () => store.spans.get(name)!);
+    const answer = intake.reviseSpan(nativeRequest(), place, { status: 'ok' }, find);
+    await new Promise(setImmediate);
+    expect(find).not.toHaveBeenCalled();
+    stored();
+    await answer;
+    expect(find).toHaveBeenCalledOnce();
+  });
+
   it('overwrites another that was made at the same time', async () => {
     const { intake, find } = await doorWithSpan();
     await Promise.all([
