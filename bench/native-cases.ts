@@ -10,7 +10,7 @@ const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 2;
 /** Counts every request, and refuses none. */
 const GUARDED = { API_AUTH: 'required', RATE_LIMIT_MAX_REQUESTS: '1000000000' };
-const BARE = { API_AUTH: 'off', RATE_LIMIT_MAX_REQUESTS: '0', AUDIT_TELEMETRY_WRITES: 'false' };
+const BARE = { API_AUTH: 'off', RATE_LIMIT_MAX_REQUESTS: '0', AUDIT_TELEMETRY: 'changes' };
 
 function firstKeyOf(gateway: GatewayProcess): string {
   const key = /\bpm_[0-9a-f]{64}\b/.exec(gateway.output.join('\n'))?.[0];

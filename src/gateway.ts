@@ -141,6 +141,7 @@ export function createGateway(config: Config): Gateway {
       next: whileServing(buffer),
       outcomes: drain,
       gatewayNumber: gatewayNumber.number,
+      auditAdditions: config.access.auditTelemetry === 'all',
       events: events.receiver,
     }),
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },

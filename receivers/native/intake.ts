@@ -52,6 +52,8 @@ export interface NativeIntakeOptions {
   outcomes: Outcomes;
   /** Of this gateway among those that share a store, 0 to 63: it keeps the ids of their logs apart. */
   gatewayNumber: () => number;
+  /** Whether what is added gets rows in the audit log, as updates and deletions do; true when it is absent. */
+  auditAdditions?: boolean;
   /** Of frames: a request that is refused before it becomes one is the API's. */
   events?: Pick<ReceiverEvents, 'request'>;
   /** Milliseconds since the epoch. */
@@ -104,7 +106,9 @@ class Intake implements NativeIntake {
         signal: 'logs',
         items: timed.length,
         payload: await gathered(logPayload(timed)),
-        trailer: { audit: [logAudit(request, logs, batch ? { count: ids.length } : { id: ids[0] })] },
+        trailer: {
+          audit: this.ofAddition(() => [logAudit(request, logs, batch ? { count: ids.length } : { id: ids[0] })]),
+        },
         answer: answer(202, content),
       });
     });
@@ -120,7 +124,7 @@ class Intake implements NativeIntake {
         items: 0,
         payload: NO_PAYLOAD,
         trailer: {
-          audit: [request.audit({ action: 'trace:create', targetId: traceId.text })],
+          audit: this.ofAddition(() => [request.audit({ action: 'trace:create', targetId: traceId.text })]),
           traces: [traceRecord(trace, traceId, this.now())],
         },
         answer: answer(201, { trace_id: traceId.text, prompt_name, version_tag, status: 'created' }),
@@ -147,7 +151,7 @@ class Intake implements NativeIntake {
   }
 
   private createSpan(request: NativeRequest, draft: SpanDraft): Promise<NativeAnswer> {
-    const audit = spanAudits(request, [draft], { batch: false });
+    const audit = this.ofAddition(() => spanAudits(request, [draft], { batch: false }));
     return this.writeSpans(request, [draft], audit, answer(201, spanAnswer(draft)), (given, { knownSpans }) => {
       if (knownSpans.length > 0) throw spanExists(spanPlace(draft));
       return given;
@@ -156,7 +160,7 @@ class Intake implements NativeIntake {
 
   private createSpanBatch(request: NativeRequest, drafts: readonly SpanDraft[]): Promise<NativeAnswer> {
     const distinct = distinctSpans(drafts);
-    const audit = spanAudits(request, distinct, { batch: true });
+    const audit = this.ofAddition(() => spanAudits(request, distinct, { batch: true }));
     return this.writeSpans(request, distinct, audit, batchAnswer(drafts, distinct), withoutKnown);
   }
 
@@ -237,6 +241,10 @@ class Intake implements NativeIntake {
         return settled;
       },
     });
+  }
+
+  private ofAddition(entries: () => AuditEntry[]): AuditEntry[] {
+    return this.options.auditAdditions === false ? [] : entries();
   }
 
   /** A key can only be known when all that was written under it before a restart is stored. */

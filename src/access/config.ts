@@ -26,6 +26,13 @@ export const accessSettings = z.object({
       env: 'OTLP_AUTH',
       description: 'Who needs a key to send OTLP: auto (all but loopback peers), required (all), off (nobody)',
     } satisfies SettingMeta),
+  auditTelemetry: oneOf(['all', 'changes'])
+    .prefault('all')
+    .meta({
+      env: 'AUDIT_TELEMETRY',
+      description:
+        'What of native telemetry the audit log has rows for: all, or changes (updates and deletions, not what is added)',
+    } satisfies SettingMeta),
   lastUsedDebounceMs: milliseconds(0, 86_400_000)
     .transform((value) => value || DEFAULT_DEBOUNCE_MS)
     .prefault(String(DEFAULT_DEBOUNCE_MS))

@@ -4,9 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 /** Above this, hashing costs the event loop more than the repeated download costs the client. */
 const MAX_HASHED_CHARACTERS = 1 << 20;
 
+/** 132 bits of SHA-256, which processors compute faster than older hashes. */
+const TAG_CHARACTERS = 22;
+
 /** Weak: the same content may come gzipped by a proxy. */
 export function etagOf(body: string): string {
-  return `W/"${body.length.toString(16)}-${hash('sha1', body, 'base64url')}"`;
+  return `W/"${body.length.toString(16)}-${hash('sha256', body, 'base64url').slice(0, TAG_CHARACTERS)}"`;
 }
 
 /** RFC 9110 §13.1.2: a list of tags or `*`, compared weakly. */

@@ -491,3 +491,20 @@ describe('failures', () => {
     await expect(intake.createLogs(nativeRequest(), [{ ...log, trace_id: 'x' }], single)).rejects.toEqual(invalid);
   });
 });
+
+describe('without audit rows for what is added', () => {
+  it('a change or a deletion leaves none either, or an addition still does', async () => {
+    const { intake, store } = createDoor({ auditAdditions: false });
+    await intake.createLogs(nativeRequest(), [log], single);
+    await intake.createTrace(nativeRequest(), { trace_id: TRACE });
+    await intake.createSpans(nativeRequest(), [span({ span_id: SPAN })], single);
+    await intake.createSpans(nativeRequest(), [span(), span()], batch);
+    expect(store.frames.flatMap(({ trailer }) => trailer.audit)).toEqual([]);
+    const stored = store.frames[2]!.spans[0]!;
+    const { traceId, spanId } = stored;
+    await intake.reviseSpan(nativeRequest(), { traceId, spanId }, { status: 'ok' }, async () => stored);
+    await intake.deleteTrace(nativeRequest(), { traceId, text: TRACE }, async () => true);
+    const actions = store.frames.flatMap(({ trailer }) => trailer.audit.map(({ action }) => action));
+    expect(actions).toEqual(['trace:span:update', 'delete_trace']);
+  });
+});
