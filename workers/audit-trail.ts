@@ -43,6 +43,9 @@ export interface AuditTrail extends Component {
 }
 
 const GATHER_MS = 50;
+/** Under load, when a transaction would be full of them: its statements and its sync cost as much as many rows do. */
+const BUSY_GATHER_MS = 200;
+const BUSY_ENTRIES = 100;
 const MAX_ENTRIES_PER_TRANSACTION = 1000;
 /** From there on nothing more is asked for: some 50 MB at most, of the largest entries that are common. */
 const MAX_WAITING_ENTRIES = 20_000;
@@ -67,6 +70,7 @@ class Trail implements AuditTrail {
   private readonly wanting: (() => void)[] = [];
   private readonly pause = new Pause();
   private running: Promise<void> | undefined;
+  private gatherMs = GATHER_MS;
   private ended = false;
   private stuck = false;
 
@@ -99,8 +103,10 @@ class Trail implements AuditTrail {
 
   private async run(): Promise<void> {
     while (this.waiting.length > 0 && !this.ended) {
-      if (!this.isUrgent()) await this.pause.sleep(this.options.gatherMs ?? GATHER_MS);
+      if (!this.isUrgent()) await this.pause.sleep(this.options.gatherMs ?? this.gatherMs);
       const batches = this.take();
+      const entries = batches.reduce((sum, batch) => sum + batch.entries.length, 0);
+      this.gatherMs = entries >= BUSY_ENTRIES ? BUSY_GATHER_MS : GATHER_MS;
       if (await this.write(batches)) this.finish(batches);
     }
     this.running = undefined;
