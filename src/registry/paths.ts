@@ -4,16 +4,22 @@ import type { PromptKey } from '../store/control/prompts.js';
 import { DEFAULT_WORKSPACE } from '../store/control/workspaces.js';
 import { isVersion } from './version.js';
 
-/** No dots and no slashes: a name never leaves its folder. */
-const NAME = /^[a-zA-Z0-9_-]{1,128}$/;
+/** No dots: no part is `..`, and none is taken for a version. */
+const PART = /^[a-zA-Z0-9_-]{1,128}$/;
+/** Folders and the prompt's own part. */
+const MAX_PARTS = 5;
+const MAX_NAME_CHARACTERS = 128;
 
+/** `welcome`, or in folders: `support/billing/welcome`. */
 export function isPromptName(text: string): boolean {
-  return NAME.test(text);
+  if (text.length > MAX_NAME_CHARACTERS) return false;
+  const parts = text.split('/');
+  return parts.length <= MAX_PARTS && parts.every((part) => PART.test(part));
 }
 
 /** The path without its ending is the name of the version's tag. */
 function stemOf({ workspace, name, version }: PromptKey): string {
-  if (!NAME.test(workspace) || !NAME.test(name) || !isVersion(version)) {
+  if (!PART.test(workspace) || !isPromptName(name) || !isVersion(version)) {
     throw new GatewayError('BAD_REQUEST', 'No such workspace, prompt or version can be');
   }
   const room = workspace === DEFAULT_WORKSPACE ? '' : `workspaces/${workspace}/`;
@@ -28,13 +34,13 @@ export function tagOf(key: PromptKey): string {
   return stemOf(key);
 }
 
-const PATH = /^(?:workspaces\/([^/]+)\/)?prompts\/([^/]+)\/([^/]+)\.json$/;
+const PATH = /^(?:workspaces\/([^/]+)\/)?prompts\/(.+)\/([^/]+)\.json$/;
 
 /** undefined for what is no version's file. */
 export function keyOf(path: string): PromptKey | undefined {
   const [, workspace = DEFAULT_WORKSPACE, name, version] = PATH.exec(path) ?? [];
   if (name === undefined || version === undefined || !isVersion(version)) return undefined;
-  if (!NAME.test(name) || !NAME.test(workspace)) return undefined;
+  if (!isPromptName(name) || !PART.test(workspace)) return undefined;
   const key = { workspace, name, version };
   // `workspaces/default/…` would be another file of the same version.
   return pathOf(key) === path ? key : undefined;

@@ -99,7 +99,10 @@ onEachDatabase((open) => {
 
     it.each([
       [{ name: undefined }, ['"name" is required']],
-      [{ name: 'a/b' }, ['name must contain only letters, numbers, hyphens, and underscores']],
+      [{ name: 'a//b' }, ['name must contain only letters, numbers, hyphens, and underscores']],
+      [{ name: '/a' }, ['name must contain only letters, numbers, hyphens, and underscores']],
+      [{ name: 'a/b/c/d/e/f' }, ['name must contain only letters, numbers, hyphens, and underscores']],
+      [{ name: 'a/../x' }, ['name must contain only letters, numbers, hyphens, and underscores']],
       [{ name: '../x' }, ['name must contain only letters, numbers, hyphens, and underscores']],
       [{ name: 'search' }, ['name must not be one of: search, count']],
       [{ name: 'x'.repeat(129) }, ['"name" length must be less than or equal to 128 characters long']],
@@ -136,6 +139,28 @@ onEachDatabase((open) => {
     ])('tells the faults of %s one by one, however many there are', async (member, max, value) => {
       const fields = [`"${member}" must contain less than or equal to ${max} items`];
       expect((await acme('POST', '/v1/prompts', prompt({ [member]: value }))).json().details).toEqual({ fields });
+    });
+
+    it('takes a name in folders: its file and its tag are in those folders, its address has them encoded', async () => {
+      const created = await make({ name: 'support/eu/welcome' });
+      const file = 'workspaces/acme/prompts/support/eu/welcome/1.0.0';
+      expect(created.fs_path).toBe(path.join(fixture.directory, `${file}.json`));
+      const tag = execFileSync('git', ['-C', fixture.directory, 'rev-parse', file]).toString().trim();
+      expect(tag).toBe(created.commit_sha);
+      await make({ name: 'support/eu', version: '1.0.0' });
+      await make({ name: 'support', version: '1.0.0' });
+      const at = '/v1/prompts/support%2Feu%2Fwelcome';
+      expect((await get(at)).body.version).toMatchObject({ name: 'support/eu/welcome', version_tag: '1.0.0' });
+      expect((await acme('POST', `${at}/labels`, { name: 'production' })).statusCode).toBe(201);
+      expect(await contentsOf(`${at}?label=production&variables[name]=Al`)).toEqual(['Hi Al']);
+      expect((await get(`${at}/versions/count`)).body).toEqual({ total: 1 });
+      await fixture.registry.reconcile();
+      expect((await get('/v1/prompts')).body.items.map(({ name }: { name: string }) => name)).toEqual([
+        'support',
+        'support/eu',
+        'support/eu/welcome',
+      ]);
+      expect((await get('/v1/prompts?q=EU/w')).body.total).toBe(1);
     });
 
     it('takes a broken template in what is never rendered', async () => {

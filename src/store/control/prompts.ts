@@ -177,7 +177,7 @@ function selectNames(db: Database, { workspace, q }: NameQuery) {
   const rows = db.selectFrom('prompts').where('workspace_id', '=', workspace).where('status', '=', 'active');
   if (q === '') return rows;
   // No name has other characters; and not every database takes them all.
-  if (!/^[a-zA-Z0-9_-]*$/.test(q)) return rows.where(sql<boolean>`1 = 0`);
+  if (!/^[a-zA-Z0-9_/-]*$/.test(q)) return rows.where(sql<boolean>`1 = 0`);
   const pattern = `%${q.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`;
   return rows.where(sql<boolean>`lower(name) like ${pattern} escape '\\'`);
 }
