@@ -132,6 +132,8 @@ export interface Outcomes {
    * when the frame went to the dead letters.
    */
   of(sequence: number): Promise<FrameOutcome>;
+  /** Resolves when it is known what became of a frame that `of` gave up on, however long that takes; else at once. */
+  settled(sequence: number): Promise<void>;
   /** Resolves when all that stood in the buffer when the drain was started is stored. */
   caughtUp(): Promise<void>;
 }

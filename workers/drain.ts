@@ -222,6 +222,7 @@ export function createDrain(options: DrainOptions): Drain {
       intake.awaited(sequence);
       return waiters.wait(sequence);
     },
+    settled: (sequence) => waiters.settled(sequence),
     async caughtUp() {
       await unlessAborted(backlog.cleared(), ended.signal, undefined);
       if (ended.signal.aborted) throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');

@@ -15,6 +15,8 @@ const MAX_WAITERS = 65_536;
 export class OutcomeWaiters {
   /** By sequence, in the order in which their time is over. */
   private readonly waiting = new Map<number, Waiter>();
+  /** Those whose time was over: what became of their frames, others may wait for. */
+  private readonly late = new Map<number, { settled: Promise<void>; end(): void }>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -26,20 +28,28 @@ export class OutcomeWaiters {
 
   wait(sequence: number): Promise<FrameOutcome> {
     if (this.closed) return Promise.reject(shuttingDown());
-    if (this.waiting.size >= MAX_WAITERS) return Promise.reject(notYet('too many others wait as well'));
+    if (this.waiting.size + this.late.size >= MAX_WAITERS)
+      return Promise.reject(notYet('too many others wait as well'));
     return new Promise((resolve, reject) => {
       this.waiting.set(sequence, { deadlineMs: performance.now() + this.maxWaitMs, resolve, reject });
       if (this.timer === undefined) this.sweepIn(this.maxWaitMs);
     });
   }
 
+  /** At once for a frame that nobody gave up on. */
+  async settled(sequence: number): Promise<void> {
+    await this.late.get(sequence)?.settled;
+  }
+
   answer(outcome: FrameOutcome): void {
     this.take(outcome.sequence)?.resolve(outcome);
+    this.endLate(outcome.sequence);
   }
 
   bury({ sequence, reason }: Burial): void {
     const told = `The request could not be stored and was set aside as a dead letter: ${reason}`;
     this.take(sequence)?.reject(new GatewayError('INVALID_PAYLOAD', told));
+    this.endLate(sequence);
   }
 
   close(): void {
@@ -47,6 +57,22 @@ export class OutcomeWaiters {
     clearTimeout(this.timer);
     for (const { reject } of this.waiting.values()) reject(shuttingDown());
     this.waiting.clear();
+    for (const sequence of [...this.late.keys()]) this.endLate(sequence);
+  }
+
+  private giveUp(sequence: number): void {
+    let end!: () => void;
+    const settled = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.late.set(sequence, { settled, end });
+    this.take(sequence)?.reject(notYet(`its rows could not be read within ${this.maxWaitMs} ms`));
+  }
+
+  private endLate(sequence: number): void {
+    if (this.late.size === 0) return;
+    this.late.get(sequence)?.end();
+    this.late.delete(sequence);
   }
 
   private take(sequence: number): Waiter | undefined {
@@ -68,7 +94,7 @@ export class OutcomeWaiters {
         this.sweepIn(deadlineMs - now);
         return;
       }
-      this.take(sequence)?.reject(notYet(`its rows could not be read within ${this.maxWaitMs} ms`));
+      this.giveUp(sequence);
     }
   }
 }

@@ -44,7 +44,7 @@ import { hasChanges, revisedSpan } from './revision.js';
 import { type SpanDraft, spanDraft, spanPayload } from './span-payload.js';
 import { storedSpanPayload } from './stored-span.js';
 import { requestEvent, type Tally } from './tally.js';
-import { Turns } from './turns.js';
+import { Turns, Unfinished } from './turns.js';
 import { within } from './within.js';
 
 export interface NativeIntakeOptions {
@@ -75,19 +75,21 @@ interface Deed {
 }
 
 const NO_PAYLOAD = new Uint8Array(0);
+const CAUGHT_UP_WITHIN_MS = 10_000;
 
 export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
   return new Intake(options);
 }
 
 class Intake implements NativeIntake {
-  private readonly turns = new Turns();
+  private readonly turns: Turns;
   private readonly logTimes: LogTimes;
   private readonly now: () => number;
   private readonly events: Pick<ReceiverEvents, 'request'>;
 
   constructor(private readonly options: NativeIntakeOptions) {
     this.now = options.now ?? Date.now;
+    this.turns = new Turns(options.caughtUpWithinMs ?? CAUGHT_UP_WITHIN_MS);
     this.events = options.events ?? nopReceiverEvents;
     this.logTimes = new LogTimes(options.gatewayNumber, this.now);
   }
@@ -263,7 +265,7 @@ class Intake implements NativeIntake {
   }
 
   private caughtUp(): Promise<void> {
-    return within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? 10_000);
+    return within(this.options.outcomes.caughtUp(), this.options.caughtUpWithinMs ?? CAUGHT_UP_WITHIN_MS);
   }
 
   private async write(request: NativeRequest, deed: Deed): Promise<NativeAnswer> {
@@ -274,7 +276,7 @@ class Intake implements NativeIntake {
     try {
       return await this.apply(request, deed, tally);
     } catch (error) {
-      failed = toGatewayError(error);
+      failed = toGatewayError(error instanceof Unfinished ? error.reason : error);
       throw error;
     } finally {
       const durationMs = performance.now() - startedMs;
@@ -290,9 +292,17 @@ class Intake implements NativeIntake {
     const { sequence } = await this.options.next.append(frame);
     tally.refused = 0;
     tally.accepted = items;
-    const outcome = await this.options.outcomes.of(sequence);
+    const outcome = await this.outcomeOf(sequence);
     tally.accepted = newItems(items, outcome);
     return answerTo(deed, outcome);
+  }
+
+  /** A frame whose outcome is not waited for any longer is durable, and will be stored. */
+  private outcomeOf(sequence: number): Promise<FrameOutcome> {
+    const { outcomes } = this.options;
+    return outcomes.of(sequence).catch((error: unknown) => {
+      throw new Unfinished(error, outcomes.settled(sequence));
+    });
   }
 }
 

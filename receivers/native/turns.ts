@@ -3,11 +3,24 @@
  * side by side, two writer threads would each take theirs for the first.
  */
 import { GatewayError } from '../../src/errors.js';
+import { within } from './within.js';
 
 /** Of requests that are under way, up to 1,000 each; some 30 MB. */
 const MAX_KEYS = 250_000;
 
+/** What a deed rejects with that goes on after its answer: nobody else has its turn before `end`. */
+export class Unfinished extends Error {
+  constructor(
+    readonly reason: unknown,
+    readonly end: Promise<unknown>,
+  ) {
+    super('Goes on', { cause: reason });
+  }
+}
+
 export class Turns {
+  constructor(private readonly maxWaitMs: number) {}
+
   /** Of each key, the end of the last request that asked for it. */
   private readonly ends = new Map<string, Promise<void>>();
   /** Of each key, the ends of all who have it beside others. */
@@ -20,27 +33,45 @@ export class Turns {
 
   /**
    * All keys at once, so that two who share several never wait for one another. A key of `shared` may be had by any number
-   * who share it, but by none of them beside one who takes it alone. Rejects with OVERLOADED.
+   * who share it, but by none of them beside one who takes it alone. Rejects with OVERLOADED, with STORE_UNAVAILABLE when
+   * those before don't come to an end, and with the reason of an Unfinished.
    */
   async take<Result>(
     keys: readonly string[],
     deed: () => Promise<Result>,
     shared: readonly string[] = [],
   ): Promise<Result> {
-    if (keys.length + shared.length === 0) return deed();
+    if (keys.length + shared.length === 0) return deed().catch(rethrow);
     if (this.size + keys.length + shared.length > MAX_KEYS) {
       throw new GatewayError('OVERLOADED', 'Too many requests wait for others with the same ids');
     }
     const before = this.before(keys, shared);
     const { promise: end, resolve: finish } = withResolvers();
     this.enter(end, keys, shared);
-    try {
-      await Promise.all(before);
-      return await deed();
-    } finally {
+    const leave = () => {
       finish();
       this.leave(end, keys, shared);
+    };
+    try {
+      await this.comeUp(before);
+      const result = await deed();
+      leave();
+      return result;
+    } catch (error) {
+      if (error instanceof Unfinished) void error.end.then(leave);
+      else leave();
+      return rethrow(error);
     }
+  }
+
+  /** Who leaves the queue keeps its place in it: those behind wait for those before. */
+  private async comeUp(before: readonly (Promise<void> | undefined)[]): Promise<void> {
+    const waited = before.filter((end) => end !== undefined);
+    if (waited.length === 0) return;
+    const ended = Promise.all(waited);
+    await within(ended, this.maxWaitMs).catch((error: unknown) => {
+      throw new Unfinished(error, ended);
+    });
   }
 
   private before(keys: readonly string[], shared: readonly string[]): (Promise<void> | undefined)[] {
@@ -66,6 +97,10 @@ export class Turns {
       if (sharers?.delete(end) && sharers.size === 0) this.sharers.delete(key);
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error instanceof Unfinished ? error.reason : error;
 }
 
 /** Promise.withResolvers, which Node 20 has not. */

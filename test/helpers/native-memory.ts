@@ -91,6 +91,7 @@ export function createNativeMemory(telemetry: TelemetryMemory): NativeMemory {
   };
   const told: Outcomes = {
     of: async (sequence) => outcomes[sequence - 1]!,
+    settled: async () => {},
     caughtUp: async () => {},
   };
   const memory: NativeMemory = {

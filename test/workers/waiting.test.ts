@@ -120,6 +120,25 @@ describe('who waits for a frame', () => {
     expect([waiters.size, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
+  it('who gave up, and those who stand behind, hear nothing when the rows are stored after all', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const waiters = new OutcomeWaiters(1000);
+    const refused = expect(waiters.wait(1)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await vi.advanceTimersByTimeAsync(1001);
+    await refused;
+    const heard: number[] = [];
+    const hear = (sequence: number) => void waiters.settled(sequence).then(() => heard.push(sequence));
+    hear(1);
+    hear(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(heard).toEqual([2]);
+    waiters.answer(outcomeOf(1));
+    await vi.advanceTimersByTimeAsync(1);
+    expect(heard).toEqual([2, 1]);
+    waiters.close();
+  });
+
   it('is told when the frame was set aside', async () => {
     const writer = createWriter([{ ...STORED, deadLetters: [{ sequence: 1, reason: 'cannot be decoded: x' }] }]);
     const { drain } = startDrain({ ranges: [rangeOf(1)], writers: [writer.pool] });

@@ -82,6 +82,7 @@ export function createMemoryStore(): MemoryStore {
       underWay -= 1;
       return settle(sequence);
     },
+    settled: async () => {},
     caughtUp: async () => {},
   };
 }
