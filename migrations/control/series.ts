@@ -4,5 +4,9 @@ import * as foundation from './0001-foundation.js';
 import * as access from './0002-access.js';
 import * as runs from './0003-runs.js';
 import * as prompts from './0004-prompts.js';
+import * as promptContents from './0005-prompt-contents.js';
 
-export const controlMigrations: MigrationSeries = { name: 'control', migrations: [foundation, access, runs, prompts] };
+export const controlMigrations: MigrationSeries = {
+  name: 'control',
+  migrations: [foundation, access, runs, prompts, promptContents],
+};

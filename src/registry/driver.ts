@@ -23,6 +23,9 @@ export interface Arrival extends StoredVersion {
   timeUnixMs: number;
 }
 
+/** As it is kept from now on; with what the store tells of its origin only when asked for one. */
+export interface Adopted extends StoredVersion, Partial<Pick<Arrival, 'author' | 'message' | 'timeUnixMs'>> {}
+
 export interface Arrivals {
   /** In the order in which they came. */
   versions: Arrival[];
@@ -45,7 +48,7 @@ export interface PromptDriver extends Component {
   /** What came after `since`; all there is without it, or when the store doesn't know it (any longer). */
   arrivals(since: string | undefined): Promise<Arrivals>;
   /** Keeps one that came as it came: answers it as it will be from now on, or undefined when it is gone again. */
-  adopt(version: StoredVersion): Promise<StoredVersion | undefined>;
+  adopt(version: StoredVersion): Promise<Adopted | undefined>;
   /** The absolute path of the version's file; undefined where it is no file of this machine. */
   pathOf(key: PromptKey): string | undefined;
   /** Called now and then, when there is time: lets the store tidy up. */

@@ -85,7 +85,7 @@ export class Reconciler {
       const prompt = readPrompt(text, arrival);
       // What could not be rendered is not let in either.
       await compile(prompt);
-      return { arrival, stored, prompt };
+      return { arrival: { ...arrival, ...stored }, stored, prompt };
     } catch (error) {
       events.unusable(describeKey(arrival), (error as Error).message);
       return undefined;

@@ -133,9 +133,11 @@ export function driverContract(makePlace: () => Promise<DriverPlace>): void {
       const first = await driver.write(versionOf());
       const second = await driver.write(versionOf({ workspace: 'acme', author: 'Bob <b@x>', message: 'a\nb' }));
       const { versions, revision } = await driver.arrivals(undefined);
-      expect(versions).toMatchObject([
+      const told = await Promise.all(versions.map(async (each) => ({ ...each, ...(await driver.adopt(each)) })));
+      expect(told).toMatchObject([
         { ...first, author: 'Ada', message: 'Add welcome 1.0.0', timeUnixMs: 1_700_000_000_000 },
-        { ...second, author: 'Bob  b@x', message: 'a\nb' },
+        // Git has no names with brackets.
+        { ...second, author: expect.stringMatching(/^Bob [ <]b@x>?$/), message: 'a\nb' },
       ]);
       expect(await driver.arrivals(revision)).toEqual({ versions: [], revision });
       const third = await driver.write(versionOf({ version: '2.0.0' }));

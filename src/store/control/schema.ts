@@ -11,6 +11,7 @@ export interface ControlSchema {
   prompt_labels: PromptLabelTable;
   prompt_label_moves: PromptLabelMoveTable;
   prompt_revisions: PromptRevisionTable;
+  prompt_contents: PromptContentTable;
   runs: RunTable;
   control_idempotency_keys: IdempotencyKeyTable;
   gateways: GatewayTable;
@@ -142,4 +143,15 @@ export interface PromptLabelMoveTable {
 export interface PromptRevisionTable {
   writer: string;
   revision: string;
+}
+
+export interface PromptContentTable {
+  sequence: number;
+  workspace_id: string;
+  name: string;
+  version_tag: string;
+  content: string;
+  author: string;
+  message: string;
+  time_unix_ms: number;
 }

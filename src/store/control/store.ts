@@ -17,6 +17,7 @@ import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
 import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
+import { createPromptContents, type PromptContents } from './prompt-contents.js';
 import { createPrompts, type Prompts } from './prompts.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
@@ -42,6 +43,7 @@ export interface Repositories {
   readonly apiKeys: ApiKeys;
   readonly auditLogs: AuditLogs;
   readonly prompts: Prompts;
+  readonly promptContents: PromptContents;
   readonly labels: Labels;
   readonly runs: Runs;
   readonly idempotencyKeys: IdempotencyKeys;
@@ -73,6 +75,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     apiKeys: createApiKeys(executor, facts),
     auditLogs: createAuditLogs(executor, facts),
     prompts: createPrompts(executor),
+    promptContents: createPromptContents(executor),
     labels: createLabels(executor),
     runs: createRuns(executor),
     idempotencyKeys: createIdempotencyKeys(executor),
