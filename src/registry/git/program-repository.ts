@@ -4,8 +4,18 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
 import { ObjectReader } from './object-reader.js';
-import { type Outcome, runGit } from './program.js';
-import { type AddedFile, BRANCH, BRANCH_REF, EMAIL, type GitRepository, type NewCommit } from './repository.js';
+import { type Outcome, type RunOptions, runGit } from './program.js';
+import {
+  type AddedFile,
+  authorName,
+  BRANCH,
+  EMAIL,
+  type GitRepository,
+  gitDirectoryOf,
+  type NewCommit,
+  type RepositoryPlace,
+  ROOTS,
+} from './repository.js';
 import { placeFile, showsBranch } from './worktree.js';
 
 /** What a person's settings must not change about what we do. */
@@ -27,17 +37,15 @@ function data(text: string): string {
   return `data ${Buffer.byteLength(text)}\n${text}`;
 }
 
-/** Neither may end the line or the name (git-fast-import, `author`). */
 function person(name: string, timeUnixMs: number): string {
-  const clean = name.replaceAll(/[<>\p{Cc}]/gu, ' ').trim() || 'unknown';
-  return `${clean} <${EMAIL}> ${Math.floor(timeUnixMs / 1000)} +0000`;
+  return `${authorName(name)} <${EMAIL}> ${Math.floor(timeUnixMs / 1000)} +0000`;
 }
 
-function importOf({ parent, path: file, content, author, message, timeUnixMs }: NewCommit): string {
+function importOf(branchRef: string, { parent, path: file, content, author, message, timeUnixMs }: NewCommit): string {
   const who = person(author, timeUnixMs);
   const lines = [
     'feature done',
-    `commit ${BRANCH_REF}`,
+    `commit ${branchRef}`,
     'mark :1',
     `author ${who}`,
     `committer ${who}`,
@@ -72,19 +80,28 @@ export class ProgramRepository implements GitRepository {
   private readonly before: readonly string[];
   private readonly objects: ObjectReader;
 
-  constructor(private readonly directory: string) {
-    this.gitDirectory = path.join(directory, '.git');
+  private readonly branchRef: string;
+  private readonly place: RepositoryPlace;
+
+  constructor(place: RepositoryPlace | string) {
+    this.place = typeof place === 'string' ? { directory: place, branch: BRANCH, bare: false } : place;
+    const { directory, branch, bare } = this.place;
+    this.branchRef = `refs/heads/${branch}`;
+    this.gitDirectory = gitDirectoryOf(this.place);
     // Named in full: what GIT_DIR says of another repository is not meant.
-    const place = [`--git-dir=${this.gitDirectory}`, `--work-tree=${directory}`];
-    this.before = [...place, ...OWN_SETTINGS.flatMap((setting) => ['-c', setting])];
+    const where = [`--git-dir=${this.gitDirectory}`, ...(bare ? [] : [`--work-tree=${directory}`])];
+    this.before = [...where, ...OWN_SETTINGS.flatMap((setting) => ['-c', setting])];
     this.objects = new ObjectReader(this.before);
   }
 
   async open(): Promise<void> {
-    const made = await runGit(['init', '--quiet', `--initial-branch=${BRANCH}`, '--', this.directory]);
+    const { directory, branch, bare } = this.place;
+    const how = ['--quiet', `--initial-branch=${branch}`, ...(bare ? ['--bare'] : [])];
+    const made = await runGit(['init', ...how, '--', directory]);
     if (made.code !== 0) {
-      throw new GatewayError('DATA_DIR_UNUSABLE', `No Git repository can be in ${this.directory}: ${made.stderr}`);
+      throw new GatewayError('DATA_DIR_UNUSABLE', `No Git repository can be in ${directory}: ${made.stderr}`);
     }
+    if (bare) return;
     // People may push into it: the working tree follows.
     await this.run(['config', 'receive.denyCurrentBranch', 'updateInstead']);
   }
@@ -94,7 +111,7 @@ export class ProgramRepository implements GitRepository {
   }
 
   async head(): Promise<string | undefined> {
-    return (await this.objects.read(`${BRANCH_REF}^{commit}`))?.id;
+    return (await this.objects.read(`${this.branchRef}^{commit}`))?.id;
   }
 
   async tagged(tag: string): Promise<string | undefined> {
@@ -107,7 +124,7 @@ export class ProgramRepository implements GitRepository {
 
   /** fast-import moves the branch only forwards, from where it found it, and under Git's own lock. */
   async commit(commit: NewCommit): Promise<string | undefined> {
-    const outcome = await this.attempt(['fast-import', '--quiet', '--done'], importOf(commit));
+    const outcome = await this.attempt(['fast-import', '--quiet', '--done'], importOf(this.branchRef, commit));
     if (outcome.code === 0) return outcome.stdout.toString('utf8').trim();
     // Said of a branch that has moved; and of one that is locked.
     if (/not updating|unable to lock|cannot lock ref|unable to create/i.test(outcome.stderr)) return undefined;
@@ -121,8 +138,8 @@ export class ProgramRepository implements GitRepository {
   }
 
   async checkOut(file: string, content: string): Promise<void> {
-    if (!(await showsBranch(this.gitDirectory))) return;
-    await placeFile(this.gitDirectory, path.join(this.directory, file), content);
+    if (!(await showsBranch(this.gitDirectory, this.branchRef))) return;
+    await placeFile(this.gitDirectory, path.join(this.place.directory, file), content);
     for (let tries = 1; tries <= INDEX_TRIES; tries++) {
       const outcome = await this.attempt(['update-index', '--add', '-z', '--stdin'], `${file}\0`);
       if (outcome.code === 0) return;
@@ -131,12 +148,12 @@ export class ProgramRepository implements GitRepository {
     // The version is whole without it; `git status` shows the file until somebody adds it.
   }
 
-  async added(since: string | undefined, head: string): Promise<AddedFile[]> {
+  async added(since: string | undefined, head: string, under = ROOTS): Promise<AddedFile[]> {
     const known = since !== undefined && (await this.isAncestor(since, head));
     const range = known ? `${since}..${head}` : head;
     // What a merge brought counts from the merge on: only that state was ever on the branch.
     const how = ['--first-parent', '-m', '--reverse', '--no-renames', '--diff-filter=A', '--name-only', '-z'];
-    const log = ['log', LOG_FORMAT, ...how, range, '--', 'prompts', 'workspaces'];
+    const log = ['log', LOG_FORMAT, ...how, range, '--', ...under];
     return readLog((await this.run(log)).stdout.toString('utf8'));
   }
 
@@ -148,8 +165,9 @@ export class ProgramRepository implements GitRepository {
     return (await this.attempt(['merge-base', '--is-ancestor', commit, head])).code === 0;
   }
 
-  private attempt(command: readonly string[], input?: string): Promise<Outcome> {
-    return runGit([...this.before, ...command], input);
+  /** Any command, with the settings of ours. */
+  attempt(command: readonly string[], input?: string, options?: RunOptions): Promise<Outcome> {
+    return runGit([...this.before, ...command], input, options);
   }
 
   private async run(command: readonly string[]): Promise<Outcome> {

@@ -1,5 +1,6 @@
 /** Runs git: never through a shell, without hooks, and with what it reads given as input, not as arguments. */
 import { spawn } from 'node:child_process';
+import { env as ours } from 'node:process';
 
 export interface Outcome {
   code: number | null;
@@ -7,12 +8,29 @@ export interface Outcome {
   stderr: string;
 }
 
+export interface RunOptions {
+  /** Beside what our own environment has. */
+  variables?: Readonly<Record<string, string>>;
+  /** Ends it. */
+  signal?: AbortSignal;
+}
+
 const MAX_STDERR_CHARACTERS = 4_096;
 
 /** Rejects when there is no git. */
-export function runGit(arguments_: readonly string[], input: string | Buffer = ''): Promise<Outcome> {
+export function runGit(
+  arguments_: readonly string[],
+  input: string | Buffer = '',
+  { variables, signal }: RunOptions = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn('git', arguments_, { stdio: ['pipe', 'pipe', 'pipe'] });
+    // Ours is passed on, as it would be anyway; nothing is read from it.
+    const env = variables && { ...ours, ...variables };
+    const child = spawn('git', arguments_, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(env && { env }),
+      ...(signal && { signal }),
+    });
     const stdout: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -1,11 +1,30 @@
-/** What the filesystem driver asks of Git; done by the git program, or in JavaScript. All on one branch. */
+/** What the drivers with a repository ask of Git; done by the git program, or in JavaScript. All on one branch. */
+import path from 'node:path';
 
 export const BRANCH = 'main';
-export const BRANCH_REF = `refs/heads/${BRANCH}`;
+/** Where versions are: nothing else is looked through. */
+export const ROOTS: readonly string[] = ['prompts', 'workspaces'];
 /** Of authors whose address nobody knows. */
 export const EMAIL = 'prompts@localhost';
 /** A file that is larger is no prompt: its content is not read. */
 export const MAX_FILE_BYTES = 16 * 2 ** 20;
+
+/** Where a repository is, and the one branch of it that matters. */
+export interface RepositoryPlace {
+  /** Absolute path of the working tree; of the repository itself when it is bare. */
+  directory: string;
+  branch: string;
+  bare: boolean;
+}
+
+export function gitDirectoryOf({ directory, bare }: RepositoryPlace): string {
+  return bare ? directory : path.join(directory, '.git');
+}
+
+/** A name as a commit may have it (git-fast-import, `author`): what would end the name or the line is left out. */
+export function authorName(name: string): string {
+  return name.replaceAll(/[<>\p{Cc}]/gu, ' ').trim() || 'unknown';
+}
 
 export interface NewCommit {
   parent: string | undefined;
@@ -42,6 +61,6 @@ export interface GitRepository {
   /** Puts the file into the working tree and the index, unless another one stands there. */
   checkOut(path: string, content: string): Promise<void>;
   /** What came onto the branch after `since` up to `head`, oldest first; all when `since` is not on the way. */
-  added(since: string | undefined, head: string): Promise<AddedFile[]>;
+  added(since: string | undefined, head: string, under?: readonly string[]): Promise<AddedFile[]>;
   maintain(): Promise<void>;
 }

@@ -4,15 +4,22 @@ import fs from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import git from 'isomorphic-git';
-import type { NewCommit } from './repository.js';
-import { type AddedFile, BRANCH, BRANCH_REF, EMAIL, type GitRepository, MAX_FILE_BYTES } from './repository.js';
+import {
+  type AddedFile,
+  authorName,
+  BRANCH,
+  EMAIL,
+  type GitRepository,
+  gitDirectoryOf,
+  MAX_FILE_BYTES,
+  type NewCommit,
+  type RepositoryPlace,
+  ROOTS,
+} from './repository.js';
 import { placeFile, showsBranch } from './worktree.js';
 
 type Tree = Awaited<ReturnType<typeof git.readTree>>['tree'];
 type Entry = Tree[number];
-
-/** Where versions are: nothing else is looked through. */
-const ROOTS = ['prompts', 'workspaces'];
 
 function isMissing(error: unknown): boolean {
   return error instanceof git.Errors.NotFoundError || error instanceof git.Errors.ObjectTypeError;
@@ -30,22 +37,28 @@ async function syncFile(file: string): Promise<void> {
 export class ScriptRepository implements GitRepository {
   private readonly gitdir: string;
   private readonly at: { fs: typeof fs; dir: string; gitdir: string };
+  private readonly branchRef: string;
+  private readonly place: RepositoryPlace;
 
-  constructor(private readonly directory: string) {
-    this.gitdir = path.join(directory, '.git');
-    this.at = { fs, dir: directory, gitdir: this.gitdir };
+  constructor(place: RepositoryPlace | string) {
+    this.place = typeof place === 'string' ? { directory: place, branch: BRANCH, bare: false } : place;
+    this.branchRef = `refs/heads/${this.place.branch}`;
+    this.gitdir = gitDirectoryOf(this.place);
+    this.at = { fs, dir: this.place.directory, gitdir: this.gitdir };
   }
 
   async open(): Promise<void> {
     if (fs.existsSync(path.join(this.gitdir, 'HEAD'))) return;
-    await git.init({ ...this.at, defaultBranch: BRANCH });
+    const { branch, bare } = this.place;
+    await git.init({ ...this.at, defaultBranch: branch, bare });
+    if (bare) return;
     await git.setConfig({ ...this.at, path: 'receive.denyCurrentBranch', value: 'updateInstead' });
   }
 
   async close(): Promise<void> {}
 
   head(): Promise<string | undefined> {
-    return this.resolve(BRANCH_REF);
+    return this.resolve(this.branchRef);
   }
 
   tagged(tag: string): Promise<string | undefined> {
@@ -91,8 +104,8 @@ export class ScriptRepository implements GitRepository {
   }
 
   async checkOut(file: string, content: string): Promise<void> {
-    if (!(await showsBranch(this.gitdir))) return;
-    await placeFile(this.gitdir, path.join(this.directory, file), content);
+    if (!(await showsBranch(this.gitdir, this.branchRef))) return;
+    await placeFile(this.gitdir, path.join(this.place.directory, file), content);
     const lock = path.join(this.gitdir, 'index.lock');
     const held = await this.take(lock);
     // Somebody is at work there: the version is whole without it.
@@ -105,7 +118,7 @@ export class ScriptRepository implements GitRepository {
     }
   }
 
-  async added(since: string | undefined, head: string): Promise<AddedFile[]> {
+  async added(since: string | undefined, head: string, under = ROOTS): Promise<AddedFile[]> {
     const cache = {};
     const files: AddedFile[] = [];
     for (const { oid, commit } of await this.line(since, head, cache)) {
@@ -114,7 +127,7 @@ export class ScriptRepository implements GitRepository {
       const of = { commit: oid, author: commit.author.name, message: commit.message.trim() };
       const timeUnixMs = commit.committer.timestamp * 1000;
       for await (const file of this.newPaths(commit.tree, before, '', cache))
-        files.push({ path: file, ...of, timeUnixMs });
+        if (under === ROOTS || under.includes(file)) files.push({ path: file, ...of, timeUnixMs });
     }
     return files;
   }
@@ -160,8 +173,7 @@ export class ScriptRepository implements GitRepository {
   }
 
   private writeCommit({ parent, author, message, timeUnixMs }: NewCommit, tree: string): Promise<string> {
-    const name = author.replaceAll(/[<>\p{Cc}]/gu, ' ').trim() || 'unknown';
-    const who = { name, email: EMAIL, timestamp: Math.floor(timeUnixMs / 1000), timezoneOffset: 0 };
+    const who = { name: authorName(author), email: EMAIL, timestamp: Math.floor(timeUnixMs / 1000), timezoneOffset: 0 };
     const parents = parent === undefined ? [] : [parent];
     const commit = { tree, parent: parents, author: who, committer: who, message: `${message}\n` };
     return git.writeCommit({ ...this.at, commit });
@@ -182,7 +194,7 @@ export class ScriptRepository implements GitRepository {
 
   /** As Git does it: who makes the lock file may change the ref, and does so by renaming it. */
   private async moveBranch(from: string | undefined, to: string): Promise<boolean> {
-    const ref = path.join(this.gitdir, BRANCH_REF);
+    const ref = path.join(this.gitdir, this.branchRef);
     await mkdir(path.dirname(ref), { recursive: true });
     const lock = `${ref}.lock`;
     const held = await this.take(lock);

@@ -2,12 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { BRANCH_REF } from './repository.js';
 
 /** Whether the working tree shows our branch: somebody may have checked out another one. */
-export async function showsBranch(gitDirectory: string): Promise<boolean> {
+export async function showsBranch(gitDirectory: string, branchRef: string): Promise<boolean> {
   const head = await readFile(path.join(gitDirectory, 'HEAD'), 'utf8').catch(() => '');
-  return head.trim() === `ref: ${BRANCH_REF}`;
+  return head.trim() === `ref: ${branchRef}`;
 }
 
 /** Whole or not at all, and never over a file that somebody is working on. */
