@@ -84,7 +84,7 @@ function inputOf({ workspace, name, scopes, 'expires-in-days': days }: Options):
 async function makeKey(config: Config, input: KeyInput): Promise<MintedKey> {
   const dataDirectory = path.resolve(config.store.dataDir);
   const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
-  const control = createControlStore({ config: config.store, thread });
+  const control = createControlStore({ config: config.store, thread, redisUrl: config.limits.redisUrl });
   const opened: Component[] = [createDataDirectory(dataDirectory), thread, control];
   await startAll(opened);
   try {

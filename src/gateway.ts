@@ -47,7 +47,11 @@ export function createGateway(config: Config): Gateway {
 
   // The store: control data, and telemetry.
   const controlThread = createPool({ entry: 'control-database', threads: 1, maxQueue: 1000 });
-  const control = createControlStore({ config: config.store, thread: controlThread });
+  const control = createControlStore({
+    config: config.store,
+    thread: controlThread,
+    redisUrl: config.limits.redisUrl,
+  });
   const telemetryReaders = createPool({ entry: 'sqlite-reader', threads: READER_THREADS, maxQueue: 1000 });
   const telemetry = createTelemetryStore({
     config: config.store,

@@ -31,6 +31,7 @@ import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
 import { otelLogsPlugin } from './otel-logs/plugin.js';
 import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
+import { promptEventsPlugin } from './prompts/events.js';
 import { promptsPlugin } from './prompts/plugin.js';
 import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
@@ -152,6 +153,7 @@ async function registerAccess(
 async function registerRegistry(app: FastifyInstance, { registry }: ApiOptions): Promise<void> {
   if (!registry) return;
   await app.register(promptsPlugin, { registry });
+  await app.register(promptEventsPlugin, { registry });
   await app.register(labelsPlugin, { registry });
 }
 

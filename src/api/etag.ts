@@ -33,7 +33,8 @@ function taggable(request: FastifyRequest, reply: FastifyReply, payload: unknown
 export function registerEtag(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     if (!taggable(request, reply, payload)) return done(null, payload);
-    const etag = etagOf(payload);
+    // An answer may bring its own, which costs less than reckoning it anew.
+    const etag = (reply.getHeader('etag') as string | undefined) ?? etagOf(payload);
     reply.header('etag', etag);
     if (!matches(request.headers['if-none-match'], etag)) return done(null, payload);
     reply.code(304).removeHeader('content-type').removeHeader('content-length');

@@ -24,7 +24,7 @@ export const limitSettings = z.object({
     .meta({
       env: 'REDIS_URL',
       description:
-        'Redis that the gateways of one installation share; without it, or while it is away, each counts for itself',
+        'Redis that the gateways of one installation share: for the limits, and to tell each other what has changed; without it, or while it is away, each counts for itself',
       secret: true,
     } satisfies SettingMeta),
   otlpSpansPerSecond: integer(0, MAX_PER_WINDOW)

@@ -24,6 +24,26 @@ export const registrySettings = z.object({
       env: 'PROMPT_CACHE_PROMPTS',
       description: 'Prompts whose labels and versions are kept in memory',
     } satisfies SettingMeta),
+  maxWatchers: integer(0, 1_000_000)
+    .prefault('2000')
+    .meta({
+      env: 'PROMPT_MAX_WATCHERS',
+      description:
+        'Clients that may wait for changes of prompts at once, as streams of events or by ?wait=; more get 503',
+    } satisfies SettingMeta),
+  heartbeatMs: milliseconds(100, 3_600_000)
+    .prefault('15000')
+    .meta({
+      env: 'PROMPT_EVENTS_HEARTBEAT_MS',
+      description: 'How often a stream of events says that it is alive when there is nothing to tell',
+    } satisfies SettingMeta),
+  maxStreamMs: milliseconds(100, 86_400_000)
+    .prefault('600000')
+    .meta({
+      env: 'PROMPT_EVENTS_MAX_MS',
+      description:
+        'How long a stream of events lasts; clients open another, and show their key again: one that was revoked hears nothing after that',
+    } satisfies SettingMeta),
   cacheBytes: bytes()
     .prefault('64MiB')
     .meta({

@@ -3,10 +3,12 @@ import { auditEntry, type MutationContext } from '../access/audit.js';
 import type { Principal } from '../access/principal.js';
 import type { Component } from '../component.js';
 import { GatewayError } from '../errors.js';
+import type { Change } from '../store/control/changes.js';
 import type { Label } from '../store/control/labels.js';
 import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import { within } from '../store/deadline.js';
+import { compose } from './composition.js';
 import type { RegistryConfig } from './config.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
@@ -15,6 +17,7 @@ import type { Prompt } from './prompt.js';
 import { Reconciler } from './reconciler.js';
 import { LATEST, type Resolved, Resolver, type Selector } from './resolver.js';
 import { isVersion } from './version.js';
+import { type Watch, Watchers } from './watchers.js';
 import { readWriterId } from './writer-id.js';
 
 export interface LabelInput {
@@ -34,6 +37,13 @@ export interface Registry extends Component {
   create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
   /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
+  /** With the prompts that it includes. Throws VALIDATION_FAILED when they can't be put together. */
+  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved>;
+  /** Told of whatever changes of a prompt, here and on other gateways. Throws OVERLOADED, SHUTTING_DOWN. */
+  watch(workspace: string, name: string): Watch;
+  /** Ends every watch, and begins no further ones. */
+  stopWatching(): void;
+  readonly watching: WatchingOptions;
   /** Makes a label or moves it. Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not, PRECONDITION_FAILED. */
   setLabel(label: LabelInput, principal: Principal, context: MutationContext): Promise<Label>;
   /** Throws NOT_FOUND (`Label not found`). */
@@ -44,14 +54,20 @@ export interface Registry extends Component {
   reconcile(): Promise<void>;
 }
 
+/** How long those who watch are left without a word, and how long a stream of events lasts. */
+export type WatchingOptions = Pick<RegistryConfig, 'heartbeatMs' | 'maxStreamMs'>;
+
 export interface RegistryOptions {
-  config: Pick<RegistryConfig, 'reconcileIntervalMs' | 'cachePrompts' | 'cacheBytes'>;
+  config: Pick<RegistryConfig, 'reconcileIntervalMs' | 'cachePrompts' | 'cacheBytes' | 'maxWatchers'> & WatchingOptions;
   /** Absolute path of DATA_DIR. */
   dataDirectory: string;
   control: ControlStore;
   driver: PromptDriver;
   events: RegistryEvents;
 }
+
+/** What nobody tells of is found out when what is in memory is too old to be served: those who watch ask so often. */
+const LOOK_INTERVAL_MS = { hearing: 15_000, deaf: 500 };
 
 interface Opened {
   index: IndexWriter;
@@ -63,7 +79,10 @@ class IndexedRegistry implements Registry {
   readonly control: ControlStore;
   private readonly resolver: Resolver;
   private opened: Opened | undefined;
+  private readonly watchers: Watchers;
   private timer: NodeJS.Timeout | undefined;
+  private looking: NodeJS.Timeout | undefined;
+  private lookedAtMs = 0;
   private stopHearing = () => {};
   private failing = false;
 
@@ -72,17 +91,22 @@ class IndexedRegistry implements Registry {
     this.control = control;
     const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
     this.resolver = new Resolver({ control, driver, events, ...bounds });
+    this.watchers = new Watchers(config);
+  }
+
+  get watching(): WatchingOptions {
+    return this.options.config;
   }
 
   async start(): Promise<void> {
     const { config, control, driver, events, dataDirectory } = this.options;
     await driver.start();
-    this.stopHearing = control.onChange((change) => {
-      if (change === 'missed') this.resolver.clear();
-      else if (change.topic === 'prompts') this.resolver.forget(change.workspace, change.name);
-    });
+    this.watchers.open();
+    this.stopHearing = control.onChange((change) => this.hear(change));
+    this.looking = setInterval(() => this.look(), LOOK_INTERVAL_MS.deaf).unref();
     const writer = await readWriterId(dataDirectory);
-    const index = new IndexWriter({ control, driver, events, writer });
+    const resolve = this.resolver.resolve.bind(this.resolver);
+    const index = new IndexWriter({ control, driver, events, resolve, writer });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
     // A repository in disorder holds up neither ingestion nor what the index knows already.
     await this.tick();
@@ -91,6 +115,8 @@ class IndexedRegistry implements Registry {
 
   async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     clearInterval(this.timer);
+    clearInterval(this.looking);
+    this.stopWatching();
     this.stopHearing();
     const { opened } = this;
     this.opened = undefined;
@@ -104,6 +130,19 @@ class IndexedRegistry implements Registry {
 
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
     return this.resolver.resolve(workspace, name, selector);
+  }
+
+  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved> {
+    if (resolved.compiled.includes.length === 0) return resolved;
+    return compose(this.resolver.resolve.bind(this.resolver), workspace, resolved);
+  }
+
+  watch(workspace: string, name: string): Watch {
+    return this.watchers.watch(workspace, name);
+  }
+
+  stopWatching(): void {
+    this.watchers.close();
   }
 
   setLabel(input: LabelInput, principal: Principal, context: MutationContext): Promise<Label> {
@@ -160,6 +199,24 @@ class IndexedRegistry implements Registry {
   private get open(): Opened {
     if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt registry is not open');
     return this.opened;
+  }
+
+  /** What was known is forgotten first: who is told asks for it at once. */
+  private hear(change: Change | 'missed'): void {
+    if (change === 'missed') {
+      this.resolver.clear();
+      this.watchers.tellAll();
+    } else if (change.topic === 'prompts') {
+      this.resolver.forget(change.workspace, change.name);
+      this.watchers.tell(change.workspace, change.name);
+    }
+  }
+
+  private look(): void {
+    const now = performance.now();
+    if (this.control.hearsOthers() && now - this.lookedAtMs < LOOK_INTERVAL_MS.hearing) return;
+    this.lookedAtMs = now;
+    this.watchers.tellAll();
   }
 
   /** What is served goes on being served when it fails. */

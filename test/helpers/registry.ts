@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { type RegistryConfig, registrySettings } from '../../src/registry/config.js';
 import type { PromptDriver } from '../../src/registry/driver.js';
 import { nopRegistryEvents, type RegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
@@ -22,17 +23,24 @@ export interface RegistryFixtureOptions {
   /** Between the registry and its driver. */
   wrap?: (driver: PromptDriver) => PromptDriver;
   cachePrompts?: number;
+  watching?: Partial<Pick<RegistryConfig, 'maxWatchers' | 'heartbeatMs' | 'maxStreamMs'>>;
 }
 
 export async function startRegistry(
   control: ControlStore,
-  { directory, events = {}, wrap = (driver) => driver, cachePrompts = 100 }: RegistryFixtureOptions = {},
+  { directory, events = {}, wrap = (driver) => driver, cachePrompts = 100, watching }: RegistryFixtureOptions = {},
 ): Promise<RegistryFixture> {
   const folder = directory ?? (await mkdtemp(path.join(os.tmpdir(), 'registry-')));
   const all = { ...nopRegistryEvents, ...events };
   const repository = path.join(folder, 'prompts');
   const registry = createRegistry({
-    config: { reconcileIntervalMs: 86_400_000, cachePrompts, cacheBytes: 2 ** 20 },
+    config: {
+      ...registrySettings.parse({}),
+      reconcileIntervalMs: 86_400_000,
+      cachePrompts,
+      cacheBytes: 2 ** 20,
+      ...watching,
+    },
     dataDirectory: folder,
     control,
     driver: wrap(createFilesystemDriver({ directory: repository, events: all })),

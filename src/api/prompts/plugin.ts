@@ -1,16 +1,17 @@
 import type { z } from 'zod';
 import { GatewayError } from '../../errors.js';
-import { renderPrompt, type Variables } from '../../registry/compiled.js';
+import type { Variables } from '../../registry/compiled.js';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
 import { LATEST, type Resolved, type Selector } from '../../registry/resolver.js';
-import type { PromptVersion } from '../../store/control/prompts.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
+import { etagOf, matches } from '../etag.js';
 import { mutationOf } from '../mutation.js';
 import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
+import { PromptAnswers } from './answer.js';
 import { renderPlace, renderVersion } from './render.js';
 import {
   countPromptsQuery,
@@ -24,6 +25,7 @@ import {
   promptParameters,
   promptVersionPageSchema,
 } from './schema.js';
+import { untilOther } from './waiting.js';
 
 type GetPromptQuery = z.infer<typeof getPromptQuery>;
 
@@ -62,19 +64,22 @@ function textsOf(variables: GetPromptQuery['variables'] = {}): Variables {
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
 }
 
-function contentOf({ compiled }: Resolved, { render, variables }: GetPromptQuery): string {
-  return render === 'false' ? compiled.json : renderPrompt(compiled, textsOf(variables));
+interface Answer {
+  etag: string;
+  stale: boolean;
+  body(): string;
 }
 
 export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
   const { prompts } = registry.control;
-  /** Of versions that are in the registry's memory, for as long as they are. */
-  const places = new WeakMap<PromptVersion, string>();
+  const answers = new PromptAnswers(registry);
 
-  const placeOf = (version: PromptVersion): string => {
-    const place = places.get(version) ?? JSON.stringify(renderPlace(registry, version));
-    places.set(version, place);
-    return place;
+  const answerOf = (resolved: Resolved, { render, variables }: GetPromptQuery): Answer => {
+    const { stale } = resolved;
+    const isPlain = render === 'false' || (variables === undefined && resolved.compiled.required.length === 0);
+    if (isPlain) return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
+    const body = answers.rendered(resolved, textsOf(variables));
+    return { stale, etag: etagOf(body), body: () => body };
   };
 
   app.route({
@@ -132,19 +137,28 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       tags: ['prompts'],
       summary: 'A prompt by version or label, rendered with the variables that are sent',
       description:
-        'Only system and user messages are rendered. 404 names what is missing: the prompt, version or label.',
+        'Only system and user messages are rendered. 404 names what is missing: the prompt, version or label. ' +
+        'With If-None-Match, the ETag of an earlier answer: 304 while it is still the same. `Warning: 110` marks what ' +
+        'could not be asked for again, and is served as it was known last.',
       params: promptParameters,
       querystring: getPromptQuery,
       response: { 200: promptDetailSchema, ...errors },
     },
     handler: async (request, reply) => {
-      const { params, query, workspace } = request;
-      const found = registry.resolve(workspace, params.name, selectorOf(query));
-      const resolved = found instanceof Promise ? await found : found;
-      if (resolved.stale) reply.header('warning', STALE_WARNING);
-      return reply
-        .type(JSON_TYPE)
-        .send(`{"content":${contentOf(resolved, query)},"version":${placeOf(resolved.version)}}`);
+      const { params, query, workspace, headers } = request;
+      const { name } = params;
+      const { 'if-none-match': known } = headers;
+      const look = () => {
+        const found = registry.resolve(workspace, name, selectorOf(query));
+        return found instanceof Promise ? found.then((each) => answerOf(each, query)) : answerOf(found, query);
+      };
+      const isKnown = ({ etag }: Answer) => matches(known, etag);
+      const waiting = { registry, workspace, name, waitMs: query.wait * 1000, reply };
+      const looked = query.wait > 0 && known !== undefined ? untilOther(waiting, isKnown, look) : look();
+      const answer = looked instanceof Promise ? await looked : looked;
+      if (answer.stale) reply.header('warning', STALE_WARNING);
+      reply.header('etag', answer.etag);
+      return isKnown(answer) ? reply.code(304).send() : reply.type(JSON_TYPE).send(answer.body());
     },
   });
 

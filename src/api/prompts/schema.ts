@@ -31,6 +31,9 @@ export const getPromptQuery = z.object({
     .meta({ description: 'Exactly this version; the highest release when absent, or `latest`' }),
   label: z.string().optional().meta({ description: 'The version that this label stands for' }),
   render: z.string().optional().meta({ description: '`false` leaves the placeholders, whatever is sent' }),
+  wait: z.coerce.number().min(0).max(60).default(0).meta({
+    description: 'With If-None-Match: seconds for which the answer may wait until it is another',
+  }),
   variables,
 });
 

@@ -38,6 +38,11 @@ export class ChangeFeed {
   }
 }
 
+/** As the other processes read it. */
+export function writeChange(change: Change, origin: string): string {
+  return JSON.stringify({ from: origin, change });
+}
+
 /** What another process announced; undefined for what this one did, which it knows, and for what a later version sends. */
 export function readChange(payload: string, origin: string): Change | undefined {
   try {
@@ -61,7 +66,7 @@ export function createChanges(db: Kysely<ControlSchema>, { facts, origin, spread
     async announce(change) {
       const { notifyFunction } = facts;
       if (notifyFunction !== undefined) {
-        const payload = JSON.stringify({ from: origin, change });
+        const payload = writeChange(change, origin);
         await sql`select ${sql.raw(notifyFunction)}(${CHANGE_CHANNEL}, ${payload})`.execute(db);
       }
       spread(change);

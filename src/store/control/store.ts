@@ -11,7 +11,15 @@ import { createPostgresDialect } from '../postgres/dialect.js';
 import { createPool } from '../postgres/pool.js';
 import { type ApiKeys, createApiKeys } from './api-keys.js';
 import { type AuditLogs, createAuditLogs } from './audit-logs.js';
-import { type Change, ChangeFeed, type ChangeListener, type Changes, createChanges, readChange } from './changes.js';
+import {
+  type Change,
+  ChangeFeed,
+  type ChangeListener,
+  type Changes,
+  createChanges,
+  readChange,
+  writeChange,
+} from './changes.js';
 import { createGateways, type Gateways } from './gateways.js';
 import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
@@ -19,6 +27,7 @@ import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
 import { createPromptContents, type PromptContents } from './prompt-contents.js';
 import { createPrompts, type Prompts } from './prompts.js';
+import { createRedisRelay, noRelay, type Relay } from './redis-relay.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
@@ -34,7 +43,7 @@ export interface ControlStore extends Component, Repositories {
   ping(): Promise<void>;
   /** Hears what is announced by committed transactions, here and on other gateways. Answers how to stop listening. */
   onChange(listener: ChangeListener): () => void;
-  /** Whether changes by other processes are heard as they happen: on Postgres, unless the connection for it is down. */
+  /** Whether changes by other processes are heard as they happen: from Postgres or Redis, unless the connections for it are down. */
   hearsOthers(): boolean;
 }
 
@@ -56,6 +65,8 @@ export interface ControlStoreOptions {
   config: Pick<StoreConfig, 'dataDir' | 'sqlitePath' | 'databaseUrl' | 'databasePoolSize' | 'queryTimeoutMs'>;
   /** The thread of `workers/control-database.ts`, which has the SQLite file open; not used with DATABASE_URL. */
   thread?: TaskPool;
+  /** Of the Redis that all gateways on this database share: changes are told there, too. */
+  redisUrl?: string | undefined;
 }
 
 interface Database {
@@ -69,6 +80,11 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
   const feed = new ChangeFeed();
   const origin = randomUUID();
   const listener = listen(feed, origin);
+  const relay = openRelay(options.redisUrl, feed, origin);
+  const spread = (change: Change) => {
+    feed.emit(change);
+    relay.publish(writeChange(change, origin));
+  };
   const repositories = (executor: Kysely<ControlSchema>, spread: (change: Change) => void): Repositories => ({
     workspaces: createWorkspaces(executor),
     installation: createInstallation(executor),
@@ -82,7 +98,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     gateways: createGateways(executor),
     changes: createChanges(executor, { facts, origin, spread }),
   });
-  const own = repositories(db, (change) => feed.emit(change));
+  const own = repositories(db, spread);
   let ending: Promise<unknown> | undefined;
   return {
     name: 'store/control',
@@ -90,7 +106,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     async start() {
       await migrate(db, facts, controlMigrations);
       await own.workspaces.ensure(DEFAULT_WORKSPACE);
-      await listener.start();
+      await Promise.all([listener.start(), relay.start()]);
     },
     async transaction(work) {
       const announced: Change[] = [];
@@ -100,16 +116,16 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
           .execute((transaction) => work(repositories(transaction, (change) => announced.push(change))));
       } finally {
         // Also after a failure: a commit whose answer was lost has happened, and a change too many costs a read.
-        for (const change of announced) feed.emit(change);
+        for (const change of announced) spread(change);
       }
     },
     async ping() {
       await db.selectNoFrom(sql`1`.as('one')).execute();
     },
     onChange: (hear) => feed.subscribe(hear),
-    hearsOthers: () => listener.listening(),
+    hearsOthers: () => listener.listening() || relay.listening(),
     shutdown({ deadlineMs }) {
-      ending ??= Promise.all([listener.shutdown({ deadlineMs }), db.destroy()]);
+      ending ??= Promise.all([listener.shutdown({ deadlineMs }), relay.shutdown({ deadlineMs }), db.destroy()]);
       return within(deadlineMs, ending);
     },
   };
@@ -134,13 +150,20 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
   };
 }
 
-function listenTo(connectionString: string, feed: ChangeFeed, origin: string): Listener {
-  return createListener({
-    connectionString,
-    onNotification(payload) {
+function hearing(feed: ChangeFeed, origin: string) {
+  return {
+    onNotification(payload: string) {
       const change = readChange(payload, origin);
       if (change) feed.emit(change);
     },
     onMissed: () => feed.emit('missed'),
-  });
+  };
+}
+
+function listenTo(connectionString: string, feed: ChangeFeed, origin: string): Listener {
+  return createListener({ connectionString, ...hearing(feed, origin) });
+}
+
+function openRelay(url: string | undefined, feed: ChangeFeed, origin: string): Relay {
+  return url === undefined ? noRelay : createRedisRelay({ url, ...hearing(feed, origin) });
 }

@@ -1,0 +1,49 @@
+/** What a prompt is answered with, and the tag of it. */
+import { type CompiledPrompt, renderPrompt, type Variables } from '../../registry/compiled.js';
+import type { Registry } from '../../registry/registry.js';
+import type { Resolved } from '../../registry/resolver.js';
+import type { PromptVersion } from '../../store/control/prompts.js';
+import { etagOf } from '../etag.js';
+import { renderPlace } from './render.js';
+
+/** What is the same in each answer with this version. */
+interface Kept {
+  place: string;
+  /** Of the answer with placeholders, and what it was made of. */
+  plain?: { compiled: CompiledPrompt; etag: string };
+}
+
+export class PromptAnswers {
+  /** Of versions that are in the registry's memory, for as long as they are. */
+  private readonly kept = new WeakMap<PromptVersion, Kept>();
+
+  constructor(private readonly registry: Registry) {}
+
+  rendered(resolved: Resolved, variables: Variables): string {
+    return this.bodyOf(resolved, renderPrompt(resolved.compiled, variables));
+  }
+
+  plain(resolved: Resolved): string {
+    return this.bodyOf(resolved, resolved.compiled.json);
+  }
+
+  /** The tag of the answer with placeholders: reckoned once. */
+  plainTag(resolved: Resolved): string {
+    const { version, compiled } = resolved;
+    const kept = this.keptOf(version);
+    if (kept.plain?.compiled !== compiled) kept.plain = { compiled, etag: etagOf(this.plain(resolved)) };
+    return kept.plain.etag;
+  }
+
+  private bodyOf({ version }: Resolved, content: string): string {
+    return `{"content":${content},"version":${this.keptOf(version).place}}`;
+  }
+
+  private keptOf(version: PromptVersion): Kept {
+    const known = this.kept.get(version);
+    if (known) return known;
+    const kept = { place: JSON.stringify(renderPlace(this.registry, version)) };
+    this.kept.set(version, kept);
+    return kept;
+  }
+}
