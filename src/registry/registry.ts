@@ -8,7 +8,6 @@ import type { Label } from '../store/control/labels.js';
 import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import { within } from '../store/deadline.js';
-import { compose } from './composition.js';
 import type { RegistryConfig } from './config.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
@@ -37,8 +36,6 @@ export interface Registry extends Component {
   create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
   /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
-  /** With the prompts that it includes. Throws VALIDATION_FAILED when they can't be put together. */
-  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved>;
   /** Told of whatever changes of a prompt, here and on other gateways. Throws OVERLOADED, SHUTTING_DOWN. */
   watch(workspace: string, name: string): Watch;
   /** Ends every watch, and begins no further ones. */
@@ -105,8 +102,7 @@ class IndexedRegistry implements Registry {
     this.stopHearing = control.onChange((change) => this.hear(change));
     this.looking = setInterval(() => this.look(), LOOK_INTERVAL_MS.deaf).unref();
     const writer = await readWriterId(dataDirectory);
-    const resolve = this.resolver.resolve.bind(this.resolver);
-    const index = new IndexWriter({ control, driver, events, resolve, writer });
+    const index = new IndexWriter({ control, driver, events, writer });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
     // A repository in disorder holds up neither ingestion nor what the index knows already.
     await this.tick();
@@ -130,11 +126,6 @@ class IndexedRegistry implements Registry {
 
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
     return this.resolver.resolve(workspace, name, selector);
-  }
-
-  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved> {
-    if (resolved.compiled.includes.length === 0) return resolved;
-    return compose(this.resolver.resolve.bind(this.resolver), workspace, resolved);
   }
 
   watch(workspace: string, name: string): Watch {
