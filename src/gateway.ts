@@ -25,7 +25,7 @@ import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import { createObservability, type Observability } from './observability/observability.js';
-import { createFilesystemDriver } from './registry/git/filesystem-driver.js';
+import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
@@ -108,8 +108,11 @@ export function createGateway(config: Config): Gateway {
     config: config.registry,
     dataDirectory,
     control,
-    driver: createFilesystemDriver({
+    driver: createDriver({
+      config: config.registry,
+      control,
       directory: path.resolve(config.registry.directory ?? folder('prompts')),
+      sharedDatabase: config.store.databaseUrl !== undefined,
       events: events.registry,
     }),
     events: events.registry,

@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { bytes, integer, milliseconds, oneOf, type SettingMeta, text } from '../setting.js';
+import { s3Settings } from './s3/config.js';
 
 export const registrySettings = z.object({
-  driver: oneOf(['filesystem'])
+  driver: oneOf(['filesystem', 's3', 'postgres', 'database'])
     .prefault('filesystem')
-    .meta({ env: 'DRIVER', description: 'Where the content of prompts is kept: filesystem' } satisfies SettingMeta),
+    .meta({
+      env: 'DRIVER',
+      description:
+        'Where the content of prompts is kept: filesystem (Git), s3, postgres (in DATABASE_URL) or database (that, or the SQLite file)',
+    } satisfies SettingMeta),
   directory: text()
     .optional()
     .meta({
@@ -50,6 +55,7 @@ export const registrySettings = z.object({
       env: 'PROMPT_CACHE_BYTES',
       description: 'Content of prompts that is kept in memory',
     } satisfies SettingMeta),
+  ...s3Settings.shape,
 });
 
 export type RegistryConfig = Readonly<z.infer<typeof registrySettings>>;
