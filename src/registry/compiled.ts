@@ -1,30 +1,43 @@
 /** A version that is ready to be served: read, parsed, and its templates made out. Never changed. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
-import type { Message, Prompt } from './prompt.js';
-import { parseTemplate, RenderBudget, render, type Template, TemplateError } from './template.js';
+import { type Include, readReference } from './include.js';
+import { type Prompt, type PromptText, textsOf, withTexts } from './prompt.js';
+import {
+  type Partials,
+  parseTemplate,
+  partialsOf,
+  RenderBudget,
+  render,
+  type Template,
+  TemplateError,
+} from './template.js';
+import type { Declarations } from './variables.js';
 
 export interface CompiledPrompt {
   readonly prompt: Prompt;
   /** The prompt as JSON, with its placeholders. */
   readonly json: string;
-  /** One for each message; undefined for those that are never rendered. */
+  /** One for each text; undefined for those that are never rendered. */
   readonly templates: readonly (Template | undefined)[];
   readonly required: readonly string[];
+  /** Other prompts in its texts, each once. */
+  readonly includes: readonly Include[];
 }
 
 /** Text that is parsed before others get their turn. */
 const CHARACTERS_PER_TURN = 50_000;
+const MAX_INCLUDES = 50;
 
-/** What is wrong with the templates of these messages, in the words of a validation error. */
-export async function faultsOf(messages: readonly Message[]): Promise<string[]> {
+/** What is wrong with the templates of this prompt, in the words of a validation error. */
+export async function faultsOf(prompt: Prompt): Promise<string[]> {
   const faults: string[] = [];
-  await eachTemplate(messages, (message, at) => {
+  await eachText(prompt, (text) => {
     try {
-      parseMessage(message);
+      for (const { reference, start } of partialsOf(parseText(text) ?? [])) readReference(reference, start);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      faults.push(`"messages.${at}.content" is no valid template: ${error.message}`);
+      faults.push(`"${text.path}" is no valid template: ${error.message}`);
     }
   });
   return faults;
@@ -33,21 +46,30 @@ export async function faultsOf(messages: readonly Message[]): Promise<string[]> 
 /** Throws a TemplateError. */
 export async function compile(prompt: Prompt): Promise<CompiledPrompt> {
   const templates: (Template | undefined)[] = [];
-  await eachTemplate(prompt.messages, (message) => void templates.push(parseMessage(message)));
+  await eachText(prompt, (text) => void templates.push(parseText(text)));
   const variables = Object.entries(prompt.variables ?? {});
   const required = variables.filter(([, variable]) => variable.required).map(([name]) => name);
-  return { prompt, json: JSON.stringify(prompt), templates, required };
+  return { prompt, json: JSON.stringify(prompt), templates, required, includes: includesOf(templates) };
 }
 
-function parseMessage({ role, content }: Message): Template | undefined {
-  return role === 'assistant' ? undefined : parseTemplate(content);
+function parseText({ text, rendered }: PromptText): Template | undefined {
+  return rendered ? parseTemplate(text) : undefined;
 }
 
-async function eachTemplate(messages: readonly Message[], work: (message: Message, at: number) => void): Promise<void> {
+function includesOf(templates: readonly (Template | undefined)[]): Include[] {
+  const includes = new Map<string, Include>();
+  for (const { reference, start } of templates.flatMap((template) => partialsOf(template ?? []))) {
+    if (!includes.has(reference)) includes.set(reference, readReference(reference, start));
+  }
+  if (includes.size > MAX_INCLUDES) throw new TemplateError(`More than ${MAX_INCLUDES} other prompts are included`);
+  return [...includes.values()];
+}
+
+async function eachText(prompt: Prompt, work: (text: PromptText) => void): Promise<void> {
   let characters = 0;
-  for (const [at, message] of messages.entries()) {
-    work(message, at);
-    characters += message.content.length;
+  for (const text of textsOf(prompt)) {
+    work(text);
+    characters += text.text.length;
     if (characters <= CHARACTERS_PER_TURN) continue;
     characters = 0;
     await turn();
@@ -56,28 +78,42 @@ async function eachTemplate(messages: readonly Message[], work: (message: Messag
 
 export type Variables = Readonly<Record<string, unknown>>;
 
+/** What a prompt is rendered with, beside its variables, when it includes others. */
+export interface Included {
+  readonly partials: Partials;
+  /** Variables of all parts; where several declare one, the outermost has the say. */
+  readonly declarations: Declarations;
+}
+
 /**
  * The prompt as JSON. Without any variable, and none required, the placeholders stay. Throws BAD_REQUEST when a required
  * one is missing: its name must be there, whatever its value.
  */
-export function renderPrompt(compiled: CompiledPrompt, variables: Variables): string {
-  const missing = compiled.required.filter((name) => !Object.hasOwn(variables, name));
+export function renderPrompt(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
+  const missing = requiredOf(compiled, included).filter((name) => !Object.hasOwn(variables, name));
   if (missing.length > 0) throw new GatewayError('BAD_REQUEST', `Missing required variables: ${missing.join(', ')}`);
   if (Object.keys(variables).length === 0) return compiled.json;
-  return JSON.stringify({ ...compiled.prompt, messages: renderMessages(compiled, variables) });
+  return renderWith(compiled, variables, included);
 }
 
-function renderMessages({ prompt, templates }: CompiledPrompt, variables: Variables): Message[] {
+function requiredOf({ required }: CompiledPrompt, included: Included | undefined): readonly string[] {
+  if (!included) return required;
+  return Object.entries(included.declarations).flatMap(([name, declaration]) => (declaration.required ? [name] : []));
+}
+
+/** The prompt as JSON, its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
+export function renderWith({ prompt, templates }: CompiledPrompt, variables: Variables, included?: Included): string {
   const budget = new RenderBudget();
-  return prompt.messages.map((message, at) => {
+  const texts = textsOf(prompt).map(({ text }, at) => {
     const template = templates[at];
-    return template ? { ...message, content: renderWithin(template, variables, budget) } : message;
+    return template ? renderWithin(template, variables, budget, included) : text;
   });
+  return JSON.stringify(withTexts(prompt, texts));
 }
 
-function renderWithin(template: Template, variables: Variables, budget: RenderBudget): string {
+function renderWithin(template: Template, variables: Variables, budget: RenderBudget, included?: Included): string {
   try {
-    return render(template, variables, budget);
+    return render(template, variables, budget, included?.partials);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: [error.message] } });

@@ -8,7 +8,8 @@ import { GatewayError } from '../errors.js';
 import type { AuditEntry } from '../model/audit-entry.js';
 import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore } from '../store/control/store.js';
-import { faultsOf } from './compiled.js';
+import { compile, faultsOf } from './compiled.js';
+import { checkComposition, type Resolve } from './composition.js';
 import type { Arrival, PromptDriver, StoredVersion } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { type Prompt, writePrompt } from './prompt.js';
@@ -18,6 +19,8 @@ export interface IndexWriterOptions {
   control: ControlStore;
   driver: PromptDriver;
   events: RegistryEvents;
+  /** Finds the prompts that a new one includes. */
+  resolve: Resolve;
   /** Of this gateway, the same after a restart. */
   writer: string;
 }
@@ -31,6 +34,10 @@ export function describeKey({ workspace, name, version }: PromptKey): string {
 
 function alreadyExists({ name, version }: PromptKey): GatewayError {
   return new GatewayError('BAD_REQUEST', 'Prompt already exists', { details: { name, version } });
+}
+
+function invalid(fields: string[]): GatewayError {
+  return new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields } });
 }
 
 function isCode(error: unknown, code: GatewayError['code']): boolean {
@@ -48,9 +55,7 @@ export class IndexWriter {
    * writes the same version, and what the driver throws.
    */
   async create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
-    const faults = await faultsOf(prompt.messages);
-    if (faults.length > 0)
-      throw new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: faults } });
+    await this.check(prompt, principal.workspace);
     const row = this.newRow(prompt, principal, context);
     const key = describeKey(row);
     // One after another: the second is told that there is one already.
@@ -78,6 +83,15 @@ export class IndexWriter {
       await auditLogs.appendAll(adopted.map((key) => audits.get(describeKey(key))!));
       return adopted;
     });
+  }
+
+  private async check(prompt: Prompt, workspace: string): Promise<void> {
+    const faults = await faultsOf(prompt);
+    if (faults.length > 0) throw invalid(faults);
+    const compiled = await compile(prompt).catch((error: Error) => {
+      throw invalid([error.message]);
+    });
+    if (compiled.includes.length > 0) await checkComposition(this.options.resolve, { workspace, ...prompt }, compiled);
   }
 
   private newRow(prompt: Prompt, principal: Principal, context: MutationContext): NewPromptVersion {

@@ -53,9 +53,11 @@ const versionField = z.string().refine(isVersion, {
   params: SENTENCE,
 });
 
+const textSchema = z.string().min(1).max(100_000);
+
 const messageSchema = z.looseObject({
   role: z.enum(['system', 'user', 'assistant']),
-  content: z.string().min(1).max(100_000),
+  content: textSchema,
   name: z.string().max(64).optional(),
 });
 
@@ -81,10 +83,12 @@ const ollamaSchema = z.looseObject({
 });
 
 /** What is not named here is kept as it came. */
-export const promptSchema = z.looseObject({
+const promptFields = z.looseObject({
   name: nameField,
   version: versionField,
-  messages: atMost(MAX_MESSAGES, z.array(messageSchema).min(1).max(MAX_MESSAGES)),
+  type: z.unknown().optional().meta({ description: '`text`: a prompt of one text, without messages', type: 'string' }),
+  messages: atMost(MAX_MESSAGES, z.array(messageSchema).min(1).max(MAX_MESSAGES)).optional(),
+  content: z.unknown().optional().meta({ description: 'Of a text prompt, at most 100,000 characters', type: 'string' }),
   variables: atMost(MAX_VARIABLES, z.record(z.string(), variableSchema)).optional(),
   model_config: modelConfigSchema.optional(),
   ollama: ollamaSchema.optional(),
@@ -93,8 +97,58 @@ export const promptSchema = z.looseObject({
   commit_message: z.string().max(4_096).optional().meta({ description: 'Of the commit' }),
 });
 
+type Fields = z.infer<typeof promptFields>;
+
+/** Any prompt may have members of these names: only together they make it one of text. */
+function isText({ type, messages }: Fields): boolean {
+  return type === 'text' && messages === undefined;
+}
+
+/** Beside whatever else is wrong, unless that is it. */
+const unlessJudged = (member: string) => ({
+  path: [member],
+  when: ({ value, issues }: z.core.ParsePayload) =>
+    typeof value === 'object' && value !== null && !issues.some(({ path }) => path?.[0] === member),
+});
+
+export const promptSchema = promptFields
+  .refine((prompt) => isText(prompt) || prompt.messages !== undefined, {
+    error: 'is required',
+    ...unlessJudged('messages'),
+  })
+  .refine((prompt) => !isText(prompt) || textSchema.safeParse(prompt.content).success, {
+    error: 'must be a text of 1 to 100000 characters',
+    ...unlessJudged('content'),
+  });
+
 export type Prompt = z.infer<typeof promptSchema>;
-export type Message = Prompt['messages'][number];
+export type Message = NonNullable<Prompt['messages']>[number];
+
+/** A text of a prompt. */
+export interface PromptText {
+  /** Where in the prompt, as validation errors name it. */
+  path: string;
+  text: string;
+  /** Whether it is a template: what an assistant said is not. */
+  rendered: boolean;
+}
+
+export function textsOf(prompt: Prompt): PromptText[] {
+  const { messages } = prompt;
+  if (messages === undefined) return [{ path: 'content', text: prompt.content as string, rendered: true }];
+  return messages.map(({ role, content }, at) => ({
+    path: `messages.${at}.content`,
+    text: content,
+    rendered: role !== 'assistant',
+  }));
+}
+
+/** The prompt with other texts in the places of its own, in their order. */
+export function withTexts(prompt: Prompt, texts: readonly string[]): Prompt {
+  const { messages } = prompt;
+  if (messages === undefined) return { ...prompt, content: texts[0] };
+  return { ...prompt, messages: messages.map((message, at) => ({ ...message, content: texts[at]! })) };
+}
 
 /** The text of its file. */
 export function writePrompt(prompt: Prompt): string {

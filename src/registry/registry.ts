@@ -8,13 +8,16 @@ import type { Label } from '../store/control/labels.js';
 import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import { within } from '../store/deadline.js';
+import { compose } from './composition.js';
 import type { RegistryConfig } from './config.js';
+import { Dependents } from './dependents.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { IndexWriter } from './index-writer.js';
 import type { Prompt } from './prompt.js';
 import { Reconciler } from './reconciler.js';
-import { LATEST, type Resolved, Resolver, type Selector } from './resolver.js';
+import { type Resolved, Resolver } from './resolver.js';
+import { LATEST, type Selector } from './selector.js';
 import { isVersion } from './version.js';
 import { type Watch, Watchers } from './watchers.js';
 import { readWriterId } from './writer-id.js';
@@ -36,6 +39,8 @@ export interface Registry extends Component {
   create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
   /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
+  /** With the prompts that it includes. Throws VALIDATION_FAILED when they can't be put together. */
+  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved>;
   /** Told of whatever changes of a prompt, here and on other gateways. Throws OVERLOADED, SHUTTING_DOWN. */
   watch(workspace: string, name: string): Watch;
   /** Ends every watch, and begins no further ones. */
@@ -77,6 +82,7 @@ class IndexedRegistry implements Registry {
   private readonly resolver: Resolver;
   private opened: Opened | undefined;
   private readonly watchers: Watchers;
+  private readonly dependents: Dependents;
   private timer: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
   private lookedAtMs = 0;
@@ -89,6 +95,7 @@ class IndexedRegistry implements Registry {
     const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
     this.resolver = new Resolver({ control, driver, events, ...bounds });
     this.watchers = new Watchers(config);
+    this.dependents = new Dependents(bounds);
   }
 
   get watching(): WatchingOptions {
@@ -102,7 +109,8 @@ class IndexedRegistry implements Registry {
     this.stopHearing = control.onChange((change) => this.hear(change));
     this.looking = setInterval(() => this.look(), LOOK_INTERVAL_MS.deaf).unref();
     const writer = await readWriterId(dataDirectory);
-    const index = new IndexWriter({ control, driver, events, writer });
+    const resolve = this.resolver.resolve.bind(this.resolver);
+    const index = new IndexWriter({ control, driver, events, resolve, writer });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
     // A repository in disorder holds up neither ingestion nor what the index knows already.
     await this.tick();
@@ -126,6 +134,10 @@ class IndexedRegistry implements Registry {
 
   resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
     return this.resolver.resolve(workspace, name, selector);
+  }
+
+  compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved> {
+    return resolved.compiled.includes.length === 0 ? resolved : this.composeParts(workspace, resolved);
   }
 
   watch(workspace: string, name: string): Watch {
@@ -187,6 +199,12 @@ class IndexedRegistry implements Registry {
     return this.open.reconciler.run();
   }
 
+  private async composeParts(workspace: string, resolved: Resolved): Promise<Resolved> {
+    const composed = await compose(this.resolver.resolve.bind(this.resolver), workspace, resolved);
+    for (const { name } of composed.composition!.parts) this.dependents.add(workspace, name, resolved.version.name);
+    return composed;
+  }
+
   private get open(): Opened {
     if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt registry is not open');
     return this.opened;
@@ -200,6 +218,7 @@ class IndexedRegistry implements Registry {
     } else if (change.topic === 'prompts') {
       this.resolver.forget(change.workspace, change.name);
       this.watchers.tell(change.workspace, change.name);
+      for (const name of this.dependents.of(change.workspace, change.name)) this.watchers.tell(change.workspace, name);
     }
   }
 

@@ -4,24 +4,21 @@ import type { PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore } from '../store/control/store.js';
 import { ContentCache, PointerCache } from './cache.js';
 import { type CompiledPrompt, compile } from './compiled.js';
+import type { Composition } from './composition.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { isPromptName } from './paths.js';
 import { readPrompt } from './prompt.js';
+import { isLabel, LATEST, type Selector } from './selector.js';
 import { isVersion } from './version.js';
-
-/** Neither: the highest release, or the highest pre-release where there is no release. */
-export type Selector = { version: string } | { label: string } | undefined;
-
-/** The label that the server keeps by itself. */
-export const LATEST = 'latest';
-const LABEL = /^[a-zA-Z0-9_.-]{1,128}$/;
 
 export interface Resolved {
   readonly version: PromptVersion;
   readonly compiled: CompiledPrompt;
   /** The database could not be asked: this is what it said before. */
   readonly stale: boolean;
+  /** What it includes; undefined when it includes nothing, and before it is composed. */
+  readonly composition?: Composition | undefined;
 }
 
 export interface ResolverOptions {
@@ -34,10 +31,6 @@ export interface ResolverOptions {
 
 /** How old what is in memory may be: where other gateways' changes are heard anyway, and where they are not. */
 const MAX_AGE_MS = { hearing: 30_000, deaf: 1_000 };
-
-export function isLabel(text: string): boolean {
-  return LABEL.test(text);
-}
 
 function missing(what: 'Prompt' | 'Version' | 'Label'): GatewayError {
   return new GatewayError('NOT_FOUND', `${what} not found`);

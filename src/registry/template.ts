@@ -1,6 +1,6 @@
 /**
- * Mustache templates as clients of this API write them: nothing is escaped, partials and lambdas are empty. Parsed once,
- * by the library; rendered here, where the length of the outcome has a bound and no name reaches beyond what was sent.
+ * Mustache templates as clients of this API write them: nothing is escaped, lambdas are empty. Parsed once, by the
+ * library; rendered here, where the length of the outcome has a bound and no name reaches beyond what was sent.
  */
 import mustache from 'mustache';
 
@@ -9,7 +9,15 @@ export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
-type Token = readonly [type: string, value: string, start: number, end: number, inner?: Token[], close?: number];
+type Token = readonly [
+  type: string,
+  value: string,
+  start: number,
+  end: number,
+  /** The tokens of a section; the indentation of a partial. */
+  inner?: Token[] | string,
+  close?: number | undefined,
+];
 export type Template = readonly Token[];
 
 /** The library's expressions go back and forth over spaces in a tag: a tag as long as this costs them nothing. */
@@ -28,7 +36,49 @@ export function parseTemplate(text: string): Template {
   checkTags(text);
   const tokens = parse(text);
   checkDepth(tokens, MAX_DEPTH);
-  return tokens;
+  return withIndentation(tokens, text);
+}
+
+/**
+ * The spaces before a partial that has a line to itself stand before each line of what it includes (mustache(5),
+ * "Partials"). The library keeps them for tags that have not, too.
+ */
+function withIndentation(tokens: Template, text: string): Template {
+  return tokens.map((token) => {
+    const [type, value, start, end, inner, close] = token;
+    if (type === '>') return [type, value, start, end, indentationAt(text, start, end)];
+    if (type !== '#' && type !== '^') return token;
+    return [type, value, start, end, withIndentation(inner as Token[], text) as Token[], close];
+  });
+}
+
+function indentationAt(text: string, start: number, end: number): string {
+  // A line of spaces can be longer than all that is in it: only so much is looked at.
+  const before = text.slice(Math.max(0, start - MAX_TAG_CHARACTERS), start);
+  const after = text.slice(end, end + MAX_TAG_CHARACTERS);
+  const begins = before.length === start || before.includes('\n');
+  const indentation = before.slice(before.lastIndexOf('\n') + 1);
+  const alone = begins && indentation.trim() === '' && after.split('\n', 1)[0]!.trim() === '';
+  return alone ? indentation : '';
+}
+
+export interface Partial {
+  readonly reference: string;
+  /** Characters from the start of the text. */
+  readonly start: number;
+}
+
+/** What a template includes, in the order of its text. */
+export function partialsOf(tokens: Template): Partial[] {
+  return tokens.flatMap(([type, value, start, , inner]) => {
+    if (type === '>') return [{ reference: value, start }];
+    return type === '#' || type === '^' ? partialsOf(inner as Token[]) : [];
+  });
+}
+
+/** Before each line that has anything in it. */
+function indent(text: string, indentation: string): string {
+  return indentation === '' ? text : text.replaceAll(/^(?=[^\n])/gm, indentation);
 }
 
 function parse(text: string): Template {
@@ -90,7 +140,7 @@ function checkDepth(tokens: Template, left: number): void {
   for (const [type, , start, , inner] of tokens) {
     if (type !== '#' && type !== '^') continue;
     if (left === 0) throw new TemplateError(`Sections nested more than ${MAX_DEPTH} deep at ${start}`);
-    checkDepth(inner!, left - 1);
+    checkDepth(inner as Token[], left - 1);
   }
 }
 
@@ -112,17 +162,40 @@ export class RenderBudget {
   }
 }
 
-export function render(template: Template, variables: unknown, budget = new RenderBudget()): string {
-  return renderAll(template, [variables], budget);
+/** What a partial stands for. */
+export interface PartialText {
+  text: string;
+  /** undefined for text that is no template. */
+  template: Template | undefined;
 }
 
-function renderAll(tokens: Template, scopes: readonly unknown[], budget: RenderBudget): string {
+/** undefined for a reference that stands for nothing. */
+export type Partials = (reference: string) => PartialText | undefined;
+
+interface Rendering {
+  budget: RenderBudget;
+  partials: Partials;
+  /** By indentation and reference: what was parsed once is not parsed in each round of a section. */
+  indented: Map<string, Template>;
+}
+
+export function render(
+  template: Template,
+  variables: unknown,
+  budget = new RenderBudget(),
+  partials: Partials = () => undefined,
+): string {
+  return renderAll(template, [variables], { budget, partials, indented: new Map() });
+}
+
+function renderAll(tokens: Template, scopes: readonly unknown[], rendering: Rendering): string {
   let text = '';
-  for (const token of tokens) text += renderOne(token, scopes, budget);
+  for (const token of tokens) text += renderOne(token, scopes, rendering);
   return text;
 }
 
-function renderOne([type, name, , , inner]: Token, scopes: readonly unknown[], budget: RenderBudget): string {
+function renderOne([type, name, , , inner]: Token, scopes: readonly unknown[], rendering: Rendering): string {
+  const { budget } = rendering;
   budget.step();
   switch (type) {
     case 'text':
@@ -132,22 +205,38 @@ function renderOne([type, name, , , inner]: Token, scopes: readonly unknown[], b
     case '{':
       return budget.spend(textOf(lookUp(name, scopes, budget)));
     case '#':
-      return renderSection(inner!, lookUp(name, scopes, budget), scopes, budget);
+      return renderSection(inner as Token[], lookUp(name, scopes, budget), scopes, rendering);
     case '^':
-      return isEmpty(lookUp(name, scopes, budget)) ? renderAll(inner!, scopes, budget) : '';
+      return isEmpty(lookUp(name, scopes, budget)) ? renderAll(inner as Token[], scopes, rendering) : '';
+    case '>':
+      return renderAll(partialOf(name, inner as string, rendering), scopes, rendering);
     default:
       return '';
   }
 }
 
-function renderSection(inner: Template, value: unknown, scopes: readonly unknown[], budget: RenderBudget): string {
+/** Lines that are indented are another text: its parsing is paid for like its writing. */
+function partialOf(reference: string, indentation: string, { budget, partials, indented }: Rendering): Template {
+  const key = `${indentation}${reference}`;
+  const known = indented.get(key);
+  if (known) return known;
+  const partial = partials(reference);
+  if (!partial) return [];
+  const text = indent(partial.text, indentation);
+  const parsed = indentation === '' ? partial.template : partial.template && parseTemplate(budget.spend(text));
+  const template = parsed ?? [['text', text, 0, text.length] as const];
+  indented.set(key, template);
+  return template;
+}
+
+function renderSection(inner: Template, value: unknown, scopes: readonly unknown[], rendering: Rendering): string {
   if (isEmpty(value)) return '';
-  if (value === true) return renderAll(inner, scopes, budget);
-  if (!Array.isArray(value)) return renderAll(inner, [...scopes, value], budget);
+  if (value === true) return renderAll(inner, scopes, rendering);
+  if (!Array.isArray(value)) return renderAll(inner, [...scopes, value], rendering);
   let text = '';
   for (const item of value) {
-    budget.step();
-    text += renderAll(inner, [...scopes, item], budget);
+    rendering.budget.step();
+    text += renderAll(inner, [...scopes, item], rendering);
   }
   return text;
 }

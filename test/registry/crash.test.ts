@@ -106,7 +106,7 @@ function crashSuite({ makePlace }: DialectCase): void {
     expect(git('ls-tree', '-r', '--name-only', 'main').trim().split('\n')).toHaveLength(versions.length);
     for (const version of versions) {
       const { compiled } = await fixture.registry.resolve('default', 'p', { version });
-      expect(compiled.prompt.messages[0]!.content).toBe(version);
+      expect(compiled.prompt.messages![0]!.content).toBe(version);
     }
     const audit = await store.auditLogs.list({ workspace: 'default', limit: 1000 });
     expect(audit.items.map(({ versionTag }) => versionTag).sort()).toEqual(versions.sort());

@@ -41,6 +41,34 @@ describe('a template', () => {
     expect(rendered(template, variables)).toBe(expected);
   });
 
+  /** From the specification's partials.yml. */
+  it.each([
+    ['"{{>text}}"', {}, { text: 'from partial' }, '"from partial"'],
+    ['"{{>text}}"', {}, {}, '""'],
+    ['"{{>partial}}"', { text: 'content' }, { partial: '*{{text}}*' }, '"*content*"'],
+    [
+      '{{>node}}',
+      { content: 'X', nodes: [{ content: 'Y', nodes: [] }] },
+      { node: '{{content}}<{{#nodes}}{{>node}}{{/nodes}}>' },
+      'X<Y<>>',
+    ],
+    ['{{>outer}}', { a: 'hello', b: 'world' }, { outer: '*{{a}} {{>inner}}*', inner: '{{b}}!' }, '*hello world!*'],
+    ['| {{>partial}} |', {}, { partial: '\t|\t' }, '| \t|\t |'],
+    ['  {{data}}  {{> partial}}\n', { data: '|' }, { partial: '>\n>' }, '  |  >\n>\n'],
+    ['|\r\n{{>partial}}\r\n|', {}, { partial: '>' }, '|\r\n>|'],
+    ['  {{>partial}}\n>', {}, { partial: '>\n>' }, '  >\n  >>'],
+    ['>\n  {{>partial}}', {}, { partial: '>\n>' }, '>\n  >\n  >'],
+    ['\\\n {{>partial}}\n/\n', { content: '<\n->' }, { partial: '|\n{{{content}}}\n|\n' }, '\\\n |\n <\n->\n |\n/\n'],
+    ['|{{> partial }}|', { boolean: true }, { partial: '[]' }, '|[]|'],
+    ['  {{> partial}} x', {}, { partial: 'a\nb' }, '  a\nb x'],
+  ])('%j with %j and the partials %j is %j', (template, variables, texts, expected) => {
+    const partials = (name: string) => {
+      const text = (texts as Record<string, string>)[name];
+      return text === undefined ? undefined : { text, template: parseTemplate(text) };
+    };
+    expect(render(parseTemplate(template), variables, new RenderBudget(), partials)).toBe(expected);
+  });
+
   it('sees nothing but what was sent', () => {
     for (const name of ['constructor', 'toString', '__proto__', 'x.length', 'x.constructor', 'a.0.constructor']) {
       expect(rendered(`{{${name}}}`, { x: 'text', a: [{}] })).toBe('');

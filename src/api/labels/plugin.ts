@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
-import { isLabel } from '../../registry/resolver.js';
+import { isLabel } from '../../registry/selector.js';
 import type { Label, LabelKey, LabelMove } from '../../store/control/labels.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema } from '../errors.js';

@@ -1,10 +1,11 @@
 /** What a prompt is answered with, and the tag of it. */
-import { type CompiledPrompt, renderPrompt, type Variables } from '../../registry/compiled.js';
+import { type CompiledPrompt, renderPrompt, renderWith, type Variables } from '../../registry/compiled.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Resolved } from '../../registry/resolver.js';
+import { settle } from '../../registry/variables.js';
 import type { PromptVersion } from '../../store/control/prompts.js';
 import { etagOf } from '../etag.js';
-import { renderPlace } from './render.js';
+import { renderPart, renderPlace } from './render.js';
 
 /** What is the same in each answer with this version. */
 interface Kept {
@@ -20,7 +21,14 @@ export class PromptAnswers {
   constructor(private readonly registry: Registry) {}
 
   rendered(resolved: Resolved, variables: Variables): string {
-    return this.bodyOf(resolved, renderPrompt(resolved.compiled, variables));
+    return this.bodyOf(resolved, renderPrompt(resolved.compiled, variables, resolved.composition));
+  }
+
+  /** Of values of any type, as they are declared. Throws VALIDATION_FAILED, naming each that is missing or wrong. */
+  renderedStrictly(resolved: Resolved, variables: Variables): string {
+    const { compiled, composition } = resolved;
+    const declarations = composition?.declarations ?? compiled.prompt.variables ?? {};
+    return this.bodyOf(resolved, renderWith(compiled, settle(declarations, variables), composition));
   }
 
   plain(resolved: Resolved): string {
@@ -29,14 +37,17 @@ export class PromptAnswers {
 
   /** The tag of the answer with placeholders: reckoned once. */
   plainTag(resolved: Resolved): string {
-    const { version, compiled } = resolved;
+    const { version, compiled, composition } = resolved;
+    // What it includes may be another version each time.
+    if (composition) return etagOf(this.plain(resolved));
     const kept = this.keptOf(version);
     if (kept.plain?.compiled !== compiled) kept.plain = { compiled, etag: etagOf(this.plain(resolved)) };
     return kept.plain.etag;
   }
 
-  private bodyOf({ version }: Resolved, content: string): string {
-    return `{"content":${content},"version":${this.keptOf(version).place}}`;
+  private bodyOf({ version, composition }: Resolved, content: string): string {
+    const parts = composition ? `,"parts":${JSON.stringify(composition.parts.map(renderPart))}` : '';
+    return `{"content":${content},"version":${this.keptOf(version).place}${parts}}`;
   }
 
   private keptOf(version: PromptVersion): Kept {

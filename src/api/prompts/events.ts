@@ -108,7 +108,7 @@ export const promptEventsPlugin: ApiPlugin<{ registry: Registry }> = async (app,
       const { workspace, query, headers } = request;
       const { name } = request.params;
       const selector = query.label === undefined ? undefined : { label: query.label };
-      const resolve = () => registry.resolve(workspace, name, selector);
+      const resolve = async () => registry.compose(workspace, await registry.resolve(workspace, name, selector));
       // What is not there is a 404, and no stream.
       await resolve();
       const look = async () => {

@@ -3,7 +3,8 @@ import { GatewayError } from '../../errors.js';
 import type { Variables } from '../../registry/compiled.js';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
-import { LATEST, type Resolved, type Selector } from '../../registry/resolver.js';
+import type { Resolved } from '../../registry/resolver.js';
+import { LATEST, type Selector } from '../../registry/selector.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { etagOf, matches } from '../etag.js';
@@ -24,6 +25,7 @@ import {
   promptPageSchema,
   promptParameters,
   promptVersionPageSchema,
+  renderPromptBody,
 } from './schema.js';
 import { untilOther } from './waiting.js';
 
@@ -52,7 +54,7 @@ function searchOf({ q = '' }: { q?: string | undefined }): string {
   throw new GatewayError('BAD_REQUEST', `Search query exceeds maximum length of ${MAX_SEARCH_CHARACTERS} characters`);
 }
 
-function selectorOf({ version = '', label }: GetPromptQuery): Selector {
+function selectorOf({ version = '', label }: Pick<GetPromptQuery, 'version' | 'label'>): Selector {
   const pinned = version !== '' && version !== LATEST;
   if (label === undefined) return pinned ? { version } : undefined;
   if (pinned) throw validationError(['"label" conflicts with "version"']);
@@ -74,9 +76,18 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
   const { prompts } = registry.control;
   const answers = new PromptAnswers(registry);
 
+  /** As it was written, nothing is put together: it can be looked at when a part of it is gone. */
+  const resolve = (workspace: string, name: string, query: GetPromptQuery): Resolved | Promise<Resolved> => {
+    const found = registry.resolve(workspace, name, selectorOf(query));
+    if (query.render === 'false') return found;
+    if (!(found instanceof Promise)) return registry.compose(workspace, found);
+    return found.then((each) => registry.compose(workspace, each));
+  };
+
   const answerOf = (resolved: Resolved, { render, variables }: GetPromptQuery): Answer => {
-    const { stale } = resolved;
-    const isPlain = render === 'false' || (variables === undefined && resolved.compiled.required.length === 0);
+    const { stale, compiled, composition } = resolved;
+    const isOwn = composition === undefined && variables === undefined && compiled.required.length === 0;
+    const isPlain = render === 'false' || isOwn;
     if (isPlain) return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
     const body = answers.rendered(resolved, textsOf(variables));
     return { stale, etag: etagOf(body), body: () => body };
@@ -149,7 +160,7 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       const { name } = params;
       const { 'if-none-match': known } = headers;
       const look = () => {
-        const found = registry.resolve(workspace, name, selectorOf(query));
+        const found = resolve(workspace, name, query);
         return found instanceof Promise ? found.then((each) => answerOf(each, query)) : answerOf(found, query);
       };
       const isKnown = ({ etag }: Answer) => matches(known, etag);
@@ -159,6 +170,27 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       if (answer.stale) reply.header('warning', STALE_WARNING);
       reply.header('etag', answer.etag);
       return isKnown(answer) ? reply.code(304).send() : reply.type(JSON_TYPE).send(answer.body());
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/prompts/:name/render',
+    config: { scope: 'read', example: { label: 'production', variables: { name: 'Alice', guests: ['Bob', 'Carol'] } } },
+    schema: {
+      tags: ['prompts'],
+      summary: 'A prompt rendered with values of any type',
+      description:
+        'Declared variables are held to their types, and have their defaults: 422 names each that is missing or wrong. ' +
+        'Lists and objects are for the sections of the template.',
+      params: promptParameters,
+      body: renderPromptBody,
+      response: { 200: promptDetailSchema, ...errors },
+    },
+    handler: async ({ params: { name }, body, workspace }, reply) => {
+      const resolved = await registry.compose(workspace, await registry.resolve(workspace, name, selectorOf(body)));
+      if (resolved.stale) reply.header('warning', STALE_WARNING);
+      return reply.type(JSON_TYPE).send(answers.renderedStrictly(resolved, body.variables));
     },
   });
 

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
+import type { Part } from '../../registry/composition.js';
 import type { Registry } from '../../registry/registry.js';
 import type { PromptVersion } from '../../store/control/prompts.js';
-import type { createdPromptSchema, promptVersionSchema } from './schema.js';
+import type { createdPromptSchema, partSchema, promptVersionSchema } from './schema.js';
 
 /** Where it is, as far as the driver has files and commits. */
 export function renderPlace(registry: Registry, version: PromptVersion): z.infer<typeof createdPromptSchema> {
@@ -13,6 +14,10 @@ export function renderPlace(registry: Registry, version: PromptVersion): z.infer
     ...(version.commitSha !== undefined && { commit_sha: version.commitSha }),
     created_at: version.createdAt,
   };
+}
+
+export function renderPart({ name, version, label }: Part): z.infer<typeof partSchema> {
+  return { name, version_tag: version, label: label ?? null };
 }
 
 /** A row as clients know it: with members that are always null. */

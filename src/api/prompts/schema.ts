@@ -37,6 +37,15 @@ export const getPromptQuery = z.object({
   variables,
 });
 
+export const renderPromptBody = z.object({
+  version: z.string().optional().meta({ description: 'Exactly this version; the highest release when absent' }),
+  label: z.string().optional().meta({ description: 'The version that this label stands for' }),
+  variables: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .meta({ description: 'Values of any type; those that are declared must be of their type' }),
+});
+
 const seconds = z.int().describe('Unix seconds');
 
 const where = {
@@ -48,10 +57,17 @@ export const createdPromptSchema = z
   .object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds })
   .meta({ id: 'CreatedPrompt' });
 
+export const partSchema = z.object({
+  name: z.string(),
+  version_tag: z.string(),
+  label: z.string().nullable().describe('By which it is included; null when it is by its version'),
+});
+
 export const promptDetailSchema = z
   .object({
     content: z.looseObject({}).describe('The prompt as it was written, its messages rendered when variables were sent'),
     version: z.object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds }),
+    parts: z.array(partSchema).optional().describe('The prompts that it includes, as they stand now'),
   })
   .meta({ id: 'PromptDetail' });
 

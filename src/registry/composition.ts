@@ -1,0 +1,169 @@
+/**
+ * A prompt with the prompts that it includes. Which versions those are is asked of the resolver each time, so that a
+ * moved label of any of them is followed at once; from memory, where the resolver has them.
+ */
+import { GatewayError } from '../errors.js';
+import type { PromptKey } from '../store/control/prompts.js';
+import type { CompiledPrompt, Included } from './compiled.js';
+import type { Include } from './include.js';
+import { textsOf } from './prompt.js';
+import type { Resolved } from './resolver.js';
+import { LATEST, type Selector } from './selector.js';
+import type { PartialText } from './template.js';
+import type { Declarations } from './variables.js';
+import { isPrerelease, sortKeyOf } from './version.js';
+
+export interface Part {
+  readonly name: string;
+  readonly version: string;
+  /** By which it was included; undefined for one that is included by its version. */
+  readonly label: string | undefined;
+}
+
+export interface Composition extends Included {
+  /** All that is included, directly or not, each reference once. */
+  readonly parts: readonly Part[];
+}
+
+/** A prompt whose includes are followed. */
+interface Node {
+  name: string;
+  version: string;
+  compiled: CompiledPrompt;
+}
+
+export type Resolve = (workspace: string, name: string, selector: Selector) => Resolved | Promise<Resolved>;
+
+const MAX_DEPTH = 8;
+const MAX_PARTS = 50;
+const MAX_CHARACTERS = 1 << 20;
+
+function refused(fault: string): GatewayError {
+  return new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: [fault] } });
+}
+
+function idOf({ name, version }: Pick<Node, 'name' | 'version'>): string {
+  return `${name}@${version}`;
+}
+
+/** Throws VALIDATION_FAILED for a cycle, for what is not there, can't be included, or is too much. */
+export async function compose(resolve: Resolve, workspace: string, resolved: Resolved): Promise<Resolved> {
+  const { version, compiled } = resolved;
+  if (compiled.includes.length === 0) return resolved;
+  const walk = new Walk(resolve, workspace);
+  await walk.follow({ name: version.name, version: version.version, compiled }, []);
+  return { ...resolved, stale: resolved.stale || walk.stale, composition: walk.composed(compiled) };
+}
+
+/** The same for one that is not there yet, as if it were. */
+export async function checkComposition(
+  resolve: Resolve,
+  { workspace, name, version }: PromptKey,
+  compiled: CompiledPrompt,
+): Promise<void> {
+  const node = { name, version, compiled };
+  const walk = new Walk(resolve, workspace, node);
+  await walk.follow(node, []);
+}
+
+class Walk {
+  stale = false;
+  private readonly nodes = new Map<string, { node: Node; part: Part }>();
+  private characters = 0;
+
+  constructor(
+    private readonly resolve: Resolve,
+    private readonly workspace: string,
+    /** Stands where it will when it is written. */
+    private readonly candidate?: Node,
+  ) {}
+
+  /** `trail`: what the node is included by, the outermost first. */
+  async follow(node: Node, trail: readonly string[]): Promise<void> {
+    const id = idOf(node);
+    if (trail.includes(id)) throw refused(`The prompts include each other: ${[...trail, id].join(' -> ')}`);
+    const path = [...trail, id];
+    if (path.length > MAX_DEPTH + 1) {
+      throw refused(`Prompts are included more than ${MAX_DEPTH} deep: ${path.join(' -> ')}`);
+    }
+    for (const include of node.compiled.includes) await this.followInclude(include, id, path);
+  }
+
+  composed(root: CompiledPrompt): Composition {
+    const found = [...this.nodes.values()];
+    const declarations = [root, ...found.map(({ node }) => node.compiled)].map(({ prompt }) => prompt.variables ?? {});
+    return {
+      parts: found.map(({ part }) => part),
+      declarations: merged(declarations),
+      partials: (reference) => {
+        const included = this.nodes.get(reference);
+        return included && partialOf(included.node.compiled);
+      },
+    };
+  }
+
+  private async followInclude(include: Include, by: string, path: readonly string[]): Promise<void> {
+    const known = this.nodes.get(include.reference);
+    const node = known?.node ?? (await this.find(include, by));
+    if (!known) this.add(include, node, by);
+    // One that was followed before is followed no further, but for the cycle that it may close.
+    if (!known || path.includes(idOf(node))) await this.follow(node, path);
+  }
+
+  private async find({ reference, name, selector }: Include, by: string): Promise<Node> {
+    try {
+      const found = await this.lookUp(name, selector);
+      if (textsOf(found.compiled.prompt).length > 1) {
+        throw refused(`${by} includes ${reference}: only a text, or a chat prompt of one message, can be included`);
+      }
+      return found;
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.code === 'NOT_FOUND')) throw error;
+      throw refused(`${by} includes ${reference}: ${error.message}`);
+    }
+  }
+
+  private async lookUp(name: string, selector: Selector): Promise<Node> {
+    const { candidate } = this;
+    if (candidate?.name === name && (await this.meansCandidate(candidate, selector))) return candidate;
+    const { version, compiled, stale } = await this.resolve(this.workspace, name, selector);
+    this.stale ||= stale;
+    return { name, version: version.version, compiled };
+  }
+
+  private async meansCandidate({ name, version }: Node, selector: Selector): Promise<boolean> {
+    if (selector !== undefined && 'version' in selector) return selector.version === version;
+    if (selector !== undefined && selector.label !== LATEST) return false;
+    try {
+      const latest = await this.resolve(this.workspace, name, undefined);
+      return outranks(version, latest.version.version);
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'NOT_FOUND') return true;
+      throw error;
+    }
+  }
+
+  private add({ reference, selector }: Include, node: Node, by: string): void {
+    const label = selector === undefined ? LATEST : 'label' in selector ? selector.label : undefined;
+    this.nodes.set(reference, { node, part: { name: node.name, version: node.version, label } });
+    this.characters += node.compiled.json.length;
+    if (this.nodes.size > MAX_PARTS) throw refused(`${by} includes ${reference}: more than ${MAX_PARTS} parts`);
+    if (this.characters > MAX_CHARACTERS) {
+      throw refused(`${by} includes ${reference}: more than ${MAX_CHARACTERS} characters together`);
+    }
+  }
+}
+
+/** Whether it is the highest version when it is there. */
+function outranks(version: string, other: string): boolean {
+  if (isPrerelease(version) !== isPrerelease(other)) return isPrerelease(other);
+  return sortKeyOf(version) > sortKeyOf(other);
+}
+
+function merged(declarations: readonly Declarations[]): Declarations {
+  return Object.assign({}, ...declarations.toReversed());
+}
+
+function partialOf({ prompt, templates }: CompiledPrompt): PartialText {
+  return { text: textsOf(prompt)[0]!.text, template: templates[0] };
+}
