@@ -234,6 +234,11 @@ function promptMetrics(registry: Registry) {
       labelNames: ['outcome'],
       registers,
     }),
+    deferred: new Counter({
+      name: 'promptmetrics_prompt_writes_deferred_total',
+      help: 'Versions that the content store could not take at once',
+      registers,
+    }),
     stale: new Counter({
       name: 'promptmetrics_prompts_served_stale_total',
       help: 'Answers as they were known last, because the database or the content store could not be asked',

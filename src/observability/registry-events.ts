@@ -21,6 +21,27 @@ export function createRegistryEvents(log: Logger, metrics: Metrics, repetition: 
       prompts.settled.inc({ outcome });
       log.warn({ event: 'registry.settled', outcome, prompt }, `A write that was broken off: ${outcome}`);
     },
+    deferred(prompt, error) {
+      prompts.deferred.inc();
+      log.warn(
+        { event: 'registry.deferred', prompt, err: error },
+        'A version is pending until the prompt store takes it',
+      );
+    },
+    contentStoreUnreachable(error) {
+      log.warn(
+        { event: 'registry.unreachable', err: error },
+        'The prompt store can not be reached: what is here of it is served, what is written is pending',
+      );
+    },
+    contentStoreReachable() {
+      log.info({ event: 'registry.reachable' }, 'The prompt store can be reached again');
+    },
+    tagsRefused(error) {
+      const due = repetition('tags');
+      if (!due) return;
+      log.warn({ event: 'registry.tags_refused', quiet: due.quiet, err: error }, 'Tags of prompts could not be pushed');
+    },
     reconcileFailed(error) {
       log.warn(
         { event: 'registry.reconcile_failed', err: error },

@@ -35,6 +35,8 @@ export interface Arrivals {
 
 export interface PromptDriver extends Component {
   readonly kind: string;
+  /** What can't be written now is kept in the index, as pending, and written later; else such a write fails. */
+  readonly defers?: boolean;
   /**
    * Resolves when the version is whole: it is there after a power cut, and `find` knows it. The same content again is no
    * fault. Rejects with CONFLICT when the version is there with another content (which stays), with a retryable error
@@ -51,6 +53,10 @@ export interface PromptDriver extends Component {
   adopt(version: StoredVersion): Promise<Adopted | undefined>;
   /** The absolute path of the version's file; undefined where it is no file of this machine. */
   pathOf(key: PromptKey): string | undefined;
+  /** Asks the content store for what is new with the next comparison, and for that comparison. */
+  refresh?(): void;
+  /** Hears that a comparison is due, beside those that are made in any case. */
+  onDue?(listener: () => void): void;
   /** Called now and then, when there is time: lets the store tidy up. */
   maintain(): Promise<void>;
 }

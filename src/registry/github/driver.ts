@@ -1,0 +1,291 @@
+/**
+ * Prompts in a repository at GitHub: a version is a file, the commit that brings it, and a tag that stays. Read from a bare
+ * clone on this machine, also while GitHub is down; written through GitHub's API.
+ */
+import { mkdir } from 'node:fs/promises';
+import { GatewayError } from '../../errors.js';
+import type { PromptKey } from '../../store/control/prompts.js';
+import { within } from '../../store/deadline.js';
+import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
+import type { RegistryEvents } from '../events.js';
+import { hasGit } from '../git/program.js';
+import { InTurn } from '../git/turns.js';
+import { keyOf, pathOf, tagOf } from '../paths.js';
+import { Calls, PATIENCE, type Patience, Refusal } from './calls.js';
+import type { Clone } from './clone.js';
+import { placeOf } from './place.js';
+import { ProgramClone } from './program-clone.js';
+import { Rest } from './rest.js';
+import { ScriptClone } from './script-clone.js';
+
+export interface GithubDriverOptions {
+  /** `owner/repository`. */
+  repo: string;
+  branch: string;
+  token: string;
+  apiUrl: string;
+  /** How often GitHub is asked for what is new, unless somebody says that there is something. 0: with every comparison. */
+  syncIntervalMs: number;
+  /** Absolute path of the clone. */
+  directory: string;
+  events: Pick<RegistryEvents, 'gitMissing' | 'contentStoreUnreachable' | 'contentStoreReachable' | 'tagsRefused'>;
+  /** `auto`: the git program where there is one. */
+  git?: 'auto' | 'program' | 'script';
+  patience?: Patience;
+}
+
+interface Opened {
+  clone: Clone;
+  rest: Rest;
+  calls: Calls;
+}
+
+/** RFC 9110 §15.5.21; GitHub's for a file or a ref that is there already. */
+const UNPROCESSABLE = 422;
+
+class GithubDriver implements PromptDriver {
+  readonly name = 'registry/github';
+  readonly kind = 'github';
+  readonly defers = true;
+  private readonly writing = new InTurn();
+  private readonly fetching = new InTurn();
+  private opened: Opened | undefined;
+  private nextFetch: Promise<void> | undefined;
+  private stale = true;
+  private reachable = true;
+  /** Tags of this clone may be missing at GitHub. */
+  private tagsDue = true;
+  private timer: NodeJS.Timeout | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private tellDue = () => {};
+
+  constructor(private readonly options: GithubDriverOptions) {}
+
+  /** GitHub is not asked for anything yet: a start waits for nobody. */
+  async start(): Promise<void> {
+    const { directory, token, syncIntervalMs, patience = PATIENCE } = this.options;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const place = placeOf(this.options);
+    const calls = new Calls(patience);
+    const { signal } = calls;
+    const clone = { directory, branch: place.branch, url: place.gitUrl, token, signal };
+    const opened = (await this.usesProgram()) ? new ProgramClone(clone) : new ScriptClone(clone);
+    await opened.open();
+    this.opened = { clone: opened, calls, rest: new Rest(place, token, signal) };
+    if (syncIntervalMs > 0) this.timer = setInterval(() => this.refresh(), syncIntervalMs).unref();
+  }
+
+  async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    const { opened } = this;
+    this.opened = undefined;
+    clearInterval(this.timer);
+    clearTimeout(this.retry);
+    if (!opened) return;
+    // What GitHub has not taken by now is pending, and is written after the next start.
+    opened.calls.close();
+    await within(deadlineMs, Promise.all([this.writing.idle(), this.fetching.idle()]));
+    await within(deadlineMs, opened.clone.close());
+  }
+
+  onDue(listener: () => void): void {
+    this.tellDue = listener;
+  }
+
+  refresh(): void {
+    this.stale = true;
+    this.tellDue();
+  }
+
+  write(version: VersionContent): Promise<StoredVersion> {
+    return this.writing.run(async () => {
+      try {
+        return await this.writeInTurn(version);
+      } catch (error) {
+        if (error instanceof GatewayError && error.retryable) this.retryAfter(error.retryAfterMs);
+        throw error;
+      }
+    });
+  }
+
+  async find(key: PromptKey): Promise<StoredVersion | undefined> {
+    const known = await this.known(key);
+    if (!known) await this.sync();
+    this.tagsDue = true;
+    return known ?? this.known(key);
+  }
+
+  async read(version: StoredVersion): Promise<string | undefined> {
+    const known = await this.readClone(version);
+    if (known !== undefined) return known;
+    // Another gateway has just written it.
+    await this.sync();
+    return this.readClone(version);
+  }
+
+  /** Of what the clone has when GitHub can't be asked. */
+  async arrivals(since: string | undefined): Promise<Arrivals> {
+    if (this.stale || this.options.syncIntervalMs === 0) await this.freshen();
+    const { clone } = this.open;
+    const head = await clone.head();
+    if (head === undefined || head === since) return { versions: [], revision: head };
+    const versions = (await clone.added(since, head)).flatMap(({ path: file, commit, ...of }) => {
+      const key = keyOf(file);
+      return key ? [{ ...key, ...of, commitSha: commit }] : [];
+    });
+    return { versions, revision: head };
+  }
+
+  async adopt({ commitSha, ...key }: StoredVersion): Promise<StoredVersion | undefined> {
+    const { clone } = this.open;
+    const there = await clone.tagged(tagOf(key));
+    if (there !== undefined) return storedAt(key, there);
+    const head = await clone.head();
+    if (head === undefined || commitSha === undefined) return undefined;
+    if ((await clone.read(head, pathOf(key))) === undefined) return undefined;
+    await clone.createTag(tagOf(key), commitSha);
+    this.tagsDue = true;
+    return storedAt(key, commitSha);
+  }
+
+  pathOf(): undefined {
+    return undefined;
+  }
+
+  async maintain(): Promise<void> {
+    await this.open.clone.maintain();
+  }
+
+  private get open(): Opened {
+    if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt store is not open');
+    return this.opened;
+  }
+
+  private async usesProgram(): Promise<boolean> {
+    const { git = 'auto', events } = this.options;
+    if (git !== 'auto') return git === 'program';
+    const found = await hasGit();
+    if (!found) events.gitMissing();
+    return found;
+  }
+
+  private async writeInTurn(version: VersionContent): Promise<StoredVersion> {
+    const there = (await this.known(version)) ?? (await this.commit(version));
+    if ((await this.readClone(there)) !== version.content) {
+      throw new GatewayError('CONFLICT', 'The version is there with another content');
+    }
+    return there;
+  }
+
+  /**
+   * A file that is there already may be ours: an answer was lost on its way, here or before a restart. Then its commit is
+   * the one that brought it, and there is no second one.
+   */
+  private async commit(version: VersionContent): Promise<StoredVersion> {
+    const { calls, rest, clone } = this.open;
+    const file = { ...version, path: pathOf(version) };
+    const refusal = await calls
+      .run('commit a version', () => rest.createFile(file))
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        if (error instanceof Refusal && error.status === UNPROCESSABLE) return error;
+        throw error;
+      });
+    await this.sync();
+    const stored = await this.known(version);
+    if (stored) await this.tagAtGithub(stored);
+    if (stored) return stored;
+    throw refusal ?? new GatewayError('STORE_UNAVAILABLE', `The version is not in ${await clone.head()} of GitHub`);
+  }
+
+  /** As far as the clone knows. */
+  private async known(key: PromptKey): Promise<StoredVersion | undefined> {
+    const { clone } = this.open;
+    const tagged = await clone.tagged(tagOf(key));
+    if (tagged !== undefined) return storedAt(key, tagged);
+    const head = await clone.head();
+    if (head === undefined || (await clone.read(head, pathOf(key))) === undefined) return undefined;
+    const commit = (await clone.added(undefined, head, [pathOf(key)])).at(-1)?.commit ?? head;
+    await clone.createTag(tagOf(key), commit);
+    return storedAt(key, commit);
+  }
+
+  private async readClone({ commitSha, ...key }: StoredVersion): Promise<string | undefined> {
+    const { clone } = this.open;
+    const commit = commitSha ?? (await clone.tagged(tagOf(key)));
+    return commit === undefined ? undefined : clone.read(commit, pathOf(key));
+  }
+
+  /** The version is whole without it: a tag that GitHub doesn't take now is pushed later. */
+  private async tagAtGithub({ commitSha, ...key }: StoredVersion): Promise<void> {
+    const { calls, rest } = this.open;
+    try {
+      await calls.run('make a tag', () => rest.createTag(tagOf(key), commitSha!));
+    } catch (error) {
+      if (!(error instanceof Refusal)) this.tagsDue = true;
+    }
+  }
+
+  /** Who asks while one is under way waits for one that begins after it. */
+  private sync(): Promise<void> {
+    this.nextFetch ??= this.fetching.run(() => {
+      this.nextFetch = undefined;
+      return this.fetch();
+    });
+    return this.nextFetch;
+  }
+
+  private async fetch(): Promise<void> {
+    const { calls, clone } = this.open;
+    await calls.run('be fetched from', async () => {
+      const head = await clone.remoteHead();
+      if (head !== undefined && head !== (await clone.head())) await clone.fetch();
+    });
+  }
+
+  private async freshen(): Promise<void> {
+    await this.look();
+    if (this.reachable && this.tagsDue) await this.pushTags();
+  }
+
+  private async look(): Promise<void> {
+    this.stale = false;
+    try {
+      await this.sync();
+      if (!this.reachable) this.options.events.contentStoreReachable();
+      this.reachable = true;
+    } catch (error) {
+      this.stale = true;
+      if (this.reachable) this.options.events.contentStoreUnreachable(error);
+      this.reachable = false;
+    }
+  }
+
+  /** Those of versions that came past the gateway, and those that could not be made when they should have been. */
+  private async pushTags(): Promise<void> {
+    const { clone } = this.open;
+    if ((await clone.head()) === undefined) return;
+    this.tagsDue = false;
+    try {
+      await clone.pushTags();
+    } catch (error) {
+      this.tagsDue = true;
+      this.options.events.tagsRefused(error);
+    }
+  }
+
+  private retryAfter(waitMs = PATIENCE.resetMs): void {
+    if (this.retry || !this.opened) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.tellDue();
+    }, waitMs).unref();
+  }
+}
+
+function storedAt({ workspace, name, version }: PromptKey, commitSha: string): StoredVersion {
+  return { workspace, name, version, commitSha };
+}
+
+export function createGithubDriver(options: GithubDriverOptions): PromptDriver {
+  return new GithubDriver(options);
+}
