@@ -118,9 +118,10 @@ export class Bucket {
     text: string,
     metadata: Record<string, string>,
   ): Promise<'written' | 'exists' | 'contended'> {
-    const object = { Bucket: this.bucket, Key: key, Body: text, ContentType: 'application/json', Metadata: metadata };
+    const object = { Body: Buffer.from(text), ContentType: 'application/json', Metadata: metadata };
+    const command = new PutObjectCommand({ Bucket: this.bucket, Key: key, IfNoneMatch: '*', ...object });
     try {
-      await this.client.send(new PutObjectCommand({ ...object, IfNoneMatch: '*' }), this.within());
+      await this.client.send(command, this.within());
       return 'written';
     } catch (error) {
       const { name, status } = failureOf(error);
