@@ -41,7 +41,8 @@ describe('scopes', () => {
 
 describe('settings', () => {
   it('ask everyone but loopback peers for a key, and make a salt when none is set', () => {
-    expect(accessSettings.parse({})).toEqual({ apiAuth: 'required', otlpAuth: 'auto', lastUsedDebounceMs: 60_000 });
+    const settings = { apiAuth: 'required', otlpAuth: 'auto', auditTelemetry: 'all', lastUsedDebounceMs: 60_000 };
+    expect(accessSettings.parse({})).toEqual(settings);
   });
 
   it('a debounce of 0 is the default, as clients of the settings know it', () => {

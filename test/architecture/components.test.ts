@@ -143,7 +143,7 @@ async function leftOpen(before: string[]): Promise<string[]> {
     const more = openThings().filter(
       (thing) => !known.includes(thing) || known.splice(known.indexOf(thing), 1).length === 0,
     );
-    if (more.length === 0 || tries === 100) return more;
+    if (more.length === 0 || tries === 500) return more;
     await sleep(10);
   }
 }
