@@ -1,11 +1,11 @@
-/** A prompt registry over a real Git repository in a temporary folder, as a gateway has it. */
+/** A prompt registry as a gateway has it: over a real Git repository in a temporary folder, unless settings say otherwise. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { type RegistryConfig, registrySettings } from '../../src/registry/config.js';
 import type { PromptDriver } from '../../src/registry/driver.js';
+import { createDriver } from '../../src/registry/drivers.js';
 import { nopRegistryEvents, type RegistryEvents } from '../../src/registry/events.js';
-import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
 import { createRegistry, type Registry } from '../../src/registry/registry.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 
@@ -23,27 +23,33 @@ export interface RegistryFixtureOptions {
   /** Between the registry and its driver. */
   wrap?: (driver: PromptDriver) => PromptDriver;
   cachePrompts?: number;
+  /** DRIVER, and what it needs. */
+  settings?: Partial<RegistryConfig>;
   watching?: Partial<Pick<RegistryConfig, 'maxWatchers' | 'heartbeatMs' | 'maxStreamMs'>>;
 }
 
 export async function startRegistry(
   control: ControlStore,
-  { directory, events = {}, wrap = (driver) => driver, cachePrompts = 100, watching }: RegistryFixtureOptions = {},
+  {
+    directory,
+    events = {},
+    wrap = (driver) => driver,
+    cachePrompts = 100,
+    settings = {},
+    watching,
+  }: RegistryFixtureOptions = {},
 ): Promise<RegistryFixture> {
   const folder = directory ?? (await mkdtemp(path.join(os.tmpdir(), 'registry-')));
   const all = { ...nopRegistryEvents, ...events };
   const repository = path.join(folder, 'prompts');
+  const bounds = { reconcileIntervalMs: 86_400_000, cachePrompts, cacheBytes: 2 ** 20 };
+  const config = { ...registrySettings.parse({}), ...bounds, ...watching, ...settings };
+  const place = { control, directory: repository, sharedDatabase: true };
   const registry = createRegistry({
-    config: {
-      ...registrySettings.parse({}),
-      reconcileIntervalMs: 86_400_000,
-      cachePrompts,
-      cacheBytes: 2 ** 20,
-      ...watching,
-    },
+    config,
     dataDirectory: folder,
     control,
-    driver: wrap(createFilesystemDriver({ directory: repository, events: all })),
+    driver: wrap(createDriver({ config, ...place, events: all })),
     events: all,
   });
   await registry.start();

@@ -6,10 +6,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RegistryConfig } from '../../src/registry/config.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
 import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { startS3 } from '../helpers/s3.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
 const server = await startPostgres();
@@ -19,19 +21,79 @@ const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));
 const KEY = { workspace: 'default', name: 'p', version: '1.0.0' };
 const PROMPT = { name: 'p', version: '1.0.0', messages: [{ role: 'user' as const, content: 'x' }] };
 
-function crashSuite({ makePlace }: DialectCase): void {
+interface ContentPlace {
+  settings: Partial<RegistryConfig>;
+  /** Of the prompt `p`, as whoever looks past the gateway finds them. `directory` is the filesystem driver's. */
+  versions(directory: string, control: Place): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+interface DriverCase {
+  name: string;
+  makeContent(): Promise<ContentPlace>;
+}
+
+const filesystemCase: DriverCase = {
+  name: 'the filesystem driver',
+  async makeContent() {
+    return {
+      settings: {},
+      async versions(directory) {
+        const git = (...command: string[]) => execFileSync('git', ['-C', directory, ...command]).toString();
+        const tags = git('tag').trim().split('\n').sort();
+        const files = git('ls-tree', '-r', '--name-only', 'main').trim().split('\n').sort();
+        expect(files).toEqual(tags.map((tag) => `${tag}.json`));
+        return tags.map((tag) => tag.replace('prompts/p/', ''));
+      },
+      async remove() {},
+    };
+  },
+};
+
+const s3Case: DriverCase = {
+  name: 'the s3 driver',
+  async makeContent() {
+    const s3 = await startS3();
+    const { endpoint: s3Endpoint, bucket: s3Bucket, accessKey: s3AccessKey, secretKey: s3SecretKey } = s3;
+    return {
+      settings: { driver: 's3', s3Endpoint, s3Bucket, s3AccessKey, s3SecretKey },
+      versions: async () => [...s3.objects.keys()].map((key) => /^prompts\/p\/(.+)\.json$/.exec(key)![1]!),
+      remove: () => s3.stop(),
+    };
+  },
+};
+
+const databaseCase: DriverCase = {
+  name: 'the database driver',
+  async makeContent() {
+    return {
+      settings: { driver: 'database' },
+      async versions(_, control) {
+        const store = await control.open();
+        await store.start();
+        return (await store.promptContents.list(0, 2 ** 31)).map(({ version }) => version);
+      },
+      async remove() {},
+    };
+  },
+};
+
+function crashSuite({ makePlace }: DialectCase, { makeContent }: DriverCase): void {
   let place: Place;
+  let content: ContentPlace;
   let folder: string;
   const children: ChildProcess[] = [];
   const fixtures: RegistryFixture[] = [];
   beforeEach(async () => {
     place = await makePlace();
+    content = await makeContent();
     folder = await mkdtemp(path.join(os.tmpdir(), 'crash-'));
   });
   afterEach(async () => {
     for (const fixture of fixtures.splice(0)) await fixture.close();
     for (const child of children.splice(0)) await kill(child);
     await place.remove();
+    await content.remove();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -42,7 +104,15 @@ function crashSuite({ makePlace }: DialectCase): void {
   };
 
   const start = (step: string) => {
-    const args = ['--import', 'tsx', ENTRY, JSON.stringify(place.config), folder, step];
+    const args = [
+      '--import',
+      'tsx',
+      ENTRY,
+      JSON.stringify(place.config),
+      folder,
+      step,
+      JSON.stringify(content.settings),
+    ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     return child;
@@ -59,7 +129,7 @@ function crashSuite({ makePlace }: DialectCase): void {
     await store.start();
     const settled: string[] = [];
     const events = { settled: (outcome: string) => void settled.push(outcome) };
-    const fixture = await startRegistry(store, { directory: folder, events });
+    const fixture = await startRegistry(store, { directory: folder, settings: content.settings, events });
     fixtures.push(fixture);
     return { store, fixture, settled };
   };
@@ -101,9 +171,7 @@ function crashSuite({ makePlace }: DialectCase): void {
     const versions = items.map(({ version }) => version);
     expect(versions).toEqual(expect.arrayContaining(told.slice(0, 12)));
     expect(await store.prompts.pending()).toEqual([]);
-    const git = (...command: string[]) => execFileSync('git', ['-C', fixture.directory, ...command]).toString();
-    expect(git('tag').trim().split('\n').sort()).toEqual(versions.map((version) => `prompts/p/${version}`).sort());
-    expect(git('ls-tree', '-r', '--name-only', 'main').trim().split('\n')).toHaveLength(versions.length);
+    expect((await content.versions(fixture.directory, place)).sort()).toEqual([...versions].sort());
     for (const version of versions) {
       const { compiled } = await fixture.registry.resolve('default', 'p', { version });
       expect(compiled.prompt.messages![0]!.content).toBe(version);
@@ -114,5 +182,7 @@ function crashSuite({ makePlace }: DialectCase): void {
   });
 }
 
-describe('a write that is killed, on SQLite', () => crashSuite(sqliteCase));
-describe.skipIf(!server)('a write that is killed, on Postgres', () => crashSuite(postgresCase(server)));
+describe.each([filesystemCase, s3Case, databaseCase])('a write by $name that is killed', (driver) => {
+  describe('on SQLite', () => crashSuite(sqliteCase, driver));
+  describe.skipIf(!server)('on Postgres', () => crashSuite(postgresCase(server), driver));
+});

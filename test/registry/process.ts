@@ -1,11 +1,13 @@
 /** A gateway's registry in a process of its own, for the tests that kill one in the middle of a write. */
+import type { RegistryConfig } from '../../src/registry/config.js';
 import type { PromptDriver } from '../../src/registry/driver.js';
 import { type ControlStoreOptions, createControlStore } from '../../src/store/control/store.js';
 import { createPool } from '../../workers/pool.js';
 import { OPERATOR } from '../helpers/access.js';
 import { startRegistry } from '../helpers/registry.js';
 
-const [config, directory, step] = process.argv.slice(2);
+const [config, directory, step, given] = process.argv.slice(2);
+const settings = JSON.parse(given!) as Partial<RegistryConfig>;
 
 /** Ends the process there, as a power cut would: nothing is flushed, closed or told. */
 function die(): never {
@@ -37,7 +39,7 @@ const control = createControlStore({ config: JSON.parse(config!) as ControlStore
 await control.start();
 
 if (step === 'at any time') {
-  const { registry } = await startRegistry(control, { directory: directory! });
+  const { registry } = await startRegistry(control, { directory: directory!, settings });
   process.stdout.write('ready\n');
   for (let patch = 0; ; patch++) {
     const version = `1.0.${patch}`;
@@ -45,5 +47,5 @@ if (step === 'at any time') {
     process.stdout.write(`${version}\n`);
   }
 }
-const { registry } = await startRegistry(control, { directory: directory!, wrap: dyingDriver });
+const { registry } = await startRegistry(control, { directory: directory!, settings, wrap: dyingDriver });
 await registry.create({ name: 'p', version: '1.0.0', messages: [{ role: 'user', content: 'x' }] }, OPERATOR, {});
