@@ -108,6 +108,7 @@ const BODIES: Record<string, unknown> = {
   'POST /v1/spans': { trace_id: '7c9e6679742540de944be07fc1f90ae7', name: 'spy' },
   'PATCH /v1/traces/:trace_id/spans/:span_id': { name: 'spy' },
   'POST /v1/prompts': { name: 'spy', version: '1.0.0', messages: [{ role: 'user', content: 'x' }] },
+  'POST /v1/prompts/:name/render': {},
   'POST /v1/prompts/:name/labels': { name: 'production' },
   'POST /v1/runs': { workflow_name: 'spy' },
   'PATCH /v1/runs/:run_id': { status: 'failed' },

@@ -13,6 +13,7 @@ import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
 import { PromptAnswers } from './answer.js';
+import { promptComparisonPlugin } from './comparison.js';
 import { renderPlace, renderVersion } from './render.js';
 import {
   countPromptsQuery,
@@ -75,6 +76,7 @@ interface Answer {
 export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
   const { prompts } = registry.control;
   const answers = new PromptAnswers(registry);
+  await app.register(promptComparisonPlugin, { registry });
 
   /** As it was written, nothing is put together: it can be looked at when a part of it is gone. */
   const resolve = (workspace: string, name: string, query: GetPromptQuery): Resolved | Promise<Resolved> => {

@@ -35,6 +35,8 @@ export interface NewPromptVersion extends Omit<PromptVersion, 'id' | 'status'> {
   /** Sorts by its bytes as versions do. */
   sortKey: string;
   prerelease: boolean;
+  /** Kept until it is active, for a content store that can't always be written to. */
+  pendingContent?: string | undefined;
 }
 
 export interface NameQuery {
@@ -64,7 +66,10 @@ export interface Prompts {
   activate(id: number, commitSha: string | undefined): Promise<boolean>;
   /** Takes a pending one away. */
   drop(id: number): Promise<boolean>;
+  /** Oldest first. */
   pending(): Promise<PromptVersion[]>;
+  /** What a pending one was begun with. */
+  pendingContent(id: number): Promise<string | undefined>;
   /** Those that there are rows of, whatever their status. */
   known(keys: readonly PromptKey[]): Promise<PromptKey[]>;
   /** Active at once: its content is whole. Those that there are rows of are left as they are; answers the others. */
@@ -72,6 +77,8 @@ export interface Prompts {
 
   /** The highest release; where there is none, the highest pre-release. */
   latest(workspace: string, name: string): Promise<PromptVersion | undefined>;
+  /** The highest of those that are lower. */
+  preceding(workspace: string, name: string, sortKey: string): Promise<PromptVersion | undefined>;
   /** The youngest; of those of one second, the one that was made first. */
   newest(workspace: string, name: string): Promise<PromptVersion | undefined>;
   active(key: PromptKey): Promise<PromptVersion | undefined>;
@@ -89,7 +96,27 @@ export interface Prompts {
 }
 
 type Database = Kysely<ControlSchema>;
-type Row = Selectable<PromptTable>;
+type Row = Omit<Selectable<PromptTable>, 'pending_content'>;
+
+/** All but the content, which is large. */
+const COLUMNS = [
+  'id',
+  'workspace_id',
+  'name',
+  'version_tag',
+  'sort_key',
+  'prerelease',
+  'status',
+  'writer',
+  'driver',
+  'commit_sha',
+  'author',
+  'message',
+  'tags',
+  'audit',
+  'created_at',
+  'written_time_unix_ms',
+] as const;
 
 /** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
 const ROWS_PER_STATEMENT = 500;
@@ -124,7 +151,7 @@ export function createPrompts(db: Database): Prompts {
       return (await update.where('status', '=', 'pending').executeTakeFirst()).numUpdatedRows > 0n;
     },
     async activate(id, commitSha) {
-      const change = { status: 'active', commit_sha: commitSha ?? null, audit: null };
+      const change = { status: 'active', commit_sha: commitSha ?? null, audit: null, pending_content: null };
       const update = db.updateTable('prompts').set(change).where('id', '=', id).where('status', '=', 'pending');
       return (await update.executeTakeFirst()).numUpdatedRows > 0n;
     },
@@ -133,14 +160,22 @@ export function createPrompts(db: Database): Prompts {
       return (await deletion.executeTakeFirst()).numDeletedRows > 0n;
     },
     async pending() {
-      const rows = db.selectFrom('prompts').selectAll().where('status', '=', 'pending');
+      const rows = db.selectFrom('prompts').select(COLUMNS).where('status', '=', 'pending');
       return (await rows.orderBy('written_time_unix_ms').orderBy('id').execute()).map(fromRow);
+    },
+    async pendingContent(id) {
+      const row = db.selectFrom('prompts').select('pending_content').where('id', '=', id);
+      return (await row.where('status', '=', 'pending').executeTakeFirst())?.pending_content ?? undefined;
     },
     known: (keys) => knownOf(db, keys),
     adopt: (versions) => adopt(db, versions),
     async latest(workspace, name) {
       const ordered = activeOf(workspace, name).selectAll().orderBy('prerelease').orderBy('sort_key', 'desc');
       return optional(await ordered.orderBy('id', 'desc').limit(1).executeTakeFirst());
+    },
+    async preceding(workspace, name, sortKey) {
+      const lower = activeOf(workspace, name).selectAll().where('sort_key', '<', sortKey);
+      return optional(await lower.orderBy('sort_key', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst());
     },
     async newest(workspace, name) {
       const ordered = activeOf(workspace, name).selectAll().orderBy('created_at', 'desc').orderBy('id');
@@ -238,6 +273,7 @@ function newRow(version: NewPromptVersion, status: PromptVersion['status']): Ins
     message: textOf(version.message),
     tags: JSON.stringify(version.tags),
     audit: version.audit === undefined ? null : JSON.stringify(version.audit),
+    pending_content: status === 'pending' ? (version.pendingContent ?? null) : null,
     created_at: version.createdAt,
     written_time_unix_ms: version.writtenTimeUnixMs,
   };
