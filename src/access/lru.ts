@@ -15,6 +15,8 @@ export class Lru<Key, Value> {
   get(key: Key): Value | undefined {
     const value = this.entries.get(key);
     if (value === undefined) return undefined;
+    // Far from the bound, who came last matters to nobody, and moving entries costs more than finding them.
+    if (this.entries.size * 2 < this.maxEntries) return value;
     this.entries.delete(key);
     this.entries.set(key, value);
     return value;
