@@ -112,6 +112,7 @@ export function createGateway(config: Config): Gateway {
       config: config.registry,
       control,
       directory: path.resolve(config.registry.directory ?? folder('prompts')),
+      clonesDirectory: folder('github'),
       sharedDatabase: config.store.databaseUrl !== undefined,
       events: events.registry,
     }),

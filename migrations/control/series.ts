@@ -5,8 +5,9 @@ import * as access from './0002-access.js';
 import * as runs from './0003-runs.js';
 import * as prompts from './0004-prompts.js';
 import * as promptContents from './0005-prompt-contents.js';
+import * as pendingPrompts from './0006-pending-prompts.js';
 
 export const controlMigrations: MigrationSeries = {
   name: 'control',
-  migrations: [foundation, access, runs, prompts, promptContents],
+  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts],
 };

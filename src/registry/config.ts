@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { bytes, integer, milliseconds, oneOf, type SettingMeta, text } from '../setting.js';
+import { githubSettings } from './github/config.js';
 import { s3Settings } from './s3/config.js';
 
 export const registrySettings = z.object({
-  driver: oneOf(['filesystem', 's3', 'postgres', 'database'])
+  driver: oneOf(['filesystem', 'github', 's3', 'postgres', 'database'])
     .prefault('filesystem')
     .meta({
       env: 'DRIVER',
       description:
-        'Where the content of prompts is kept: filesystem (Git), s3, postgres (in DATABASE_URL) or database (that, or the SQLite file)',
+        'Where the content of prompts is kept: filesystem (Git), github, s3, postgres (in DATABASE_URL) or database (that, or the SQLite file)',
     } satisfies SettingMeta),
   directory: text()
     .optional()
@@ -55,6 +56,7 @@ export const registrySettings = z.object({
       env: 'PROMPT_CACHE_BYTES',
       description: 'Content of prompts that is kept in memory',
     } satisfies SettingMeta),
+  ...githubSettings.shape,
   ...s3Settings.shape,
 });
 

@@ -10,10 +10,11 @@ import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/contro
 import type { ControlStore } from '../store/control/store.js';
 import { compile, faultsOf } from './compiled.js';
 import { checkComposition, type Resolve } from './composition.js';
-import type { Arrival, PromptDriver, StoredVersion } from './driver.js';
+import type { Arrival, PromptDriver, StoredVersion, VersionContent } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { type Prompt, writePrompt } from './prompt.js';
 import { isPrerelease, sortKeyOf } from './version.js';
+import { Waiting } from './waiting.js';
 
 export interface IndexWriterOptions {
   control: ControlStore;
@@ -23,6 +24,8 @@ export interface IndexWriterOptions {
   resolve: Resolve;
   /** Of this gateway, the same after a restart. */
   writer: string;
+  /** A version waits for others before it: those that wait are to be settled. */
+  onQueued(): void;
 }
 
 /** Another gateway's write that has not ended after so long was broken off. */
@@ -47,12 +50,16 @@ function isCode(error: unknown, code: GatewayError['code']): boolean {
 export class IndexWriter {
   /** Versions whose writing goes on in this process. */
   private readonly running = new Map<string, Promise<PromptVersion>>();
+  private readonly waiting: Waiting;
 
-  constructor(private readonly options: IndexWriterOptions) {}
+  constructor(private readonly options: IndexWriterOptions) {
+    this.waiting = new Waiting(options.control.prompts);
+  }
 
   /**
    * Throws BAD_REQUEST (`Prompt already exists`), VALIDATION_FAILED for broken templates, CONFLICT while another gateway
-   * writes the same version, and what the driver throws.
+   * writes the same version, and what the driver throws. Answers a pending version where the driver defers and can't write
+   * now, or an earlier one waits.
    */
   async create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
     await this.check(prompt, principal.workspace);
@@ -65,10 +72,11 @@ export class IndexWriter {
     return writing.finally(() => this.running.delete(key));
   }
 
-  /** Brings what was broken off to its end. */
+  /** Brings what was broken off to its end, and what waits; behind one that goes on waiting, all wait. */
   async settleAll(): Promise<void> {
-    for (const row of await this.options.control.prompts.pending()) {
-      if (!this.mayBeRunning(row)) await this.settle(row);
+    for (const row of await this.waiting.list((each) => this.mayBeRunning(each))) {
+      if (!(await this.settle(row))) return;
+      this.waiting.delete(row);
     }
   }
 
@@ -153,8 +161,10 @@ export class IndexWriter {
   }
 
   private async write(version: NewPromptVersion, content: string): Promise<PromptVersion> {
-    const row = await this.begin(version);
-    const stored = await this.writeContent(row, content);
+    const { defers = false } = this.options.driver;
+    const row = await this.begin(defers ? { ...version, pendingContent: content } : version);
+    const stored = defers && this.waiting.any ? this.queue(row) : await this.writeContent(row, content);
+    if (!stored) return row;
     await this.activate(row, stored);
     const active = await this.options.control.prompts.active(row);
     if (!active) throw new GatewayError('STORE_UNAVAILABLE', 'The version was taken back while it was written');
@@ -167,6 +177,8 @@ export class IndexWriter {
         const found = await prompts.find(version);
         if (!found) return prompts.begin(version);
         if (found.status === 'active') throw alreadyExists(version);
+        // It was accepted, and will be written as it is.
+        if ((await prompts.pendingContent(found.id)) !== undefined) throw alreadyExists(version);
         if (this.mayBeOthers(found) || !(await prompts.restart(found.id, version))) throw beingWritten(version);
         return (await prompts.find(version))!;
       });
@@ -176,36 +188,63 @@ export class IndexWriter {
     }
   }
 
-  private async writeContent(row: PromptVersion, content: string): Promise<StoredVersion> {
-    const { workspace, name, version, author, message, writtenTimeUnixMs: timeUnixMs } = row;
+  private async writeContent(row: PromptVersion, content: string): Promise<StoredVersion | undefined> {
     try {
-      return await this.options.driver.write({
-        workspace,
-        name,
-        version,
-        content,
-        author: author!,
-        message: message!,
-        timeUnixMs,
-      });
+      return await this.options.driver.write(contentOf(row, content));
     } catch (error) {
       // What is there is somebody else's: it gets its row when it is adopted, not under our name.
       if (isCode(error, 'CONFLICT')) {
         await this.options.control.prompts.drop(row.id);
         throw alreadyExists(row);
       }
+      if (this.maySucceedLater(error)) return this.defer(row, error);
       // Whether it was written is found out now, or else by the next comparison.
-      const stored = await this.settle(row).catch(() => undefined);
+      const stored = await this.find(row).catch(() => undefined);
       if (stored) return stored;
       throw error;
     }
   }
 
-  private async settle(row: PromptVersion): Promise<StoredVersion | undefined> {
+  private maySucceedLater(error: unknown): boolean {
+    return this.options.driver.defers === true && error instanceof GatewayError && error.retryable;
+  }
+
+  private defer(row: PromptVersion, error: unknown): undefined {
+    this.waiting.add(row);
+    this.options.events.deferred(describeKey(row), error);
+  }
+
+  /** Behind those that wait: they may be on their way already. */
+  private queue(row: PromptVersion): undefined {
+    this.waiting.add(row);
+    this.options.onQueued();
+  }
+
+  /** False when it goes on waiting. */
+  private async settle(row: PromptVersion): Promise<boolean> {
+    const content = await this.options.control.prompts.pendingContent(row.id);
+    try {
+      if (content === undefined) await this.find(row);
+      else await this.end(row, await this.options.driver.write(contentOf(row, content)));
+    } catch (error) {
+      if (content === undefined) throw error;
+      if (this.maySucceedLater(error)) return false;
+      if (!(error instanceof GatewayError)) throw error;
+      // Somebody else's is there, or the content store will never take it.
+      await this.end(row, undefined);
+    }
+    return true;
+  }
+
+  private async find(row: PromptVersion): Promise<StoredVersion | undefined> {
     const stored = await this.options.driver.find(row);
+    await this.end(row, stored);
+    return stored;
+  }
+
+  private async end(row: PromptVersion, stored: StoredVersion | undefined): Promise<void> {
     const changed = stored ? await this.activate(row, stored) : await this.options.control.prompts.drop(row.id);
     if (changed) this.options.events.settled(stored ? 'activated' : 'dropped', describeKey(row));
-    return stored;
   }
 
   /** Whoever makes it active tells the audit log, once. */
@@ -226,6 +265,11 @@ export class IndexWriter {
   private mayBeOthers({ writer, writtenTimeUnixMs }: PromptVersion): boolean {
     return writer !== this.options.writer && Date.now() - writtenTimeUnixMs < BROKEN_OFF_MS;
   }
+}
+
+function contentOf(row: PromptVersion, content: string): VersionContent {
+  const { workspace, name, version, author, message, writtenTimeUnixMs: timeUnixMs } = row;
+  return { workspace, name, version, content, author: author!, message: message!, timeUnixMs };
 }
 
 function beingWritten({ name, version }: PromptKey): GatewayError {

@@ -54,6 +54,8 @@ export interface Registry extends Component {
   pathOf(key: PromptKey): string | undefined;
   /** Compares the index with the content store now. */
   reconcile(): Promise<void>;
+  /** The content store has something new, says somebody who knows: it is compared soon. */
+  refresh(): void;
 }
 
 /** How long those who watch are left without a word, and how long a stream of events lasts. */
@@ -70,6 +72,9 @@ export interface RegistryOptions {
 
 /** What nobody tells of is found out when what is in memory is too old to be served: those who watch ask so often. */
 const LOOK_INTERVAL_MS = { hearing: 15_000, deaf: 500 };
+
+/** A start waits no longer for it: a content store on another machine may take its time. */
+const FIRST_COMPARISON_MS = 5_000;
 
 interface Opened {
   index: IndexWriter;
@@ -110,10 +115,11 @@ class IndexedRegistry implements Registry {
     this.looking = setInterval(() => this.look(), LOOK_INTERVAL_MS.deaf).unref();
     const writer = await readWriterId(dataDirectory);
     const resolve = this.resolver.resolve.bind(this.resolver);
-    const index = new IndexWriter({ control, driver, events, resolve, writer });
+    const index = new IndexWriter({ control, driver, events, resolve, writer, onQueued: () => void this.tick() });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
     // A repository in disorder holds up neither ingestion nor what the index knows already.
-    await this.tick();
+    await within(FIRST_COMPARISON_MS, this.tick());
+    driver.onDue?.(() => void this.tick());
     this.timer = setInterval(() => void this.tick(), config.reconcileIntervalMs).unref();
   }
 
@@ -197,6 +203,12 @@ class IndexedRegistry implements Registry {
 
   reconcile(): Promise<void> {
     return this.open.reconciler.run();
+  }
+
+  refresh(): void {
+    const { driver } = this.options;
+    if (driver.refresh) driver.refresh();
+    else void this.tick();
   }
 
   private async composeParts(workspace: string, resolved: Resolved): Promise<Resolved> {

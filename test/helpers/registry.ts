@@ -44,7 +44,8 @@ export async function startRegistry(
   const repository = path.join(folder, 'prompts');
   const bounds = { reconcileIntervalMs: 86_400_000, cachePrompts, cacheBytes: 2 ** 20 };
   const config = { ...registrySettings.parse({}), ...bounds, ...watching, ...settings };
-  const place = { control, directory: repository, sharedDatabase: true };
+  const clonesDirectory = path.join(folder, 'github');
+  const place = { control, directory: repository, clonesDirectory, sharedDatabase: true };
   const registry = createRegistry({
     config,
     dataDirectory: folder,

@@ -115,6 +115,7 @@ export interface PromptTable {
   message: string | null;
   tags: string;
   audit: string | null;
+  pending_content: string | null;
   created_at: number;
   written_time_unix_ms: number;
 }
