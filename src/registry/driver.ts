@@ -37,6 +37,8 @@ export interface PromptDriver extends Component {
   readonly kind: string;
   /** What can't be written now is kept in the index, as pending, and written later; else such a write fails. */
   readonly defers?: boolean;
+  /** How many versions may be adopted and read beside one another; one after another when not told. */
+  readonly adoptsAtOnce?: number;
   /**
    * Resolves when the version is whole: it is there after a power cut, and `find` knows it. The same content again is no
    * fault. Rejects with CONFLICT when the version is there with another content (which stays), with a retryable error

@@ -66,14 +66,20 @@ export class Reconciler {
   private async adopt(arrivals: readonly Arrival[]): Promise<void> {
     const { control, events, index } = this.options;
     const known = new Set((await control.prompts.known(arrivals)).map(describeKey));
-    const adoptable: Adoptable[] = [];
-    for (const arrival of arrivals) {
-      const found = known.has(describeKey(arrival)) ? undefined : await this.read(arrival);
-      if (found) adoptable.push(found);
-    }
+    const adoptable = await this.readAll(arrivals.filter((arrival) => !known.has(describeKey(arrival))));
     if (adoptable.length === 0) return;
     const adopted = await index.adopt(adoptable);
     if (adopted.length > 0) events.adopted(adopted.length);
+  }
+
+  private async readAll(arrivals: readonly Arrival[]): Promise<Adoptable[]> {
+    const { adoptsAtOnce = 1 } = this.options.driver;
+    const found: (Adoptable | undefined)[] = [];
+    for (let at = 0; at < arrivals.length; at += adoptsAtOnce) {
+      const some = arrivals.slice(at, at + adoptsAtOnce);
+      found.push(...(await Promise.all(some.map((arrival) => this.read(arrival)))));
+    }
+    return found.filter((each) => each !== undefined);
   }
 
   private async read(arrival: Arrival): Promise<Adoptable | undefined> {

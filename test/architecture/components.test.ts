@@ -19,6 +19,7 @@ import { createLimiter } from '../../src/limits/limiter.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
 import { createRegistry } from '../../src/registry/registry.js';
+import { createS3Driver } from '../../src/registry/s3/driver.js';
 import { createGatewayNumber } from '../../src/store/control/gateway-number.js';
 import { createControlStore } from '../../src/store/control/store.js';
 import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
@@ -71,6 +72,8 @@ function both(first: Component, second: Component): Component {
   };
 }
 
+const S3 = { s3Bucket: 'b', s3AccessKey: 'k', s3SecretKey: 's' };
+
 const COMPONENTS: Record<string, () => Component> = {
   'data directory': () => createDataDirectory(path.join(directory, 'data')),
   buffer,
@@ -116,6 +119,8 @@ const COMPONENTS: Record<string, () => Component> = {
     const registry = { config: config.registry, dataDirectory: directory, control, driver };
     return both(both(thread, control), createRegistry({ ...registry, events: nopRegistryEvents }));
   },
+  'S3 driver without its S3': () =>
+    createS3Driver({ config: { ...config.registry, s3Endpoint: 'http://127.0.0.1:1', ...S3 } }),
   API: () => createApi(apiOptions().options),
   gateway: () => createGateway(config),
 };

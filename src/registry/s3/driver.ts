@@ -29,6 +29,7 @@ const UNKNOWN_AUTHOR = 'unknown';
 class S3Driver implements PromptDriver {
   readonly name = 'registry/s3';
   readonly kind = 's3';
+  readonly adoptsAtOnce = 16;
   private opened: Bucket | undefined;
   private last: Listing | undefined;
   private readonly writing = new Set<Promise<unknown>>();
