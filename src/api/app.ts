@@ -25,6 +25,8 @@ import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
 import { labelsPlugin } from './labels/plugin.js';
+import { labelProposalsPlugin } from './labels/proposals.js';
+import { protectedLabelsPlugin } from './labels/protected.js';
 import { createLogs, logsPlugin } from './logs/plugin.js';
 import { collectMethods } from './methods.js';
 import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
@@ -155,6 +157,8 @@ async function registerRegistry(app: FastifyInstance, { registry }: ApiOptions):
   await app.register(promptsPlugin, { registry });
   await app.register(promptEventsPlugin, { registry });
   await app.register(labelsPlugin, { registry });
+  await app.register(labelProposalsPlugin, { registry });
+  await app.register(protectedLabelsPlugin, { registry });
 }
 
 /** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */

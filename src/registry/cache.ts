@@ -6,11 +6,29 @@ import { Lru } from '../access/lru.js';
 import type { PromptVersion } from '../store/control/prompts.js';
 import type { CompiledPrompt } from './compiled.js';
 
-/** What the selectors of one prompt stand for. */
-interface Pointers {
-  /** When they were read first, as `performance.now()` counts. */
-  readonly readAtMs: number;
-  readonly versions: Map<string, PromptVersion>;
+/** One of several versions that a label stands for. */
+export interface Variant {
+  readonly version: PromptVersion;
+  readonly weight: number;
+}
+
+export interface Split {
+  readonly label: string;
+  /** Makes the split of each label another one. */
+  readonly seed: string;
+  readonly variants: readonly Variant[];
+}
+
+/** What a selector stands for: a version, or several of which `version` weighs most. */
+export interface Target {
+  readonly version: PromptVersion;
+  readonly split?: Split | undefined;
+}
+
+interface Pointer {
+  readonly target: Target;
+  /** As `performance.now()` counts; before all time when something has changed since. */
+  readAtMs: number;
 }
 
 export interface CacheOptions {
@@ -27,18 +45,21 @@ function keyOf(workspace: string, name: string): string {
   return `${workspace}/${name}`;
 }
 
+/** What has changed is kept, as too old: it is served, and said to be stale, when nobody knows better. */
 export class PointerCache {
-  private readonly prompts: Lru<string, Pointers>;
+  private readonly prompts: Lru<string, Map<string, Pointer>>;
   private changes = 0;
+  private clearedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ maxPrompts }: Pick<CacheOptions, 'maxPrompts'>) {
     this.prompts = new Lru(maxPrompts);
   }
 
-  get(workspace: string, name: string, selector: string): { version: PromptVersion; ageMs: number } | undefined {
-    const pointers = this.prompts.get(keyOf(workspace, name));
-    const version = pointers?.versions.get(selector);
-    return version && { version, ageMs: performance.now() - pointers!.readAtMs };
+  get(workspace: string, name: string, selector: string): { target: Target; ageMs: number } | undefined {
+    const pointer = this.prompts.get(keyOf(workspace, name))?.get(selector);
+    if (!pointer) return undefined;
+    const { target, readAtMs } = pointer;
+    return { target, ageMs: readAtMs < this.clearedAtMs ? Number.POSITIVE_INFINITY : performance.now() - readAtMs };
   }
 
   /** To be taken before the database is asked, and given with the answer: an answer from before a change is not kept. */
@@ -46,26 +67,32 @@ export class PointerCache {
     return { changes: this.changes, atMs: performance.now() };
   }
 
-  set(version: PromptVersion, selector: string, mark: { changes: number; atMs: number }): void {
+  set(target: Target, selector: string, mark: { changes: number; atMs: number }): void {
     if (mark.changes !== this.changes) return;
-    const key = keyOf(version.workspace, version.name);
-    const known = this.prompts.peek(key);
-    const room = known !== undefined && known.versions.size < MAX_SELECTORS_PER_PROMPT;
-    // One that is read again is read anew in whole: each is as old as the oldest.
-    const keep = room && !known.versions.has(selector);
-    const pointers = keep ? known : { readAtMs: mark.atMs, versions: new Map<string, PromptVersion>() };
-    pointers.versions.set(selector, version);
+    const key = keyOf(target.version.workspace, target.version.name);
+    const pointers = this.prompts.peek(key) ?? new Map<string, Pointer>();
+    pointers.delete(selector);
+    if (pointers.size >= MAX_SELECTORS_PER_PROMPT) pointers.delete(pointers.keys().next().value!);
+    pointers.set(selector, { target, readAtMs: mark.atMs });
     this.prompts.set(key, pointers);
+  }
+
+  /** For what is there no longer. */
+  delete(workspace: string, name: string, selector: string): void {
+    const key = keyOf(workspace, name);
+    const pointers = this.prompts.peek(key);
+    if (pointers?.delete(selector) && pointers.size === 0) this.prompts.delete(key);
   }
 
   forget(workspace: string, name: string): void {
     this.changes++;
-    this.prompts.delete(keyOf(workspace, name));
+    const pointers = this.prompts.peek(keyOf(workspace, name));
+    for (const pointer of pointers?.values() ?? []) pointer.readAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  clear(): void {
+  forgetAll(): void {
     this.changes++;
-    this.prompts.clear();
+    this.clearedAtMs = performance.now();
   }
 }
 

@@ -1,12 +1,12 @@
 /** Prompts: written once as versions, found by name, version and label. */
-import { auditEntry, type MutationContext } from '../access/audit.js';
+import type { MutationContext } from '../access/audit.js';
 import type { Principal } from '../access/principal.js';
 import type { Component } from '../component.js';
 import { GatewayError } from '../errors.js';
 import type { Change } from '../store/control/changes.js';
 import type { Label } from '../store/control/labels.js';
 import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
-import type { ControlStore, Repositories } from '../store/control/store.js';
+import type { ControlStore } from '../store/control/store.js';
 import { within } from '../store/deadline.js';
 import { compose } from './composition.js';
 import type { RegistryConfig } from './config.js';
@@ -14,23 +14,13 @@ import { Dependents } from './dependents.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { IndexWriter } from './index-writer.js';
+import { type LabelInput, LabelWriter } from './labels.js';
 import type { Prompt } from './prompt.js';
 import { Reconciler } from './reconciler.js';
 import { type Resolved, Resolver } from './resolver.js';
-import { LATEST, type Selector } from './selector.js';
-import { isVersion } from './version.js';
+import type { Selector } from './selector.js';
 import { type Watch, Watchers } from './watchers.js';
 import { readWriterId } from './writer-id.js';
-
-export interface LabelInput {
-  promptName: string;
-  name: string;
-  /** The youngest version when there is none. */
-  version?: string | undefined;
-  reason?: string | undefined;
-  /** Whether the label stands where its mover believes it does; moved whatever it is when there is none. */
-  expects?: ((label: Label | undefined) => boolean) | undefined;
-}
 
 /** Started after the control store. */
 export interface Registry extends Component {
@@ -38,7 +28,7 @@ export interface Registry extends Component {
   /** In the principal's workspace. Throws BAD_REQUEST (`Prompt already exists`), VALIDATION_FAILED, CONFLICT. */
   create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion>;
   /** Synchronous when it is in memory. Throws NOT_FOUND (`Prompt not found`, `Version not found`, `Label not found`). */
-  resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved>;
+  resolve(workspace: string, name: string, selector: Selector, unit?: string): Resolved | Promise<Resolved>;
   /** With the prompts that it includes. Throws VALIDATION_FAILED when they can't be put together. */
   compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved>;
   /** Told of whatever changes of a prompt, here and on other gateways. Throws OVERLOADED, SHUTTING_DOWN. */
@@ -46,10 +36,15 @@ export interface Registry extends Component {
   /** Ends every watch, and begins no further ones. */
   stopWatching(): void;
   readonly watching: WatchingOptions;
-  /** Makes a label or moves it. Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not, PRECONDITION_FAILED. */
+  readonly labels: LabelWriter;
+  /** Makes a label or moves it, as `labels.set`. */
   setLabel(label: LabelInput, principal: Principal, context: MutationContext): Promise<Label>;
-  /** Throws NOT_FOUND (`Label not found`). */
-  deleteLabel(label: Omit<LabelInput, 'version'>, principal: Principal, context: MutationContext): Promise<void>;
+  /** As `labels.delete`. */
+  deleteLabel(
+    label: Omit<LabelInput, 'version' | 'split'>,
+    principal: Principal,
+    context: MutationContext,
+  ): Promise<void>;
   /** The absolute path of a version's file; undefined where it is no file of this machine. */
   pathOf(key: PromptKey): string | undefined;
   /** Compares the index with the content store now. */
@@ -86,6 +81,7 @@ class IndexedRegistry implements Registry {
   readonly control: ControlStore;
   private readonly resolver: Resolver;
   private opened: Opened | undefined;
+  readonly labels: LabelWriter;
   private readonly watchers: Watchers;
   private readonly dependents: Dependents;
   private timer: NodeJS.Timeout | undefined;
@@ -99,6 +95,7 @@ class IndexedRegistry implements Registry {
     this.control = control;
     const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
     this.resolver = new Resolver({ control, driver, events, ...bounds });
+    this.labels = new LabelWriter(control);
     this.watchers = new Watchers(config);
     this.dependents = new Dependents(bounds);
   }
@@ -138,8 +135,8 @@ class IndexedRegistry implements Registry {
     return this.open.index.create(prompt, principal, context);
   }
 
-  resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
-    return this.resolver.resolve(workspace, name, selector);
+  resolve(workspace: string, name: string, selector: Selector, unit?: string): Resolved | Promise<Resolved> {
+    return this.resolver.resolve(workspace, name, selector, unit);
   }
 
   compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved> {
@@ -155,46 +152,15 @@ class IndexedRegistry implements Registry {
   }
 
   setLabel(input: LabelInput, principal: Principal, context: MutationContext): Promise<Label> {
-    const { promptName, name, reason } = input;
-    const { workspace } = principal;
-    if (name === LATEST) throw new GatewayError('BAD_REQUEST', `The label ${LATEST} is kept by the server`);
-    return this.control.transaction(async (repositories) => {
-      const version = await versionFor(repositories, workspace, input);
-      const key = { workspace, promptName, name };
-      const before = input.expects && (await repositories.labels.get(key));
-      const from = await repositories.labels.set(key, version, moverOf(principal, reason));
-      // What was read may have been moved until `set` held it: then nothing of this has happened.
-      if (input.expects && !(from === before?.version && input.expects(before))) throw movedMeanwhile(from);
-      await repositories.changes.announce({ topic: 'prompts', workspace, name: promptName });
-      const label = (await repositories.labels.get(key))!;
-      const details = { label: name, from: from ?? null, to: version };
-      const deed = {
-        workspace,
-        action: 'label:create',
-        promptName,
-        targetId: promptName,
-        versionTag: version,
-        details,
-      };
-      await repositories.auditLogs.append(auditEntry(principal, context, deed));
-      return label;
-    });
+    return this.labels.set(input, principal, context);
   }
 
-  async deleteLabel(
-    { promptName, name, reason }: Omit<LabelInput, 'version'>,
+  deleteLabel(
+    label: Omit<LabelInput, 'version' | 'split'>,
     principal: Principal,
     context: MutationContext,
   ): Promise<void> {
-    const { workspace } = principal;
-    await this.control.transaction(async ({ labels, changes, auditLogs }) => {
-      const from = await labels.delete({ workspace, promptName, name }, moverOf(principal, reason));
-      if (from === undefined) throw new GatewayError('NOT_FOUND', 'Label not found');
-      await changes.announce({ topic: 'prompts', workspace, name: promptName });
-      const details = { label: name, from, to: null };
-      const deed = { workspace, action: 'label:delete', promptName, targetId: promptName, details };
-      await auditLogs.append(auditEntry(principal, context, deed));
-    });
+    return this.labels.delete(label, principal, context);
   }
 
   pathOf(key: PromptKey): string | undefined {
@@ -225,7 +191,7 @@ class IndexedRegistry implements Registry {
   /** What was known is forgotten first: who is told asks for it at once. */
   private hear(change: Change | 'missed'): void {
     if (change === 'missed') {
-      this.resolver.clear();
+      this.resolver.forgetAll();
       this.watchers.tellAll();
     } else if (change.topic === 'prompts') {
       this.resolver.forget(change.workspace, change.name);
@@ -251,29 +217,6 @@ class IndexedRegistry implements Registry {
       this.failing = true;
     }
   }
-}
-
-function movedMeanwhile(version: string | undefined): GatewayError {
-  const details = { version_tag: version ?? null };
-  return new GatewayError('PRECONDITION_FAILED', 'The label does not stand where If-Match says', { details });
-}
-
-function moverOf({ name }: Principal, reason: string | undefined) {
-  return { by: name, reason, movedAt: Math.floor(Date.now() / 1000) };
-}
-
-/** The version that was asked for, or the youngest, in the words that clients know. */
-async function versionFor(
-  { prompts }: Repositories,
-  workspace: string,
-  { promptName, version }: LabelInput,
-): Promise<string> {
-  const newest = await prompts.newest(workspace, promptName);
-  if (!newest) throw new GatewayError('NOT_FOUND', 'Prompt not found');
-  if (version === undefined) return newest.version;
-  if (isVersion(version) && (await prompts.active({ workspace, name: promptName, version }))) return version;
-  const details = { prompt_name: promptName, version_tag: version };
-  throw new GatewayError('BAD_REQUEST', 'Version not found for this prompt', { details });
 }
 
 export function createRegistry(options: RegistryOptions): Registry {

@@ -1,8 +1,9 @@
 /** From a name and a version or a label to what is served: from memory, where what was asked before costs no query. */
 import { GatewayError } from '../errors.js';
+import type { Label, Share } from '../store/control/labels.js';
 import type { PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore } from '../store/control/store.js';
-import { ContentCache, PointerCache } from './cache.js';
+import { ContentCache, PointerCache, type Target } from './cache.js';
 import { type CompiledPrompt, compile } from './compiled.js';
 import type { Composition } from './composition.js';
 import type { PromptDriver } from './driver.js';
@@ -10,10 +11,21 @@ import type { RegistryEvents } from './events.js';
 import { isPromptName } from './paths.js';
 import { readPrompt } from './prompt.js';
 import { isLabel, LATEST, type Selector } from './selector.js';
+import { assign, heaviest } from './split.js';
 import { isVersion } from './version.js';
+
+/** Which of several versions that a label stands for this is. */
+export interface AssignedVariant {
+  readonly label: string;
+  readonly version: string;
+  /** `unit`: the unit's own, the same each time. `largest`: no unit was named, so it is the one with the largest share. */
+  readonly by: 'unit' | 'largest';
+}
 
 export interface Resolved {
   readonly version: PromptVersion;
+  /** undefined: the label stands for one version, or no label was asked for. */
+  readonly variant?: AssignedVariant | undefined;
   readonly compiled: CompiledPrompt;
   /** The database could not be asked: this is what it said before. */
   readonly stale: boolean;
@@ -41,11 +53,28 @@ function keyOf(selector: Selector): string {
   return 'label' in selector ? `label ${selector.label}` : `version ${selector.version}`;
 }
 
+function isNotFound(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'NOT_FOUND';
+}
+
+function targetOf(version: PromptVersion | undefined): Target | undefined {
+  return version && { version };
+}
+
+type Chosen = Pick<Resolved, 'version' | 'variant'>;
+
+function choose({ version, split }: Target, unit: string | undefined): Chosen {
+  if (!split) return { version };
+  const { label, seed, variants } = split;
+  const chosen = unit === undefined ? version : assign(variants, seed, unit).version;
+  return { version: chosen, variant: { label, version: chosen.version, by: unit === undefined ? 'largest' : 'unit' } };
+}
+
 export class Resolver {
   private readonly pointers: PointerCache;
   private readonly contents: ContentCache;
   /** Questions that are on their way: who asks the same waits for the same answer. */
-  private readonly asking = new Map<string, Promise<PromptVersion>>();
+  private readonly asking = new Map<string, Promise<Target>>();
   private readonly reading = new Map<number, Promise<CompiledPrompt>>();
 
   constructor(private readonly options: ResolverOptions) {
@@ -53,12 +82,16 @@ export class Resolver {
     this.contents = new ContentCache(options);
   }
 
-  /** Throws NOT_FOUND, naming what is missing: the prompt, the version or the label. */
-  resolve(workspace: string, name: string, selector: Selector): Resolved | Promise<Resolved> {
+  /**
+   * `unit`: who is to get the same version each time, of a label that stands for several. Throws NOT_FOUND, naming what is
+   * missing: the prompt, the version or the label.
+   */
+  resolve(workspace: string, name: string, selector: Selector, unit?: string): Resolved | Promise<Resolved> {
     const known = this.pointers.get(workspace, name, keyOf(selector));
-    if (!known || known.ageMs > this.maxAgeMs()) return this.ask(workspace, name, selector, known?.version);
-    const compiled = this.contents.get(known.version.id);
-    return compiled ? { version: known.version, compiled, stale: false } : this.load(known.version, false);
+    if (!known || known.ageMs > this.maxAgeMs()) return this.ask(workspace, name, selector, unit, known?.target);
+    const chosen = choose(known.target, unit);
+    const compiled = this.contents.get(chosen.version.id);
+    return compiled ? { ...chosen, compiled, stale: false } : this.load(chosen, false);
   }
 
   forget(workspace: string, name: string): void {
@@ -67,9 +100,9 @@ export class Resolver {
     this.pointers.forget(workspace, name);
   }
 
-  clear(): void {
+  forgetAll(): void {
     this.asking.clear();
-    this.pointers.clear();
+    this.pointers.forgetAll();
   }
 
   private maxAgeMs(): number {
@@ -80,18 +113,19 @@ export class Resolver {
     workspace: string,
     name: string,
     selector: Selector,
-    before: PromptVersion | undefined,
+    unit: string | undefined,
+    before: Target | undefined,
   ): Promise<Resolved> {
     try {
-      return await this.load(await this.askOnce(workspace, name, selector), false);
+      return await this.load(choose(await this.askOnce(workspace, name, selector), unit), false);
     } catch (error) {
       if (!before || !(error instanceof GatewayError && error.retryable)) throw error;
       this.options.events.servedStale(error);
-      return this.load(before, true);
+      return this.load(choose(before, unit), true);
     }
   }
 
-  private askOnce(workspace: string, name: string, selector: Selector): Promise<PromptVersion> {
+  private askOnce(workspace: string, name: string, selector: Selector): Promise<Target> {
     const key = `${workspace}/${name} ${keyOf(selector)}`;
     const asked = this.asking.get(key);
     if (asked) return asked;
@@ -102,15 +136,22 @@ export class Resolver {
     return asking;
   }
 
-  private async askDatabase(workspace: string, name: string, selector: Selector): Promise<PromptVersion> {
+  private async askDatabase(workspace: string, name: string, selector: Selector): Promise<Target> {
     const mark = this.pointers.mark();
-    const version = await this.find(workspace, name, selector);
-    this.pointers.set(version, keyOf(selector), mark);
-    return version;
+    try {
+      const target = await this.find(workspace, name, selector);
+      // With its content, or it would take the place of what can be served while the content store is away.
+      await this.contentOf(choose(target, undefined).version);
+      this.pointers.set(target, keyOf(selector), mark);
+      return target;
+    } catch (error) {
+      if (isNotFound(error)) this.pointers.delete(workspace, name, keyOf(selector));
+      throw error;
+    }
   }
 
   /** What can be no name is not shown to the database. */
-  private async find(workspace: string, name: string, selector: Selector): Promise<PromptVersion> {
+  private async find(workspace: string, name: string, selector: Selector): Promise<Target> {
     const { prompts } = this.options.control;
     if (!isPromptName(name)) throw missing('Prompt');
     const found = await this.select(workspace, name, selector);
@@ -119,25 +160,44 @@ export class Resolver {
     throw missing('label' in selector ? 'Label' : 'Version');
   }
 
-  private select(workspace: string, name: string, selector: Selector): Promise<PromptVersion | undefined> {
+  private async select(workspace: string, name: string, selector: Selector): Promise<Target | undefined> {
     const { prompts } = this.options.control;
-    if (selector === undefined) return prompts.latest(workspace, name);
+    if (selector === undefined) return targetOf(await prompts.latest(workspace, name));
     if ('label' in selector) return this.selectLabel(workspace, name, selector.label);
     const { version } = selector;
-    return isVersion(version) ? prompts.active({ workspace, name, version }) : Promise.resolve(undefined);
+    return isVersion(version) ? targetOf(await prompts.active({ workspace, name, version })) : undefined;
   }
 
-  private async selectLabel(workspace: string, promptName: string, name: string): Promise<PromptVersion | undefined> {
+  private async selectLabel(workspace: string, promptName: string, name: string): Promise<Target | undefined> {
     const { prompts, labels } = this.options.control;
-    if (name === LATEST) return prompts.latest(workspace, promptName);
+    if (name === LATEST) return targetOf(await prompts.latest(workspace, promptName));
     if (!isLabel(name)) return undefined;
     const label = await labels.get({ workspace, promptName, name });
-    return label && prompts.active({ workspace, name: promptName, version: label.version });
+    if (!label?.split) {
+      return label && targetOf(await prompts.active({ workspace, name: promptName, version: label.version }));
+    }
+    return this.selectSplit(label, label.split);
   }
 
-  private async load(version: PromptVersion, stale: boolean): Promise<Resolved> {
-    const compiled = this.contents.get(version.id) ?? (await this.readOnce(version));
-    return { version, compiled, stale };
+  /** Versions that are there no longer leave their share to the others. */
+  private async selectSplit(label: Label, shares: readonly Share[]): Promise<Target | undefined> {
+    const { workspace, promptName: name, name: labelName } = label;
+    const find = async ({ version, weight }: Share) => {
+      const found = weight > 0 ? await this.options.control.prompts.active({ workspace, name, version }) : undefined;
+      return found ? [{ version: found, weight }] : [];
+    };
+    const variants = (await Promise.all(shares.map(find))).flat();
+    if (variants.length === 0) return undefined;
+    const seed = JSON.stringify([workspace, name, labelName]);
+    return { version: heaviest(variants).version, split: { label: labelName, seed, variants } };
+  }
+
+  private async load(chosen: Chosen, stale: boolean): Promise<Resolved> {
+    return { ...chosen, compiled: await this.contentOf(chosen.version), stale };
+  }
+
+  private async contentOf(version: PromptVersion): Promise<CompiledPrompt> {
+    return this.contents.get(version.id) ?? this.readOnce(version);
   }
 
   private readOnce(version: PromptVersion): Promise<CompiledPrompt> {

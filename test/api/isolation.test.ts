@@ -71,7 +71,10 @@ beforeAll(async () => {
   await access.control.runs.create({ ...run, input: undefined, output: undefined, traceId: undefined }, 1);
   const author = { ...OPERATOR, workspace: THEIRS };
   await registry.create({ name: MARK, version: '1.0.0', messages: [{ role: 'user', content: MARK }] }, author, {});
-  await registry.setLabel({ promptName: MARK, name: 'production' }, author, {});
+  const label = { promptName: MARK, name: 'production' };
+  await registry.setLabel(label, author, {});
+  await registry.labels.propose(label, author, {});
+  await registry.labels.protect(MARK, author, {});
   context.telemetry.addSpans(THEIRS, spans);
   context.telemetry.addLogRecords(THEIRS, [record, nativeLog]);
   context.telemetry.declareTraces(THEIRS, [declared]);
@@ -93,6 +96,8 @@ function theirId(pathToParameter: string): string | undefined {
     '/v1/dead-letters/:id': letters[0]!.id,
     '/v1/prompts/:name': MARK,
     '/v1/prompts/:name/labels/:label_name': 'production',
+    '/v1/prompts/:name/labels/:label_name/proposals/:proposal_id': '1',
+    '/v1/protected-labels/:label_name': MARK,
     '/v1/api-keys/:id': String(theirKey.id),
     '/v1/workspaces/:id': THEIRS,
   };
@@ -110,6 +115,8 @@ const BODIES: Record<string, unknown> = {
   'POST /v1/prompts': { name: 'spy', version: '1.0.0', messages: [{ role: 'user', content: 'x' }] },
   'POST /v1/prompts/:name/render': {},
   'POST /v1/prompts/:name/labels': { name: 'production' },
+  'POST /v1/prompts/:name/labels/:label_name/proposals': {},
+  'POST /v1/protected-labels': { name: 'production' },
   'POST /v1/runs': { workflow_name: 'spy' },
   'PATCH /v1/runs/:run_id': { status: 'failed' },
 };

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
-import { isLabel } from '../../registry/selector.js';
-import type { Label, LabelKey, LabelMove } from '../../store/control/labels.js';
+import type { Label, LabelMove } from '../../store/control/labels.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema } from '../errors.js';
 import { etagOf, matches } from '../etag.js';
@@ -11,6 +10,7 @@ import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
 import { requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
+import { keyOf, readShare, renderEnds, renderShare } from './render.js';
 import {
   labelMovePageSchema,
   type labelMoveSchema,
@@ -26,16 +26,20 @@ import {
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
-function renderLabel({ promptName, name, version, createdAt }: Label): z.infer<typeof labelSchema> {
-  return { prompt_name: promptName, name, version_tag: version, created_at: createdAt };
+function renderLabel(label: Label): z.infer<typeof labelSchema> {
+  return { ...renderTarget(label), created_at: label.createdAt };
 }
 
-function renderMove({ id, from, to, by, reason, movedAt }: LabelMove): z.infer<typeof labelMoveSchema> {
+function renderTarget({ promptName, name, version, split }: Label): z.infer<typeof setLabelSchema> {
+  return { prompt_name: promptName, name, version_tag: version, ...(split && { split: split.map(renderShare) }) };
+}
+
+function renderMove({ id, from, to, by, approvedBy, reason, movedAt }: LabelMove): z.infer<typeof labelMoveSchema> {
   return {
     id,
-    from_version: from ?? null,
-    to_version: to ?? null,
+    ...renderEnds({ from, to }),
     moved_by: by,
+    ...(approvedBy !== undefined && { approved_by: approvedBy }),
     reason: reason ?? null,
     moved_at: movedAt,
   };
@@ -45,12 +49,6 @@ function renderMove({ id, from, to, by, reason, movedAt }: LabelMove): z.infer<t
 function expectationOf(ifMatch: string | undefined): ((label: Label | undefined) => boolean) | undefined {
   if (ifMatch === undefined) return undefined;
   return (label) => label !== undefined && matches(ifMatch, etagOf(JSON.stringify(renderLabel(label))));
-}
-
-/** Throws NOT_FOUND for what can be no label. */
-function keyOf(workspace: string, { name, label_name }: z.infer<typeof labelParameters>): LabelKey {
-  const possible = isPromptName(name) && isLabel(label_name);
-  return requireFound(possible ? { workspace, promptName: name, name: label_name } : undefined, 'Label');
 }
 
 export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
@@ -63,7 +61,10 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
     schema: {
       tags: ['labels'],
       summary: 'Let a label stand for a version: make it, or move it',
-      description: 'With If-Match, the ETag of the label as it was read: 412 when somebody has moved it since.',
+      description:
+        'With If-Match, the ETag of the label as it was read: 412 when somebody has moved it since. With a split, GET ' +
+        '/v1/prompts/{name}?label=&unit= gives each unit the same version each time. A protected label takes the scope ' +
+        'admin, or an approved proposal: 403.',
       headers: setLabelHeaders,
       params: labelsParameters,
       body: setLabelBody,
@@ -71,11 +72,11 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
     },
     handler: async (request, reply) => {
       const promptName = requireFound(isPromptName(request.params.name) ? request.params.name : undefined, 'Prompt');
-      const { name, version_tag: version, reason } = request.body;
+      const { name, version_tag: version, split, reason } = request.body;
       const expects = expectationOf(request.headers['if-match']);
-      const input = { promptName, name, version, reason, expects };
+      const input = { promptName, name, version, split: split?.map(readShare), reason, expects };
       const label = await registry.setLabel(input, principalOf(request), mutationOf(request));
-      return reply.code(201).send({ prompt_name: promptName, name, version_tag: label.version });
+      return reply.code(201).send(renderTarget(label));
     },
   });
 
@@ -152,6 +153,7 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
     schema: {
       tags: ['labels'],
       summary: 'Remove a label',
+      description: 'A protected one takes the scope admin, or an approved proposal: 403.',
       params: labelParameters,
       response: { 204: deletedSchema, ...errors },
     },

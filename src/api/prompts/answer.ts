@@ -5,7 +5,7 @@ import type { Resolved } from '../../registry/resolver.js';
 import { settle } from '../../registry/variables.js';
 import type { PromptVersion } from '../../store/control/prompts.js';
 import { etagOf } from '../etag.js';
-import { renderPart, renderPlace } from './render.js';
+import { renderPart, renderPlace, renderVariant } from './render.js';
 
 /** What is the same in each answer with this version. */
 interface Kept {
@@ -37,17 +37,18 @@ export class PromptAnswers {
 
   /** The tag of the answer with placeholders: reckoned once. */
   plainTag(resolved: Resolved): string {
-    const { version, compiled, composition } = resolved;
-    // What it includes may be another version each time.
-    if (composition) return etagOf(this.plain(resolved));
+    const { version, compiled, composition, variant } = resolved;
+    // What it includes may be another version each time, and so may be whose variant it is.
+    if (composition || variant) return etagOf(this.plain(resolved));
     const kept = this.keptOf(version);
     if (kept.plain?.compiled !== compiled) kept.plain = { compiled, etag: etagOf(this.plain(resolved)) };
     return kept.plain.etag;
   }
 
-  private bodyOf({ version, composition }: Resolved, content: string): string {
+  private bodyOf({ version, variant, composition }: Resolved, content: string): string {
+    const which = variant ? `,"variant":${JSON.stringify(renderVariant(variant))}` : '';
     const parts = composition ? `,"parts":${JSON.stringify(composition.parts.map(renderPart))}` : '';
-    return `{"content":${content},"version":${this.keptOf(version).place}${parts}}`;
+    return `{"content":${content},"version":${this.keptOf(version).place}${which}${parts}}`;
   }
 
   private keptOf(version: PromptVersion): Kept {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unitField } from './schema.js';
 
 export const promptEventsParameters = z.object({ name: z.string().meta({ examples: ['welcome'] }) });
 
@@ -7,6 +8,7 @@ export const promptEventsQuery = z.object({
     .string()
     .optional()
     .meta({ description: 'Tells what this label stands for; the highest release when absent' }),
+  unit: unitField,
 });
 
 export const promptEventsHeaders = z.looseObject({

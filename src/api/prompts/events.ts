@@ -108,7 +108,8 @@ export const promptEventsPlugin: ApiPlugin<{ registry: Registry }> = async (app,
       const { workspace, query, headers } = request;
       const { name } = request.params;
       const selector = query.label === undefined ? undefined : { label: query.label };
-      const resolve = async () => registry.compose(workspace, await registry.resolve(workspace, name, selector));
+      const resolve = async () =>
+        registry.compose(workspace, await registry.resolve(workspace, name, selector, query.unit));
       // What is not there is a 404, and no stream.
       await resolve();
       const look = async () => {
@@ -120,6 +121,7 @@ export const promptEventsPlugin: ApiPlugin<{ registry: Registry }> = async (app,
       };
       const watch = registry.watch(workspace, name);
       reply.raw.once('close', () => watch.close());
+      if (reply.raw.destroyed) watch.close();
       reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
       const stream = { watch, ...registry.watching, seen: headers['last-event-id'], look };
       return reply.send(Readable.from(eventsOf(stream), { objectMode: false }));

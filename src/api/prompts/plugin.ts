@@ -80,7 +80,7 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
 
   /** As it was written, nothing is put together: it can be looked at when a part of it is gone. */
   const resolve = (workspace: string, name: string, query: GetPromptQuery): Resolved | Promise<Resolved> => {
-    const found = registry.resolve(workspace, name, selectorOf(query));
+    const found = registry.resolve(workspace, name, selectorOf(query), query.unit);
     if (query.render === 'false') return found;
     if (!(found instanceof Promise)) return registry.compose(workspace, found);
     return found.then((each) => registry.compose(workspace, each));
@@ -190,7 +190,10 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       response: { 200: promptDetailSchema, ...errors },
     },
     handler: async ({ params: { name }, body, workspace }, reply) => {
-      const resolved = await registry.compose(workspace, await registry.resolve(workspace, name, selectorOf(body)));
+      const resolved = await registry.compose(
+        workspace,
+        await registry.resolve(workspace, name, selectorOf(body), body.unit),
+      );
       if (resolved.stale) reply.header('warning', STALE_WARNING);
       return reply.type(JSON_TYPE).send(answers.renderedStrictly(resolved, body.variables));
     },

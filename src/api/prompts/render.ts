@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Part } from '../../registry/composition.js';
 import type { Registry } from '../../registry/registry.js';
+import type { AssignedVariant } from '../../registry/resolver.js';
 import type { PromptVersion } from '../../store/control/prompts.js';
-import type { createdPromptSchema, partSchema, promptVersionSchema } from './schema.js';
+import type { createdPromptSchema, partSchema, promptDetailSchema, promptVersionSchema } from './schema.js';
 
 /** Where it is, as far as the driver has files and commits. */
 export function renderPlace(registry: Registry, version: PromptVersion): z.infer<typeof createdPromptSchema> {
@@ -37,4 +38,8 @@ export function renderVersion(version: PromptVersion): z.infer<typeof promptVers
     message: version.message ?? null,
     tags: [...version.tags],
   };
+}
+
+export function renderVariant({ label, version, by }: AssignedVariant): z.infer<typeof promptDetailSchema>['variant'] {
+  return { label, version_tag: version, assigned_by: by };
 }

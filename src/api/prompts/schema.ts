@@ -24,12 +24,24 @@ const variables = z
     explode: true,
   });
 
+export const unitField = z
+  .string()
+  .min(1)
+  .max(512)
+  .optional()
+  .meta({
+    description:
+      'Who asks (a user, a session): of a label that stands for several versions, it gets the same one each time. Without ' +
+      'it, the one with the largest share',
+  });
+
 export const getPromptQuery = z.object({
   version: z
     .string()
     .optional()
     .meta({ description: 'Exactly this version; the highest release when absent, or `latest`' }),
   label: z.string().optional().meta({ description: 'The version that this label stands for' }),
+  unit: unitField,
   render: z.string().optional().meta({ description: '`false` leaves the placeholders, whatever is sent' }),
   wait: z.coerce.number().min(0).max(60).default(0).meta({
     description: 'With If-None-Match: seconds for which the answer may wait until it is another',
@@ -40,6 +52,7 @@ export const getPromptQuery = z.object({
 export const renderPromptBody = z.object({
   version: z.string().optional().meta({ description: 'Exactly this version; the highest release when absent' }),
   label: z.string().optional().meta({ description: 'The version that this label stands for' }),
+  unit: unitField,
   variables: z
     .record(z.string(), z.unknown())
     .default({})
@@ -67,6 +80,14 @@ export const promptDetailSchema = z
   .object({
     content: z.looseObject({}).describe('The prompt as it was written, its messages rendered when variables were sent'),
     version: z.object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds }),
+    variant: z
+      .object({
+        label: z.string(),
+        version_tag: z.string(),
+        assigned_by: z.enum(['unit', 'largest']).describe('`largest`: no unit was named'),
+      })
+      .optional()
+      .describe('Only of a label that stands for several versions: which of them this is'),
     parts: z.array(partSchema).optional().describe('The prompts that it includes, as they stand now'),
   })
   .meta({ id: 'PromptDetail' });

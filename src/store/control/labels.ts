@@ -1,4 +1,4 @@
-/** Labels of prompts: each names one version, and remembers where it stood before. */
+/** Labels of prompts: each names one version, or several with a share of each, and remembers where it stood before. */
 import type { Kysely, Selectable } from 'kysely';
 import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema, PromptLabelMoveTable, PromptLabelTable } from './schema.js';
@@ -9,8 +9,21 @@ export interface LabelKey {
   name: string;
 }
 
-export interface Label extends LabelKey {
-  version: string;
+export interface Share {
+  readonly version: string;
+  /** Of the sum of all weights. */
+  readonly weight: number;
+}
+
+/** What a label stands for. */
+export interface LabelTarget {
+  /** The one that has the largest share. */
+  readonly version: string;
+  /** undefined: that version alone. */
+  readonly split?: readonly Share[] | undefined;
+}
+
+export interface Label extends LabelKey, LabelTarget {
   /** Seconds since the epoch: when it was first set. */
   createdAt: number;
 }
@@ -18,10 +31,12 @@ export interface Label extends LabelKey {
 export interface LabelMove {
   id: number;
   /** undefined: there was no label. */
-  from: string | undefined;
+  from: LabelTarget | undefined;
   /** undefined: it was taken away. */
-  to: string | undefined;
+  to: LabelTarget | undefined;
   by: string;
+  /** Who agreed to what `by` proposed. */
+  approvedBy: string | undefined;
   reason: string | undefined;
   /** Seconds since the epoch. */
   movedAt: number;
@@ -29,6 +44,7 @@ export interface LabelMove {
 
 export interface Mover {
   by: string;
+  approvedBy?: string | undefined;
   reason?: string | undefined;
   /** Seconds since the epoch. */
   movedAt: number;
@@ -39,10 +55,10 @@ export interface Labels {
    * In a transaction. Makes the label or moves it; a label keeps the time when it was made. Answers where it stood,
    * as no other transaction changes until this one ends.
    */
-  set(key: LabelKey, version: string, mover: Mover): Promise<string | undefined>;
+  set(key: LabelKey, target: LabelTarget, mover: Mover): Promise<LabelTarget | undefined>;
   get(key: LabelKey): Promise<Label | undefined>;
   /** In a transaction. Answers where it stood, undefined when there is no such label. */
-  delete(key: LabelKey, mover: Mover): Promise<string | undefined>;
+  delete(key: LabelKey, mover: Mover): Promise<LabelTarget | undefined>;
   /** Youngest first; those of one second in the order of their making. */
   list(workspace: string, promptName: string, slice: Slice): Promise<Slices<Label>>;
   count(workspace: string, promptName: string): Promise<number>;
@@ -51,6 +67,23 @@ export interface Labels {
 }
 
 type Database = Kysely<ControlSchema>;
+
+export function isSameTarget(one: LabelTarget | undefined, other: LabelTarget | undefined): boolean {
+  return one?.version === other?.version && writeSplit(one) === writeSplit(other);
+}
+
+export function writeSplit(target: LabelTarget | undefined): string | null {
+  return target?.split === undefined ? null : JSON.stringify(target.split);
+}
+
+export function readTarget(version: string, split: string | null): LabelTarget {
+  return { version, split: split === null ? undefined : (JSON.parse(split) as Share[]) };
+}
+
+/** Not every database takes a NUL. */
+export function withoutNul<Text extends string | undefined>(text: Text): Text {
+  return text?.replaceAll('\0', '\uFFFD') as Text;
+}
 
 export function createLabels(db: Database): Labels {
   const all = (workspace: string, promptName: string) =>
@@ -61,15 +94,17 @@ export function createLabels(db: Database): Labels {
     return Number((await counted.executeTakeFirstOrThrow()).total);
   };
   return {
-    async set(key, version, mover) {
-      const from = await hold(db, key, version, mover);
-      const update = db.updateTable('prompt_labels').set({ version_tag: version });
-      await update
+    async set(key, target, mover) {
+      const from = await hold(db, key, target, mover);
+      const row = { version_tag: target.version, split: writeSplit(target) };
+      await db
+        .updateTable('prompt_labels')
+        .set(row)
         .where('workspace_id', '=', key.workspace)
         .where('prompt_name', '=', key.promptName)
         .where('name', '=', key.name)
         .execute();
-      if (from !== version) await remember(db, key, { from, to: version }, mover);
+      if (!isSameTarget(from, target)) await remember(db, key, { from, to: target }, mover);
       return from;
     },
     async get(key) {
@@ -82,9 +117,10 @@ export function createLabels(db: Database): Labels {
         .where('workspace_id', '=', key.workspace)
         .where('prompt_name', '=', key.promptName)
         .where('name', '=', key.name)
-        .returning('version_tag');
-      const from = (await deletion.executeTakeFirst())?.version_tag;
-      if (from !== undefined) await remember(db, key, { from, to: undefined }, mover);
+        .returning(['version_tag', 'split']);
+      const row = await deletion.executeTakeFirst();
+      const from = row && readTarget(row.version_tag, row.split);
+      if (from) await remember(db, key, { from, to: undefined }, mover);
       return from;
     },
     async list(workspace, promptName, { limit, offset }) {
@@ -107,21 +143,22 @@ export function createLabels(db: Database): Labels {
 }
 
 /** Makes it when there is none; else takes the row's lock, which makes others wait, and answers where it stands. */
-async function hold(db: Database, key: LabelKey, version: string, mover: Mover): Promise<string | undefined> {
+async function hold(db: Database, key: LabelKey, target: LabelTarget, mover: Mover): Promise<LabelTarget | undefined> {
   for (;;) {
-    if (await make(db, key, version, mover)) return undefined;
+    if (await make(db, key, target, mover)) return undefined;
     const held = await lock(db, key);
     // None: whoever had it has taken it away in between.
     if (held !== undefined) return held;
   }
 }
 
-async function make(db: Database, key: LabelKey, version: string, { movedAt }: Mover): Promise<boolean> {
+async function make(db: Database, key: LabelKey, target: LabelTarget, { movedAt }: Mover): Promise<boolean> {
   const row = {
     workspace_id: key.workspace,
     prompt_name: key.promptName,
     name: key.name,
-    version_tag: version,
+    version_tag: target.version,
+    split: writeSplit(target),
     created_at: movedAt,
   };
   const insert = db.insertInto('prompt_labels').values(row);
@@ -129,32 +166,35 @@ async function make(db: Database, key: LabelKey, version: string, { movedAt }: M
   return (await made.executeTakeFirst()) !== undefined;
 }
 
-async function lock(db: Database, key: LabelKey): Promise<string | undefined> {
+async function lock(db: Database, key: LabelKey): Promise<LabelTarget | undefined> {
   const held = db
     .updateTable('prompt_labels')
     .set((e) => ({ version_tag: e.ref('version_tag') }))
     .where('workspace_id', '=', key.workspace)
     .where('prompt_name', '=', key.promptName)
     .where('name', '=', key.name)
-    .returning('version_tag');
-  return (await held.executeTakeFirst())?.version_tag;
+    .returning(['version_tag', 'split']);
+  const row = await held.executeTakeFirst();
+  return row && readTarget(row.version_tag, row.split);
 }
 
 async function remember(
   db: Database,
   key: LabelKey,
   { from, to }: Pick<LabelMove, 'from' | 'to'>,
-  { by, reason, movedAt }: Mover,
+  { by, approvedBy, reason, movedAt }: Mover,
 ): Promise<void> {
   const row = {
     workspace_id: key.workspace,
     prompt_name: key.promptName,
     name: key.name,
-    from_version: from ?? null,
-    to_version: to ?? null,
-    // Not every database takes a NUL.
-    moved_by: by.replaceAll('\0', '\uFFFD'),
-    reason: reason?.replaceAll('\0', '\uFFFD') ?? null,
+    from_version: from?.version ?? null,
+    from_split: writeSplit(from),
+    to_version: to?.version ?? null,
+    to_split: writeSplit(to),
+    moved_by: withoutNul(by),
+    approved_by: withoutNul(approvedBy) ?? null,
+    reason: withoutNul(reason) ?? null,
     moved_at: movedAt,
   };
   await db.insertInto('prompt_label_moves').values(row).execute();
@@ -165,7 +205,7 @@ function fromRow(row: Selectable<PromptLabelTable>): Label {
     workspace: row.workspace_id,
     promptName: row.prompt_name,
     name: row.name,
-    version: row.version_tag,
+    ...readTarget(row.version_tag, row.split),
     createdAt: row.created_at,
   };
 }
@@ -173,9 +213,10 @@ function fromRow(row: Selectable<PromptLabelTable>): Label {
 function fromMove(row: Selectable<PromptLabelMoveTable>): LabelMove {
   return {
     id: row.id,
-    from: row.from_version ?? undefined,
-    to: row.to_version ?? undefined,
+    from: row.from_version === null ? undefined : readTarget(row.from_version, row.from_split),
+    to: row.to_version === null ? undefined : readTarget(row.to_version, row.to_split),
     by: row.moved_by,
+    approvedBy: row.approved_by ?? undefined,
     reason: row.reason ?? undefined,
     movedAt: row.moved_at,
   };

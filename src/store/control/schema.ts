@@ -10,6 +10,8 @@ export interface ControlSchema {
   prompts: PromptTable;
   prompt_labels: PromptLabelTable;
   prompt_label_moves: PromptLabelMoveTable;
+  prompt_label_proposals: PromptLabelProposalTable;
+  protected_labels: ProtectedLabelTable;
   prompt_revisions: PromptRevisionTable;
   prompt_contents: PromptContentTable;
   runs: RunTable;
@@ -126,7 +128,33 @@ export interface PromptLabelTable {
   prompt_name: string;
   name: string;
   version_tag: string;
+  split: string | null;
   created_at: number;
+}
+
+export interface ProtectedLabelTable {
+  workspace_id: string;
+  name: string;
+  protected_by: string;
+  created_at: number;
+}
+
+export interface PromptLabelProposalTable {
+  id: Generated<number>;
+  workspace_id: string;
+  prompt_name: string;
+  name: string;
+  from_version: string | null;
+  from_split: string | null;
+  to_version: string | null;
+  to_split: string | null;
+  reason: string | null;
+  status: string;
+  proposed_by: string;
+  proposed_by_key: number | null;
+  decided_by: string | null;
+  created_at: number;
+  decided_at: number | null;
 }
 
 export interface PromptLabelMoveTable {
@@ -135,8 +163,11 @@ export interface PromptLabelMoveTable {
   prompt_name: string;
   name: string;
   from_version: string | null;
+  from_split: string | null;
   to_version: string | null;
+  to_split: string | null;
   moved_by: string;
+  approved_by: string | null;
   reason: string | null;
   moved_at: number;
 }

@@ -23,10 +23,12 @@ import {
 import { createGateways, type Gateways } from './gateways.js';
 import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
+import { createLabelProposals, type LabelProposals } from './label-proposals.js';
 import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
 import { createPromptContents, type PromptContents } from './prompt-contents.js';
 import { createPrompts, type Prompts } from './prompts.js';
+import { createProtectedLabels, type ProtectedLabels } from './protected-labels.js';
 import { createRedisRelay, noRelay, type Relay } from './redis-relay.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
@@ -54,6 +56,8 @@ export interface Repositories {
   readonly prompts: Prompts;
   readonly promptContents: PromptContents;
   readonly labels: Labels;
+  readonly labelProposals: LabelProposals;
+  readonly protectedLabels: ProtectedLabels;
   readonly runs: Runs;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly gateways: Gateways;
@@ -93,6 +97,8 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     prompts: createPrompts(executor),
     promptContents: createPromptContents(executor),
     labels: createLabels(executor),
+    labelProposals: createLabelProposals(executor),
+    protectedLabels: createProtectedLabels(executor),
     runs: createRuns(executor),
     idempotencyKeys: createIdempotencyKeys(executor),
     gateways: createGateways(executor),
