@@ -135,6 +135,7 @@ export function createGateway(config: Config): Gateway {
     identifyOtlp: keyring.forOtlp,
     access: keyring,
     registry,
+    webhookSecret: config.registry.githubWebhookSecret,
     ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
       transport: 'api',

@@ -42,6 +42,7 @@ import { createTraces, traceChangesPlugin } from './traces/changes.js';
 import { tracesPlugin } from './traces/plugin.js';
 import { spansPlugin } from './traces/spans.js';
 import { validatorCompiler } from './validation.js';
+import { webhooksPlugin } from './webhooks/plugin.js';
 import { workspacesPlugin } from './workspaces/plugin.js';
 
 export interface ApiOptions extends HealthOptions {
@@ -60,6 +61,8 @@ export interface ApiOptions extends HealthOptions {
   access?: { readonly store: AccessStore };
   /** Without it, there are no endpoints for prompts and labels. */
   registry?: Registry;
+  /** What GitHub signs its webhook with. */
+  webhookSecret?: string | undefined;
   /** Without it, nobody is limited. */
   limit?: RateLimit;
   events: ApiEvents;
@@ -152,8 +155,9 @@ async function registerAccess(
   await app.register(runsPlugin, { access, telemetry });
 }
 
-async function registerRegistry(app: FastifyInstance, { registry }: ApiOptions): Promise<void> {
+async function registerRegistry(app: FastifyInstance, { webhookSecret: secret, registry }: ApiOptions): Promise<void> {
   if (!registry) return;
+  await app.register(webhooksPlugin, { registry, secret });
   await app.register(promptsPlugin, { registry });
   await app.register(promptEventsPlugin, { registry });
   await app.register(labelsPlugin, { registry });

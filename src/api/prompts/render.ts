@@ -14,6 +14,7 @@ export function renderPlace(registry: Registry, version: PromptVersion): z.infer
     ...(file !== undefined && { fs_path: file }),
     ...(version.commitSha !== undefined && { commit_sha: version.commitSha }),
     created_at: version.createdAt,
+    ...(version.status === 'pending' && { status: version.status }),
   };
 }
 

@@ -67,7 +67,16 @@ const where = {
 };
 
 export const createdPromptSchema = z
-  .object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds })
+  .object({
+    name: z.string(),
+    version_tag: z.string(),
+    ...where,
+    created_at: seconds,
+    status: z
+      .enum(['pending'])
+      .optional()
+      .describe("The content store can't be written to now (github driver): served once it has been, later"),
+  })
   .meta({ id: 'CreatedPrompt' });
 
 export const partSchema = z.object({
