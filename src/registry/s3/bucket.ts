@@ -6,6 +6,7 @@ import {
   type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
@@ -35,6 +36,7 @@ export interface BucketOptions {
 
 const TIMEOUT_MS = 10_000;
 const CONNECT_MS = 3_000;
+const CHECK_MS = 3_000;
 /** Of one request, by the SDK: with pauses between them that grow. */
 const MAX_TRIES = 3;
 const RETRY_MS = 50;
@@ -92,7 +94,7 @@ export class Bucket {
   async *list(prefix: string): AsyncGenerator<ListedObject[]> {
     let continuation: string | undefined;
     do {
-      const page = await this.page(prefix, continuation);
+      const page = await this.page({ Prefix: prefix, ContinuationToken: continuation });
       yield (page.Contents ?? []).map(({ Key, ETag, LastModified }) => ({
         key: Key!,
         etag: ETag ?? '',
@@ -102,9 +104,9 @@ export class Bucket {
     } while (continuation !== undefined);
   }
 
-  /** Rejects when the bucket can't be had: CONFIG_INVALID names the setting that is at fault. */
+  /** Rejects when the bucket can't be had: CONFIG_INVALID names the setting that is at fault. Waits for no slow one. */
   async check(prefix: string): Promise<void> {
-    await this.page(prefix, undefined, 1);
+    await this.page({ Prefix: prefix, MaxKeys: 1 }, CHECK_MS);
   }
 
   /** What is still running is broken off. */
@@ -146,17 +148,20 @@ export class Bucket {
     return Buffer.concat(chunks).toString();
   }
 
-  private async page(prefix: string, token: string | undefined, limit = 1_000): Promise<ListObjectsV2CommandOutput> {
-    const query = { Bucket: this.bucket, Prefix: prefix, MaxKeys: limit, ContinuationToken: token };
+  private async page(
+    query: Omit<ListObjectsV2CommandInput, 'Bucket'>,
+    deadlineMs = this.deadlineMs,
+  ): Promise<ListObjectsV2CommandOutput> {
+    const command = new ListObjectsV2Command({ Bucket: this.bucket, ...query });
     try {
-      return await this.client.send(new ListObjectsV2Command(query), this.within());
+      return await this.client.send(command, this.within(deadlineMs));
     } catch (error) {
       throw fromS3(error, this.bucket);
     }
   }
 
-  private within(): { abortSignal: AbortSignal } {
-    return { abortSignal: AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.deadlineMs)]) };
+  private within(deadlineMs = this.deadlineMs): { abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.any([this.closing.signal, AbortSignal.timeout(deadlineMs)]) };
   }
 }
 

@@ -19,10 +19,7 @@ interface Listing {
   objects: ReadonlySet<string>;
 }
 
-interface Listed extends Arrival {
-  object: string;
-}
-
+const NOTHING: ReadonlySet<string> = new Set();
 /** Of an object that says nothing of it. */
 const UNKNOWN_AUTHOR = 'unknown';
 
@@ -83,13 +80,12 @@ class S3Driver implements PromptDriver {
   }
 
   async arrivals(since: string | undefined): Promise<Arrivals> {
-    const { listed, revision } = await this.list();
-    if (listed.length === 0) return { versions: [], revision: undefined };
-    const before = since !== undefined && this.last?.revision === since ? this.last.objects : undefined;
-    const versions = revision === since ? [] : listed.filter(({ object }) => !before?.has(object));
-    this.last = { revision, objects: new Set(listed.map(({ object }) => object)) };
-    versions.sort((a, b) => a.timeUnixMs - b.timeUnixMs);
-    return { versions: versions.map(({ object, ...arrival }) => arrival), revision };
+    const before = since !== undefined && this.last?.revision === since ? this.last.objects : NOTHING;
+    const { fresh, ...listing } = await this.list(before);
+    if (listing.objects.size === 0) return { versions: [], revision: undefined };
+    this.last = listing;
+    const versions = listing.revision === since ? [] : fresh;
+    return { versions: versions.sort((a, b) => a.timeUnixMs - b.timeUnixMs), revision: listing.revision };
   }
 
   async adopt(version: StoredVersion): Promise<Adopted | undefined> {
@@ -118,17 +114,22 @@ class S3Driver implements PromptDriver {
     throw new GatewayError('CONFLICT', `${key} is there with another content`);
   }
 
-  private async list(): Promise<{ listed: Listed[]; revision: string }> {
-    const listed: Listed[] = [];
+  /** A page in a turn of the event loop: there may be a hundred thousand. */
+  private async list(before: ReadonlySet<string>): Promise<Listing & { fresh: Arrival[] }> {
+    const fresh: Arrival[] = [];
+    const objects = new Set<string>();
     const hash = createHash('sha256');
     for await (const page of this.bucket.list(this.config.s3Prefix)) {
       for (const object of page) {
         const key = versionKeyOf(this.config.s3Prefix, object.key);
-        if (key) listed.push(listedOf(key, object));
+        if (!key) continue;
+        const identity = `${object.key} ${object.etag}`;
+        objects.add(identity);
+        hash.update(`${identity}\n`);
+        if (!before.has(identity)) fresh.push(arrivalOf(key, object));
       }
-      for (const { key, etag } of page) hash.update(`${key} ${etag}\n`);
     }
-    return { listed, revision: hash.digest('hex') };
+    return { fresh, objects, revision: hash.digest('hex') };
   }
 }
 
@@ -137,10 +138,9 @@ function stored({ workspace, name, version }: PromptKey): StoredVersion {
 }
 
 /** Who wrote it is asked for when it is adopted: that is a request for each object. */
-function listedOf(key: PromptKey, { key: objectKey, etag, lastModifiedUnixMs }: ListedObject): Listed {
+function arrivalOf(key: PromptKey, { lastModifiedUnixMs }: ListedObject): Arrival {
   const message = `Add ${key.name} ${key.version}`;
-  const object = `${objectKey} ${etag}`;
-  return { ...stored(key), author: UNKNOWN_AUTHOR, message, timeUnixMs: lastModifiedUnixMs, object };
+  return { ...stored(key), author: UNKNOWN_AUTHOR, message, timeUnixMs: lastModifiedUnixMs };
 }
 
 /** Throws CONFIG_INVALID when a setting is missing that the driver needs. */
