@@ -47,5 +47,6 @@ function mayPass({ name, status }: Failure): boolean {
 }
 
 function describe({ name, message }: Failure): string {
+  if (name === 'Error') return message;
   return message === '' || message === name ? name : `${name}: ${message}`;
 }
