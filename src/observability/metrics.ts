@@ -236,7 +236,7 @@ function promptMetrics(registry: Registry) {
     }),
     deferred: new Counter({
       name: 'promptmetrics_prompt_writes_deferred_total',
-      help: 'Versions that the content store could not take at once',
+      help: 'Tries to write a version that the content store could not take, so that it is pending',
       registers,
     }),
     stale: new Counter({

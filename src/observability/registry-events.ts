@@ -23,8 +23,10 @@ export function createRegistryEvents(log: Logger, metrics: Metrics, repetition: 
     },
     deferred(prompt, error) {
       prompts.deferred.inc();
+      const due = repetition('deferred');
+      if (!due) return;
       log.warn(
-        { event: 'registry.deferred', prompt, err: error },
+        { event: 'registry.deferred', prompt, quiet: due.quiet, err: error },
         'A version is pending until the prompt store takes it',
       );
     },

@@ -12,7 +12,7 @@ import { compile, faultsOf } from './compiled.js';
 import { checkComposition, type Resolve } from './composition.js';
 import type { Arrival, PromptDriver, StoredVersion, VersionContent } from './driver.js';
 import type { RegistryEvents } from './events.js';
-import { type Prompt, writePrompt } from './prompt.js';
+import { type Prompt, searchTextOf, writePrompt } from './prompt.js';
 import { isPrerelease, sortKeyOf } from './version.js';
 import { Waiting } from './waiting.js';
 
@@ -37,6 +37,12 @@ export function describeKey({ workspace, name, version }: PromptKey): string {
 
 function alreadyExists({ name, version }: PromptKey): GatewayError {
   return new GatewayError('BAD_REQUEST', 'Prompt already exists', { details: { name, version } });
+}
+
+/** Its content stays: another under the same version would contradict it. */
+function isDeleted({ name, version }: PromptKey): GatewayError {
+  const details = { name, version, deleted: true };
+  return new GatewayError('BAD_REQUEST', 'Prompt already exists: it is deleted, and can be restored', { details });
 }
 
 function invalid(fields: string[]): GatewayError {
@@ -118,6 +124,7 @@ export class IndexWriter {
       author: prompt.author?.trim() || principal.name,
       message: prompt.commit_message?.trim() || `Add ${name} ${version}`,
       tags,
+      text: searchTextOf(prompt),
       createdAt: Math.floor(now / 1000),
       writer: this.options.writer,
       writtenTimeUnixMs: now,
@@ -153,6 +160,7 @@ export class IndexWriter {
       author,
       message,
       tags: prompt.tags ?? [],
+      text: searchTextOf(prompt),
       createdAt: Math.floor(timeUnixMs / 1000),
       writer: undefined,
       writtenTimeUnixMs: Date.now(),
@@ -177,6 +185,7 @@ export class IndexWriter {
         const found = await prompts.find(version);
         if (!found) return prompts.begin(version);
         if (found.status === 'active') throw alreadyExists(version);
+        if (found.status === 'deleted') throw isDeleted(version);
         // It was accepted, and will be written as it is.
         if ((await prompts.pendingContent(found.id)) !== undefined) throw alreadyExists(version);
         if (this.mayBeOthers(found) || !(await prompts.restart(found.id, version))) throw beingWritten(version);
@@ -228,7 +237,10 @@ export class IndexWriter {
       else await this.end(row, await this.options.driver.write(contentOf(row, content)));
     } catch (error) {
       if (content === undefined) throw error;
-      if (this.maySucceedLater(error)) return false;
+      if (this.maySucceedLater(error)) {
+        this.defer(row, error);
+        return false;
+      }
       if (!(error instanceof GatewayError)) throw error;
       // Somebody else's is there, or the content store will never take it.
       await this.end(row, undefined);

@@ -18,6 +18,7 @@ import { nopLimitEvents } from '../../src/limits/events.js';
 import { createLimiter } from '../../src/limits/limiter.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
+import { createConfiguredGithubDriver } from '../../src/registry/github/configured.js';
 import { createRegistry } from '../../src/registry/registry.js';
 import { createS3Driver } from '../../src/registry/s3/driver.js';
 import { createGatewayNumber } from '../../src/store/control/gateway-number.js';
@@ -119,6 +120,12 @@ const COMPONENTS: Record<string, () => Component> = {
     const registry = { config: config.registry, dataDirectory: directory, control, driver };
     return both(both(thread, control), createRegistry({ ...registry, events: nopRegistryEvents }));
   },
+  'github driver without its GitHub': () =>
+    createConfiguredGithubDriver({
+      config: { ...config.registry, githubApiUrl: 'http://127.0.0.1:1', githubRepo: 'acme/prompts', githubToken: 't' },
+      clonesDirectory: path.join(directory, 'github'),
+      events: nopRegistryEvents,
+    }),
   'S3 driver without its S3': () =>
     createS3Driver({ config: { ...config.registry, s3Endpoint: 'http://127.0.0.1:1', ...S3 } }),
   API: () => createApi(apiOptions().options),

@@ -1,6 +1,6 @@
 /**
- * Every call to GitHub goes through here: what passes by is tried again after a while, GitHub is left alone for as long as
- * it says, and after many failures for half a minute.
+ * Every call to one of GitHub's doors goes through here: what passes by is tried again after a while, the door is left alone
+ * for as long as it says, and after many failures for half a minute.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import CircuitBreaker from 'opossum';
@@ -45,10 +45,13 @@ function unavailable(what: string, { kind, status, explanation }: Verdict, retry
 
 export class Calls {
   private readonly breaker: CircuitBreaker<[() => Promise<unknown>], unknown>;
-  private readonly ending = new AbortController();
   private heldUntilMs = 0;
 
-  constructor(private readonly patience: Patience) {
+  constructor(
+    private readonly patience: Patience,
+    /** Ends what is under way. */
+    private readonly signal: AbortSignal,
+  ) {
     this.breaker = new CircuitBreaker((call) => call(), {
       ...BREAKER,
       resetTimeout: patience.resetMs,
@@ -56,14 +59,7 @@ export class Calls {
     });
   }
 
-  /** Aborts when we are shutting down. */
-  get signal(): AbortSignal {
-    return this.ending.signal;
-  }
-
-  /** Ends what is under way. */
   close(): void {
-    this.ending.abort();
     this.breaker.shutdown();
   }
 
@@ -97,8 +93,9 @@ export class Calls {
     if (kind === 'denied' || kind === 'unasked') throw unavailable(what, verdict, resetMs);
     const waitMs = verdict.waitMs ?? backoffMs * 2 ** (tries - 1);
     if (tries < TRIES && waitMs <= maxWaitMs) return this.sleep(waitMs);
-    // «Please wait a minute» is what GitHub's documentation says of limits that tell no time.
-    if (kind === 'limited') this.heldUntilMs = Date.now() + (verdict.waitMs ?? 2 * resetMs);
+    // GitHub's documentation: at least a minute, where a limit tells no time.
+    if (kind === 'limited' || verdict.waitMs !== undefined)
+      this.heldUntilMs = Date.now() + (verdict.waitMs ?? 2 * resetMs);
     throw unavailable(what, verdict, Math.max(waitMs, this.heldUntilMs - Date.now()));
   }
 

@@ -37,7 +37,10 @@ export interface GithubDriverOptions {
 interface Opened {
   clone: Clone;
   rest: Rest;
-  calls: Calls;
+  /** A limit of REST keeps nobody from fetching. */
+  toClone: Calls;
+  toRest: Calls;
+  ending: AbortController;
 }
 
 /** RFC 9110 §15.5.21; GitHub's for a file or a ref that is there already. */
@@ -66,12 +69,13 @@ class GithubDriver implements PromptDriver {
     const { directory, token, syncIntervalMs, patience = PATIENCE } = this.options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const place = placeOf(this.options);
-    const calls = new Calls(patience);
-    const { signal } = calls;
+    const ending = new AbortController();
+    const { signal } = ending;
     const clone = { directory, branch: place.branch, url: place.gitUrl, token, signal };
     const opened = (await this.usesProgram()) ? new ProgramClone(clone) : new ScriptClone(clone);
     await opened.open();
-    this.opened = { clone: opened, calls, rest: new Rest(place, token, signal) };
+    const calls = { toClone: new Calls(patience, signal), toRest: new Calls(patience, signal) };
+    this.opened = { clone: opened, rest: new Rest(place, token, signal), ...calls, ending };
     if (syncIntervalMs > 0) this.timer = setInterval(() => this.refresh(), syncIntervalMs).unref();
   }
 
@@ -82,7 +86,8 @@ class GithubDriver implements PromptDriver {
     clearTimeout(this.retry);
     if (!opened) return;
     // What GitHub has not taken by now is pending, and is written after the next start.
-    opened.calls.close();
+    opened.ending.abort();
+    for (const calls of [opened.toClone, opened.toRest]) calls.close();
     await within(deadlineMs, Promise.all([this.writing.idle(), this.fetching.idle()]));
     await within(deadlineMs, opened.clone.close());
   }
@@ -181,9 +186,9 @@ class GithubDriver implements PromptDriver {
    * the one that brought it, and there is no second one.
    */
   private async commit(version: VersionContent): Promise<StoredVersion> {
-    const { calls, rest, clone } = this.open;
+    const { toRest, rest, clone } = this.open;
     const file = { ...version, path: pathOf(version) };
-    const refusal = await calls
+    const refusal = await toRest
       .run('commit a version', () => rest.createFile(file))
       .then(() => undefined)
       .catch((error: unknown) => {
@@ -217,9 +222,9 @@ class GithubDriver implements PromptDriver {
 
   /** The version is whole without it: a tag that GitHub doesn't take now is pushed later. */
   private async tagAtGithub({ commitSha, ...key }: StoredVersion): Promise<void> {
-    const { calls, rest } = this.open;
+    const { toRest, rest } = this.open;
     try {
-      await calls.run('make a tag', () => rest.createTag(tagOf(key), commitSha!));
+      await toRest.run('make a tag', () => rest.createTag(tagOf(key), commitSha!));
     } catch (error) {
       if (!(error instanceof Refusal)) this.tagsDue = true;
     }
@@ -235,8 +240,8 @@ class GithubDriver implements PromptDriver {
   }
 
   private async fetch(): Promise<void> {
-    const { calls, clone } = this.open;
-    await calls.run('be fetched from', async () => {
+    const { toClone, clone } = this.open;
+    await toClone.run('be fetched from', async () => {
       const head = await clone.remoteHead();
       if (head !== undefined && head !== (await clone.head())) await clone.fetch();
     });

@@ -30,6 +30,8 @@ interface Answered {
 }
 
 const MAX_EXPLANATION_CHARACTERS = 300;
+/** GitHub's limits are by the hour. */
+const MAX_WAIT_MS = 3_600_000;
 
 function isAnswered(error: unknown): error is Answered {
   return typeof (error as Answered | undefined)?.status === 'number';
@@ -67,7 +69,8 @@ export function verdictOf(error: unknown, nowMs = Date.now()): Verdict {
   const unanswered = { status: undefined, waitMs: undefined, explanation };
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EOPENBREAKER') return { ...unanswered, kind: 'unasked' };
   if (error instanceof GatewayError || !isAnswered(error)) return { ...unanswered, kind: 'down' };
-  const waitMs = waitOf(error, nowMs);
+  const told = waitOf(error, nowMs);
+  const waitMs = told === undefined ? undefined : Math.min(told, MAX_WAIT_MS);
   const status = error.response === undefined ? undefined : error.status;
   return { kind: kindOf(error, waitMs), status, waitMs, explanation };
 }
