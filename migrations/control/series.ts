@@ -7,8 +7,9 @@ import * as prompts from './0004-prompts.js';
 import * as promptContents from './0005-prompt-contents.js';
 import * as pendingPrompts from './0006-pending-prompts.js';
 import * as labelRules from './0007-label-rules.js';
+import * as promptTexts from './0008-prompt-texts.js';
 
 export const controlMigrations: MigrationSeries = {
   name: 'control',
-  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts, labelRules],
+  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts, labelRules, promptTexts],
 };

@@ -208,11 +208,27 @@ async function carryOut(
   expects?: Expects,
 ): Promise<void> {
   const { labels, changes } = repositories;
+  if (to) await holdVersions(repositories, key, to);
   const from = to ? await labels.set(key, to, mover) : await labels.delete(key, mover);
   if (!to && !from) throw notFound('Label');
   if (expects && !expects(from)) throw movedMeanwhile(from);
   await changes.announce({ topic: 'prompts', workspace: key.workspace, name: key.promptName });
   await tell(repositories, actor, key, action, { ...details, ...ends(from, to) }, to?.version);
+}
+
+/** From here on nobody deletes them; one that was deleted since it was proposed is found out. */
+async function holdVersions({ prompts }: Repositories, key: LabelKey, target: LabelTarget): Promise<void> {
+  const { workspace, promptName: name } = key;
+  const versions = target.split?.map((share) => share.version) ?? [target.version];
+  // In one order, whoever comes: two who hold what the other one waits for would wait forever.
+  for (const version of versions.toSorted()) {
+    if (!(await prompts.hold({ workspace, name, version }))) throw noSuchVersion(name, version);
+  }
+}
+
+function noSuchVersion(name: string, version: string): GatewayError {
+  const details = { prompt_name: name, version_tag: version };
+  return new GatewayError('BAD_REQUEST', 'Version not found for this prompt', { details });
 }
 
 function movedMeanwhile(target: LabelTarget | undefined): GatewayError {
@@ -253,8 +269,7 @@ async function targetFor(
   const shares = split ?? [{ version: version!, weight: 1 }];
   for (const share of shares) {
     if (isVersion(share.version) && (await prompts.active({ workspace, name, version: share.version }))) continue;
-    const details = { prompt_name: name, version_tag: share.version };
-    throw new GatewayError('BAD_REQUEST', 'Version not found for this prompt', { details });
+    throw noSuchVersion(name, share.version);
   }
   const heavy = heaviest(shares).version;
   return shares.length === 1 ? { version: heavy } : { version: heavy, split: shares };

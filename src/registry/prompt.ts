@@ -1,5 +1,6 @@
 /** A prompt as clients write it, and as it stands in the content store. */
 import { z } from 'zod';
+import { MAX_SEARCHED_CHARACTERS } from '../store/control/prompt-texts.js';
 import type { PromptKey } from '../store/control/prompts.js';
 import { isPromptName } from './paths.js';
 import { isVersion } from './version.js';
@@ -163,4 +164,12 @@ export function readPrompt(text: string, { name, version }: PromptKey): Prompt {
     throw new Error(`It says that it is ${parsed.data.name} ${parsed.data.version}`);
   }
   return parsed.data;
+}
+
+/** What is searched, but for its name and tags. */
+export function searchTextOf(prompt: Prompt): string {
+  return textsOf(prompt)
+    .map(({ text }) => text)
+    .join('\n')
+    .slice(0, MAX_SEARCHED_CHARACTERS);
 }

@@ -15,6 +15,8 @@ export interface DialectFacts {
   readonly notifyFunction: string | undefined;
   /** Makes rows of a JSON array, with a column `value` that `->>` reads. */
   readonly jsonItemsFunction: string;
+  /** What finds words in texts. */
+  readonly fullText: 'fts5' | 'tsvector';
   /** Stands behind the column list of CREATE TABLE. */
   readonly tableOptions: string;
   /** Run first in a migration's transaction: nobody else migrates until it ends. */
@@ -30,6 +32,7 @@ export const SQLITE_FACTS: DialectFacts = {
   statisticsTable: 'sqlite_stat1',
   notifyFunction: undefined,
   jsonItemsFunction: 'json_each',
+  fullText: 'fts5',
   tableOptions: 'strict',
   // Every transaction begins with BEGIN IMMEDIATE, which is that lock.
   lockMigrations: [],
@@ -48,6 +51,7 @@ export const POSTGRES_FACTS: DialectFacts = {
   statisticsTable: undefined,
   notifyFunction: 'pg_notify',
   jsonItemsFunction: 'json_array_elements',
+  fullText: 'tsvector',
   tableOptions: '',
   // A migration of a large table outlasts the time-out that is meant for queries, and so does waiting for another's.
   lockMigrations: ['set local statement_timeout = 0', `select pg_advisory_xact_lock(${MIGRATION_LOCK})`],

@@ -1,7 +1,5 @@
 import type { z } from 'zod';
-import { GatewayError } from '../../errors.js';
 import type { Variables } from '../../registry/compiled.js';
-import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Resolved } from '../../registry/resolver.js';
 import { LATEST, type Selector } from '../../registry/selector.js';
@@ -9,30 +7,25 @@ import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { etagOf, matches } from '../etag.js';
 import { mutationOf } from '../mutation.js';
-import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
 import type { ApiPlugin } from '../plugin.js';
 import { validationError } from '../validation.js';
 import { PromptAnswers } from './answer.js';
 import { promptComparisonPlugin } from './comparison.js';
-import { renderPlace, renderVersion } from './render.js';
+import { promptDeletionPlugin } from './deletion.js';
+import { promptListsPlugin } from './lists.js';
+import { renderPlace } from './render.js';
 import {
-  countPromptsQuery,
   createdPromptSchema,
   createPromptBody,
   getPromptQuery,
-  listPromptsQuery,
-  listVersionsQuery,
   promptDetailSchema,
-  promptPageSchema,
   promptParameters,
-  promptVersionPageSchema,
   renderPromptBody,
 } from './schema.js';
 import { untilOther } from './waiting.js';
 
 type GetPromptQuery = z.infer<typeof getPromptQuery>;
 
-const MAX_SEARCH_CHARACTERS = 256;
 /** RFC 7234 §5.5.1: the answer is not known to be the newest. */
 const STALE_WARNING = '110 - "Response is Stale"';
 
@@ -49,11 +42,6 @@ const EXAMPLE = {
   model_config: { model: 'gpt-4o-mini', temperature: 0.2 },
   tags: ['onboarding'],
 };
-
-function searchOf({ q = '' }: { q?: string | undefined }): string {
-  if (q.length <= MAX_SEARCH_CHARACTERS) return q;
-  throw new GatewayError('BAD_REQUEST', `Search query exceeds maximum length of ${MAX_SEARCH_CHARACTERS} characters`);
-}
 
 function selectorOf({ version = '', label }: Pick<GetPromptQuery, 'version' | 'label'>): Selector {
   const pinned = version !== '' && version !== LATEST;
@@ -74,9 +62,10 @@ interface Answer {
 }
 
 export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { registry }) => {
-  const { prompts } = registry.control;
   const answers = new PromptAnswers(registry);
-  await app.register(promptComparisonPlugin, { registry });
+  for (const plugin of [promptListsPlugin, promptComparisonPlugin, promptDeletionPlugin]) {
+    await app.register(plugin, { registry });
+  }
 
   /** As it was written, nothing is put together: it can be looked at when a part of it is gone. */
   const resolve = (workspace: string, name: string, query: GetPromptQuery): Resolved | Promise<Resolved> => {
@@ -109,37 +98,6 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       const version = await registry.create(request.body, principalOf(request), mutationOf(request));
       return reply.code(201).send(renderPlace(registry, version));
     },
-  });
-
-  for (const url of ['/v1/prompts', '/v1/prompts/search']) {
-    app.route({
-      method: 'GET',
-      url,
-      config: { scope: 'read' },
-      schema: {
-        tags: ['prompts'],
-        summary: 'List prompts by name',
-        querystring: listPromptsQuery,
-        response: { 200: promptPageSchema, ...errors },
-      },
-      handler: async ({ query, workspace }) => {
-        const found = await prompts.listNames({ workspace, q: searchOf(query) }, sliceOf(query));
-        return offsetPage(query, found, (name) => ({ name }));
-      },
-    });
-  }
-
-  app.route({
-    method: 'GET',
-    url: '/v1/prompts/count',
-    config: { scope: 'read' },
-    schema: {
-      tags: ['prompts'],
-      summary: 'How many prompts match',
-      querystring: countPromptsQuery,
-      response: { 200: countSchema, ...errors },
-    },
-    handler: async ({ query, workspace }) => ({ total: await prompts.countNames({ workspace, q: searchOf(query) }) }),
   });
 
   app.route({
@@ -197,38 +155,5 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       if (resolved.stale) reply.header('warning', STALE_WARNING);
       return reply.type(JSON_TYPE).send(answers.renderedStrictly(resolved, body.variables));
     },
-  });
-
-  app.route({
-    method: 'GET',
-    url: '/v1/prompts/:name/versions',
-    config: { scope: 'read' },
-    schema: {
-      tags: ['prompts'],
-      summary: 'List the versions of a prompt, the youngest first',
-      params: promptParameters,
-      querystring: listVersionsQuery,
-      response: { 200: promptVersionPageSchema, ...errors },
-    },
-    handler: async ({ params: { name }, query, workspace }) => {
-      const none = { items: [], total: 0 };
-      const found = isPromptName(name) ? await prompts.listVersions(workspace, name, sliceOf(query)) : none;
-      return offsetPage(query, found, renderVersion);
-    },
-  });
-
-  app.route({
-    method: 'GET',
-    url: '/v1/prompts/:name/versions/count',
-    config: { scope: 'read' },
-    schema: {
-      tags: ['prompts'],
-      summary: 'How many versions a prompt has',
-      params: promptParameters,
-      response: { 200: countSchema, ...errors },
-    },
-    handler: async ({ params: { name }, workspace }) => ({
-      total: isPromptName(name) ? await prompts.countVersions(workspace, name) : 0,
-    }),
   });
 };

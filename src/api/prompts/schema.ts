@@ -6,10 +6,6 @@ export const createPromptBody = promptSchema;
 
 export const promptParameters = z.object({ name: z.string().meta({ examples: ['welcome'] }) });
 
-const q = z.string().optional().meta({ description: 'Part of the name, in any case; at most 256 characters' });
-
-export const listPromptsQuery = z.object({ ...offsetParameters, q });
-export const countPromptsQuery = z.object({ q });
 export const listVersionsQuery = z.object(offsetParameters);
 
 /** What is no object is as good as absent. */

@@ -4,6 +4,9 @@
  */
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
+import type { DialectFacts } from '../dialect-facts.js';
+import { createPromptNames, type NameQuery } from './prompt-names.js';
+import { createPromptTexts, type PromptText, type PromptTexts } from './prompt-texts.js';
 import type { ControlSchema, PromptTable } from './schema.js';
 
 export interface PromptKey {
@@ -14,7 +17,8 @@ export interface PromptKey {
 
 export interface PromptVersion extends PromptKey {
   id: number;
-  status: 'pending' | 'active';
+  /** A deleted one is hidden from readers, and can be brought back. */
+  status: 'pending' | 'active' | 'deleted';
   driver: string;
   /** Of the commit that brought it; undefined where the driver has none, and while it is pending. */
   commitSha: string | undefined;
@@ -35,14 +39,10 @@ export interface NewPromptVersion extends Omit<PromptVersion, 'id' | 'status'> {
   /** Sorts by its bytes as versions do. */
   sortKey: string;
   prerelease: boolean;
+  /** What is searched beside its name and tags. */
+  text?: string | undefined;
   /** Kept until it is active, for a content store that can't always be written to. */
   pendingContent?: string | undefined;
-}
-
-export interface NameQuery {
-  workspace: string;
-  /** Part of the name, in any case; '' for all. */
-  q: string;
 }
 
 export interface Slice {
@@ -53,6 +53,11 @@ export interface Slice {
 export interface Slices<Item> {
   items: Item[];
   total: number;
+}
+
+export interface Hideable extends Omit<PromptKey, 'version'> {
+  /** All of them when there is none. */
+  version?: string | undefined;
 }
 
 export interface Prompts {
@@ -86,9 +91,18 @@ export interface Prompts {
   /** In the order of their bytes. */
   listNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
   countNames(query: NameQuery): Promise<number>;
+  /** Those that `q` is in the name of, in their order; then those that have all of its words, the best first. */
+  searchNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
   /** Youngest first; those of one second in the order of their making. */
   listVersions(workspace: string, name: string, slice: Slice): Promise<Slices<PromptVersion>>;
   countVersions(workspace: string, name: string): Promise<number>;
+
+  /** In a transaction. Until it ends, nobody deletes it; false when it is not active. */
+  hold(key: PromptKey): Promise<boolean>;
+  /** Hides what is active: that version, or all of them. Answers which. */
+  hide(target: Hideable): Promise<string[]>;
+  /** Makes what is deleted active again: that version, or all of them. Answers which. */
+  restore(target: Hideable): Promise<string[]>;
 
   /** Up to where this gateway has adopted what its content store has. */
   revision(writer: string): Promise<string | undefined>;
@@ -121,7 +135,8 @@ const COLUMNS = [
 /** Far below the number of parameters that a statement may have: 32,766 on SQLite. */
 const ROWS_PER_STATEMENT = 500;
 
-export function createPrompts(db: Database): Prompts {
+export function createPrompts(db: Database, facts: DialectFacts): Prompts {
+  const texts = createPromptTexts(db, facts);
   const of = ({ workspace, name, version }: PromptKey) =>
     db
       .selectFrom('prompts')
@@ -139,16 +154,19 @@ export function createPrompts(db: Database): Prompts {
     const counted = activeOf(workspace, name).select((e) => e.fn.countAll<number>().as('total'));
     return Number((await counted.executeTakeFirstOrThrow()).total);
   };
-  const countNames = (query: NameQuery) => countNamesOf(db, query);
   return {
     async begin(version) {
       const insert = db.insertInto('prompts').values(newRow(version, 'pending')).returningAll();
-      return fromRow(await insert.executeTakeFirstOrThrow());
+      const begun = fromRow(await insert.executeTakeFirstOrThrow());
+      await texts.put([textOf(begun.id, version)]);
+      return begun;
     },
     find: async (key) => optional(await of(key).executeTakeFirst()),
     async restart(id, version) {
       const update = db.updateTable('prompts').set(newRow(version, 'pending')).where('id', '=', id);
-      return (await update.where('status', '=', 'pending').executeTakeFirst()).numUpdatedRows > 0n;
+      if ((await update.where('status', '=', 'pending').executeTakeFirst()).numUpdatedRows === 0n) return false;
+      await texts.put([textOf(id, version)]);
+      return true;
     },
     async activate(id, commitSha) {
       const change = { status: 'active', commit_sha: commitSha ?? null, audit: null, pending_content: null };
@@ -157,7 +175,9 @@ export function createPrompts(db: Database): Prompts {
     },
     async drop(id) {
       const deletion = db.deleteFrom('prompts').where('id', '=', id).where('status', '=', 'pending');
-      return (await deletion.executeTakeFirst()).numDeletedRows > 0n;
+      if ((await deletion.executeTakeFirst()).numDeletedRows === 0n) return false;
+      await texts.remove(id);
+      return true;
     },
     async pending() {
       const rows = db.selectFrom('prompts').select(COLUMNS).where('status', '=', 'pending');
@@ -168,7 +188,7 @@ export function createPrompts(db: Database): Prompts {
       return (await row.where('status', '=', 'pending').executeTakeFirst())?.pending_content ?? undefined;
     },
     known: (keys) => knownOf(db, keys),
-    adopt: (versions) => adopt(db, versions),
+    adopt: (versions) => adopt(db, texts, versions),
     async latest(workspace, name) {
       const ordered = activeOf(workspace, name).selectAll().orderBy('prerelease').orderBy('sort_key', 'desc');
       return optional(await ordered.orderBy('id', 'desc').limit(1).executeTakeFirst());
@@ -185,12 +205,18 @@ export function createPrompts(db: Database): Prompts {
     async exists(workspace, name) {
       return (await activeOf(workspace, name).select('id').limit(1).executeTakeFirst()) !== undefined;
     },
-    async listNames(query, { limit, offset }) {
-      const names = selectNames(db, query).select('name').distinct().orderBy('name').limit(limit).offset(offset);
-      const rows = await names.execute();
-      return { items: rows.map(({ name }) => name), total: await countNames(query) };
+    ...createPromptNames(db, texts),
+    async hold(key) {
+      const update = db
+        .updateTable('prompts')
+        .set((e) => ({ status: e.ref('status') }))
+        .where('workspace_id', '=', key.workspace)
+        .where('name', '=', key.name)
+        .where('version_tag', '=', key.version);
+      return (await update.where('status', '=', 'active').executeTakeFirst()).numUpdatedRows > 0n;
     },
-    countNames,
+    hide: (target) => change(db, target, 'active', 'deleted'),
+    restore: (target) => change(db, target, 'deleted', 'active'),
     async listVersions(workspace, name, { limit, offset }) {
       const ordered = activeOf(workspace, name).selectAll().orderBy('created_at', 'desc').orderBy('id');
       const rows = await ordered.limit(limit).offset(offset).execute();
@@ -208,18 +234,21 @@ export function createPrompts(db: Database): Prompts {
   };
 }
 
-function selectNames(db: Database, { workspace, q }: NameQuery) {
-  const rows = db.selectFrom('prompts').where('workspace_id', '=', workspace).where('status', '=', 'active');
-  if (q === '') return rows;
-  // No name has other characters; and not every database takes them all.
-  if (!/^[a-zA-Z0-9_/-]*$/.test(q)) return rows.where(sql<boolean>`1 = 0`);
-  const pattern = `%${q.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`;
-  return rows.where(sql<boolean>`lower(name) like ${pattern} escape '\\'`);
-}
-
-async function countNamesOf(db: Database, query: NameQuery): Promise<number> {
-  const counted = selectNames(db, query).select((e) => e.fn.count<number>('name').distinct().as('total'));
-  return Number((await counted.executeTakeFirstOrThrow()).total);
+async function change(
+  db: Database,
+  { workspace, name, version }: Hideable,
+  from: PromptVersion['status'],
+  to: PromptVersion['status'],
+): Promise<string[]> {
+  const update = db
+    .updateTable('prompts')
+    .set({ status: to })
+    .where('workspace_id', '=', workspace)
+    .where('name', '=', name)
+    .where('status', '=', from)
+    .$if(version !== undefined, (all) => all.where('version_tag', '=', version!));
+  const rows = await update.returning(['version_tag', 'sort_key']).execute();
+  return rows.toSorted((a, b) => (a.sort_key < b.sort_key ? -1 : 1)).map((row) => row.version_tag);
 }
 
 async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<PromptKey[]> {
@@ -235,23 +264,37 @@ async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<Prompt
   return found;
 }
 
-async function adopt(db: Database, versions: readonly NewPromptVersion[]): Promise<PromptKey[]> {
+async function adopt(db: Database, texts: PromptTexts, versions: readonly NewPromptVersion[]): Promise<PromptKey[]> {
   const adopted: PromptKey[] = [];
   for (let at = 0; at < versions.length; at += ROWS_PER_STATEMENT) {
-    const rows = versions.slice(at, at + ROWS_PER_STATEMENT).map((version) => newRow(version, 'active'));
+    const some = versions.slice(at, at + ROWS_PER_STATEMENT);
+    const rows = some.map((version) => newRow(version, 'active'));
     const insert = db
       .insertInto('prompts')
       .values(rows)
       .onConflict((conflict) => conflict.doNothing());
-    const made = await insert.returning(['workspace_id', 'name', 'version_tag']).execute();
+    const made = await insert.returning(['id', 'workspace_id', 'name', 'version_tag']).execute();
     adopted.push(...made.map(keyOf));
+    const ids = new Map(made.map((row) => [describe(keyOf(row)), row.id]));
+    await texts.put(
+      some.filter((each) => ids.has(describe(each))).map((each) => textOf(ids.get(describe(each))!, each)),
+    );
   }
   return adopted;
 }
 
 /** Not every database takes a NUL. */
-function textOf(text: string | undefined): string | null {
+function withoutNul(text: string | undefined): string | null {
   return text?.replaceAll('\0', '\uFFFD') ?? null;
+}
+
+function textOf(id: number, { workspace, name, tags, text = '' }: NewPromptVersion): PromptText {
+  return { id, workspace, name, tags, body: text };
+}
+
+/** No part of a key has a space. */
+function describe({ workspace, name, version }: PromptKey): string {
+  return `${workspace} ${name} ${version}`;
 }
 
 function keyOf(row: Pick<Row, 'workspace_id' | 'name' | 'version_tag'>): PromptKey {
@@ -269,8 +312,8 @@ function newRow(version: NewPromptVersion, status: PromptVersion['status']): Ins
     writer: version.writer ?? null,
     driver: version.driver,
     commit_sha: version.commitSha ?? null,
-    author: textOf(version.author),
-    message: textOf(version.message),
+    author: withoutNul(version.author),
+    message: withoutNul(version.message),
     tags: JSON.stringify(version.tags),
     audit: version.audit === undefined ? null : JSON.stringify(version.audit),
     pending_content: status === 'pending' ? (version.pendingContent ?? null) : null,

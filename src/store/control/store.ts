@@ -94,7 +94,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     installation: createInstallation(executor),
     apiKeys: createApiKeys(executor, facts),
     auditLogs: createAuditLogs(executor, facts),
-    prompts: createPrompts(executor),
+    prompts: createPrompts(executor, facts),
     promptContents: createPromptContents(executor),
     labels: createLabels(executor),
     labelProposals: createLabelProposals(executor),
