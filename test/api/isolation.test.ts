@@ -95,6 +95,7 @@ function theirId(pathToParameter: string): string | undefined {
     '/v1/runs/:run_id': THEIR_RUN.hex,
     '/v1/dead-letters/:id': letters[0]!.id,
     '/v1/prompts/:name': MARK,
+    '/v1/prompts/:name/versions/:version': '1.0.0',
     '/v1/prompts/:name/labels/:label_name': 'production',
     '/v1/prompts/:name/labels/:label_name/proposals/:proposal_id': '1',
     '/v1/protected-labels/:label_name': MARK,
