@@ -18,6 +18,8 @@ export interface CompiledPrompt {
   readonly prompt: Prompt;
   /** The prompt as JSON, with its placeholders. */
   readonly json: string;
+  /** All its texts, in their order. */
+  readonly texts: readonly string[];
   /** One for each text; undefined for those that are never rendered. */
   readonly templates: readonly (Template | undefined)[];
   readonly required: readonly string[];
@@ -49,7 +51,8 @@ export async function compile(prompt: Prompt): Promise<CompiledPrompt> {
   await eachText(prompt, (text) => void templates.push(parseText(text)));
   const variables = Object.entries(prompt.variables ?? {});
   const required = variables.filter(([, variable]) => variable.required).map(([name]) => name);
-  return { prompt, json: JSON.stringify(prompt), templates, required, includes: includesOf(templates) };
+  const texts = textsOf(prompt).map(({ text }) => text);
+  return { prompt, json: JSON.stringify(prompt), texts, templates, required, includes: includesOf(templates) };
 }
 
 function parseText({ text, rendered }: PromptText): Template | undefined {
@@ -102,13 +105,14 @@ function requiredOf({ required }: CompiledPrompt, included: Included | undefined
 }
 
 /** The prompt as JSON, its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
-export function renderWith({ prompt, templates }: CompiledPrompt, variables: Variables, included?: Included): string {
+export function renderWith(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
+  const { prompt, texts, templates } = compiled;
   const budget = new RenderBudget();
-  const texts = textsOf(prompt).map(({ text }, at) => {
+  const rendered = texts.map((text, at) => {
     const template = templates[at];
     return template ? renderWithin(template, variables, budget, included) : text;
   });
-  return JSON.stringify(withTexts(prompt, texts));
+  return JSON.stringify(withTexts(prompt, rendered));
 }
 
 function renderWithin(template: Template, variables: Variables, budget: RenderBudget, included?: Included): string {

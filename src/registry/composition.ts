@@ -6,7 +6,6 @@ import { GatewayError } from '../errors.js';
 import type { PromptKey } from '../store/control/prompts.js';
 import type { CompiledPrompt, Included } from './compiled.js';
 import type { Include } from './include.js';
-import { textsOf } from './prompt.js';
 import type { Resolved } from './resolver.js';
 import { LATEST, type Selector } from './selector.js';
 import type { PartialText } from './template.js';
@@ -113,7 +112,7 @@ class Walk {
   private async find({ reference, name, selector }: Include, by: string): Promise<Node> {
     try {
       const found = await this.lookUp(name, selector);
-      if (textsOf(found.compiled.prompt).length > 1) {
+      if (found.compiled.texts.length > 1) {
         throw refused(`${by} includes ${reference}: only a text, or a chat prompt of one message, can be included`);
       }
       return found;
@@ -164,6 +163,6 @@ function merged(declarations: readonly Declarations[]): Declarations {
   return Object.assign({}, ...declarations.toReversed());
 }
 
-function partialOf({ prompt, templates }: CompiledPrompt): PartialText {
-  return { text: textsOf(prompt)[0]!.text, template: templates[0] };
+function partialOf({ texts, templates }: CompiledPrompt): PartialText {
+  return { text: texts[0]!, template: templates[0] };
 }

@@ -235,6 +235,7 @@ describe('the OpenAPI document', () => {
       ['/v1/prompts/search', '/v1/prompts/search?q=wel'],
       ['/v1/prompts/count', '/v1/prompts/count'],
       ['/v1/prompts/{name}', '/v1/prompts/welcome?label=production&variables[name]=Alice'],
+      ['/v1/prompts/{name}/diff', '/v1/prompts/welcome/diff'],
       ['/v1/prompts/{name}/versions', '/v1/prompts/welcome/versions'],
       ['/v1/prompts/{name}/versions/count', '/v1/prompts/welcome/versions/count'],
       [labels, '/v1/prompts/welcome/labels'],
@@ -247,7 +248,20 @@ describe('the OpenAPI document', () => {
       expect([path, response.statusCode, faults(documented.schema, response.json())]).toEqual([path, 200, []]);
     }
     const one = '/v1/prompts/welcome/labels/production';
+    const render = '/v1/prompts/{name}/render';
+    const values = { variables: { name: 'Alice', place: 'here' } };
+    const composed = { name: 'whole', version: '1.0.0', type: 'text', content: '{{> welcome}}' };
+    expect((await send('post', render, '/v1/prompts/welcome/render', values)).statusCode).toBe(200);
+    expect((await send('post', render, '/v1/prompts/welcome/render', {})).statusCode).toBe(422);
+    expect((await send('post', '/v1/prompts', '/v1/prompts', composed)).statusCode).toBe(422);
+    const version = '/v1/prompts/{name}/versions/{version}';
+    expect((await send('delete', version, '/v1/prompts/welcome/versions/1.0.0')).statusCode).toBe(409);
     expect((await send('delete', `${labels}/{label_name}`, one)).statusCode).toBe(204);
+    expect((await send('delete', version, '/v1/prompts/welcome/versions/1.0.0')).statusCode).toBe(204);
+    const restored = await send('post', `${version}/restore`, '/v1/prompts/welcome/versions/1.0.0/restore');
+    expect(restored.statusCode).toBe(200);
+    expect((await send('delete', '/v1/prompts/{name}', '/v1/prompts/welcome')).statusCode).toBe(204);
+    expect((await send('post', '/v1/prompts/{name}/restore', '/v1/prompts/welcome/restore')).statusCode).toBe(200);
     expect((await send('post', '/v1/api-keys', '/v1/api-keys', {})).statusCode).toBe(422);
     expect((await send('delete', '/v1/api-keys/{id}', '/v1/api-keys/x')).statusCode).toBe(422);
   });

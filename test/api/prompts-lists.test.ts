@@ -184,6 +184,9 @@ onEachDatabase((open) => {
       await make('large', { messages: [{ role: 'user', content: words }] });
       expect(await found('w7999')).toEqual(['large']);
       expect(await found('w8999')).toEqual([]);
+      const signs = Array.from({ length: 100_000 }, (_, at) => String.fromCodePoint(0x4e00 + (at % 20_000))).join('');
+      await make('signs', { messages: [{ role: 'user', content: signs }] });
+      expect(await found('\u4e00\u5e00')).toEqual(['signs']);
     });
   });
 });
