@@ -65,6 +65,19 @@ export function driverContract(makePlace: () => Promise<DriverPlace>): void {
       expect(await driver.read(theirs)).toBe('{"of":"acme"}\n');
     });
 
+    it('in folders is its own, beside prompts that are named like the folders', async () => {
+      const names = ['support', 'support/eu', 'support/eu/welcome', 'workspaces/acme/prompts/x'];
+      const other = versionOf({ workspace: 'acme', name: 'x', content: '{"name":"x"}\n' });
+      await driver.write(other);
+      for (const name of names) await driver.write(versionOf({ name, content: `{"name":"${name}"}\n` }));
+      for (const name of names) {
+        const found = await driver.find(versionOf({ name }));
+        expect(found && (await driver.read(found))).toBe(`{"name":"${name}"}\n`);
+      }
+      const arrived = (await driver.arrivals(undefined)).versions.map(({ workspace, name }) => `${workspace} ${name}`);
+      expect(arrived.toSorted()).toEqual([...names.map((name) => `default ${name}`), 'acme x'].toSorted());
+    });
+
     it('may be a pre-release', async () => {
       const version = versionOf({ version: '1.5.0-rc.1' });
       expect(await driver.read(await driver.write(version))).toBe(version.content);
