@@ -123,10 +123,10 @@ function runBackend(root: string, url: URL, request: IncomingMessage, body: Buff
   });
 }
 
-export async function startGithub(): Promise<TestGithub> {
+export async function startGithub(branch = 'main'): Promise<TestGithub> {
   const root = await mkdtemp(path.join(os.tmpdir(), 'github-'));
   const directory = path.join(root, `${REPO}.git`);
-  execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', directory]);
+  execFileSync('git', ['init', '--quiet', '--bare', `--initial-branch=${branch}`, directory]);
   const run = (command: readonly string[], input?: string | Buffer, env: NodeJS.ProcessEnv = {}) =>
     execFileSync('git', ['-C', directory, ...command], {
       env: { ...process.env, ...env },
@@ -216,7 +216,7 @@ export async function startGithub(): Promise<TestGithub> {
         file,
         text === undefined ? text : Buffer.from(text),
       ]);
-      return commit('main', Object.fromEntries(contents), message, who);
+      return commit(branch, Object.fromEntries(contents), message, who);
     },
     goDown: async () => {
       server.closeAllConnections();
