@@ -36,7 +36,14 @@ describe.skipIf(!hasCurl)('the calls of the README', () => {
     const { stdout } = await run('bash', ['-eo', 'pipefail', '-c', scriptAt(gateway)], { env });
     const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
     expect(answers.length).toBeGreaterThan(15);
-    for (const found of ['"name":"hello"', '"error_code":"429"', '"user":"u-17"', '"count":1', 'I am Alice.']) {
+    for (const found of [
+      '"name":"hello"',
+      '"error_code":"429"',
+      '"user":"u-17"',
+      '"count":1',
+      'I am Alice.',
+      'Answer in French.',
+    ]) {
       expect(stdout).toContain(found);
     }
   });
