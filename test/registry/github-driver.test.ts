@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
@@ -245,6 +245,17 @@ describe.skipIf(!HTTP_BACKEND).each<Implementation>(['program', 'script'])('the 
     for (const file of files.filter((each) => each.isFile())) {
       expect(await readFile(path.join(file.parentPath, file.name), 'latin1')).not.toContain(TOKEN);
     }
+  });
+
+  it('a lock that a power cut has left in the clone is removed, one that somebody holds is not', async () => {
+    await driver.write(versionOf());
+    const lock = path.join(place.folder, 'clone.git/refs/heads/main.lock');
+    const held = path.join(place.folder, 'clone.git/refs/tags/held.lock');
+    for (const file of [lock, held]) await writeFile(file, '');
+    await utimes(lock, 0, 0);
+    github.push({ 'prompts/farewell/1.0.0.json': '{}\n' });
+    expect((await driver.arrivals(undefined)).versions).toMatchObject([{ name: 'welcome' }, { name: 'farewell' }]);
+    await access(held);
   });
 
   it('a shutdown does not wait for a GitHub that does not answer', async () => {

@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.js';
 import type { Outcome } from '../git/program.js';
 import { ProgramRepository } from '../git/program-repository.js';
 import { type Clone, type CloneOptions, TAG_FOLDERS } from './clone.js';
+import { removeOldLocks } from './locks.js';
 import { credentialsOf } from './place.js';
 
 const EVERY_TAG = TAG_FOLDERS.map((folder) => `${folder}*:${folder}*`);
@@ -40,7 +41,9 @@ export class ProgramClone extends ProgramRepository implements Clone {
   async fetch(): Promise<void> {
     const refs = [`+${this.ref}:${this.ref}`, ...EVERY_TAG];
     const outcome = await this.connect(['fetch', '--quiet', '--no-tags', '--', this.options.url, ...refs]);
-    if (outcome.code !== 0 && !KEPT_TAG.test(outcome.stderr)) throw failed('fetch', outcome);
+    if (outcome.code === 0 || KEPT_TAG.test(outcome.stderr)) return;
+    await removeOldLocks(this.options.directory);
+    throw failed('fetch', outcome);
   }
 
   async pushTags(): Promise<void> {
