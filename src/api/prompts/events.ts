@@ -123,6 +123,8 @@ export const promptEventsPlugin: ApiPlugin<{ registry: Registry }> = async (app,
       reply.raw.once('close', () => watch.close());
       if (reply.raw.destroyed) watch.close();
       reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+      // Nothing else is asked for on it: it ends with the stream, whose client may have stopped reading.
+      reply.header('connection', 'close');
       const stream = { watch, ...registry.watching, seen: headers['last-event-id'], look };
       return reply.send(Readable.from(eventsOf(stream), { objectMode: false }));
     },

@@ -60,7 +60,10 @@ class RedisRelay implements Relay {
     const receiver = connectionTo(this.options.url);
     this.sender = sender;
     this.receiver = receiver;
-    receiver.on('message', (channel: string, payload: string) => this.hear(channel, payload));
+    receiver.on('message', (channel: string, payload: string) => {
+      // What was on its way at the end is heard no more.
+      if (this.receiver === receiver) this.hear(channel, payload);
+    });
     receiver.on('ready', () => void this.subscribe(receiver));
     receiver.on('close', () => this.lose());
     sender.on('ready', () => this.greet());
