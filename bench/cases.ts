@@ -14,6 +14,7 @@ import type { LimitOptions, LimitResult } from './limit.js';
 import { createLoad, type Load, type LoadEncoding, type Shape } from './load.js';
 import { withGateway } from './measured-gateway.js';
 import { NATIVE_CASES } from './native-cases.js';
+import { PROMPT_CASES } from './prompt-cases.js';
 import type { ReadOptions } from './read-traces.js';
 import { type Row, thousands } from './table.js';
 
@@ -388,4 +389,5 @@ export const CASES: readonly Case[] = [
   growthCase,
   memoryCase,
   ...NATIVE_CASES,
+  ...PROMPT_CASES,
 ];

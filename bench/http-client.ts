@@ -16,12 +16,14 @@ export interface ClientOptions {
   headers: Record<string, string>;
   next(): RawRequest;
   until: { seconds: number } | { requests: number };
+  /** The status that means success; any 2xx when it is absent. */
+  expected?: number;
 }
 
 export interface ClientResult {
   requests: number;
   seconds: number;
-  /** Answers other than 2xx. */
+  /** Answers other than success. */
   refused: number;
   latencyMs: { p50: number; p99: number };
 }
@@ -34,6 +36,8 @@ function statusOf(received: Buffer): number | undefined {
   const headEnd = received.indexOf(HEAD_END);
   if (headEnd === -1) return undefined;
   const head = received.toString('latin1', 0, headEnd);
+  // RFC 9112 §6.3: nothing ever follows the head of a 304.
+  if (head.startsWith('HTTP/1.1 304')) return 304;
   const length = CONTENT_LENGTH.exec(head)?.[1];
   if (length === undefined) throw new Error(`An answer without a length: ${head}`);
   return received.length >= headEnd + HEAD_END.length + Number(length) ? Number(head.slice(9, 12)) : undefined;
@@ -78,7 +82,14 @@ class Connection {
   }
 }
 
-export async function runClient({ baseUrl, connections, headers, next, until }: ClientOptions): Promise<ClientResult> {
+export async function runClient({
+  baseUrl,
+  connections,
+  headers,
+  next,
+  until,
+  expected,
+}: ClientOptions): Promise<ClientResult> {
   const { hostname, port } = new URL(baseUrl);
   const fixed = Object.entries({ host: `${hostname}:${port}`, ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
@@ -96,7 +107,7 @@ export async function runClient({ baseUrl, connections, headers, next, until }: 
   };
   const answered = (status: number, durationMs: number) => {
     latencies.push(durationMs);
-    if (status < 200 || status > 299) refused++;
+    if (expected === undefined ? status < 200 || status > 299 : status !== expected) refused++;
   };
   const open = () => new Connection(connect(Number(port), hostname), nextUntilOver, answered, fixed.join('')).run();
   await Promise.all(Array.from({ length: connections }, open));
