@@ -3,17 +3,14 @@ import { Lru } from '../access/lru.js';
 
 /** Of those that everybody includes, this many hear of a change at once; the others when they look for themselves. */
 const MAX_DEPENDENTS = 1_000;
+const MAX_PARTS = 1_000;
 
 function keyOf(workspace: string, name: string): string {
   return `${workspace}/${name}`;
 }
 
 export class Dependents {
-  private readonly names: Lru<string, Set<string>>;
-
-  constructor({ maxPrompts }: { maxPrompts: number }) {
-    this.names = new Lru(maxPrompts);
-  }
+  private readonly names = new Lru<string, Set<string>>(MAX_PARTS);
 
   add(workspace: string, part: string, whole: string): void {
     const key = keyOf(workspace, part);

@@ -83,7 +83,7 @@ class IndexedRegistry implements Registry {
   private opened: Opened | undefined;
   readonly labels: LabelWriter;
   private readonly watchers: Watchers;
-  private readonly dependents: Dependents;
+  private readonly dependents = new Dependents();
   private timer: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
   private lookedAtMs = 0;
@@ -97,7 +97,6 @@ class IndexedRegistry implements Registry {
     this.resolver = new Resolver({ control, driver, events, ...bounds });
     this.labels = new LabelWriter(control);
     this.watchers = new Watchers(config);
-    this.dependents = new Dependents(bounds);
   }
 
   get watching(): WatchingOptions {

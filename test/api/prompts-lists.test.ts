@@ -67,6 +67,7 @@ onEachDatabase((open) => {
       expect(await found('driver=s3')).toEqual([]);
       expect(await found('label=production')).toEqual(['b']);
       expect(await found('label=production&author=Ada')).toEqual([]);
+      expect(await found('label=latest')).toEqual(['a', 'b']);
     });
 
     it('by what one version has: not one thing of this and another of that', async () => {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { GatewayError } from '../../errors.js';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
+import { LATEST } from '../../registry/selector.js';
 import type { NameQuery } from '../../store/control/prompt-names.js';
 import { errorSchema } from '../errors.js';
 import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
@@ -31,7 +32,9 @@ function nameQueryOf(workspace: string, query: z.infer<typeof countPromptsQuery>
     workspace,
     q: searchOf(q),
     folder: prefix?.replace(/\/$/, ''),
-    ...{ label, tag, author, driver, status },
+    // That one is the server's, and every prompt has it.
+    label: label === LATEST ? undefined : label,
+    ...{ tag, author, driver, status },
     createdFrom: firstSecond(from),
     createdTo: firstSecond(to),
   };

@@ -30,7 +30,8 @@ const MAX_MATCHES = 2_000;
 /** Of a version's text: the words behind it are not found. */
 export const MAX_SEARCHED_CHARACTERS = 50_000;
 const MAX_WORD_CHARACTERS = 64;
-const TEXTS_PER_STATEMENT = 50;
+/** Making the words of a long text takes milliseconds: between statements others have their turn. */
+const TEXTS_PER_STATEMENT = 8;
 
 /** Scripts without spaces: each character is a word. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/gu;
@@ -38,7 +39,12 @@ const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
 export function wordsOf(text: string): string[] {
   const spaced = text.slice(0, MAX_SEARCHED_CHARACTERS).normalize('NFKC').toLowerCase().replaceAll(UNSPACED, ' $& ');
-  return (spaced.match(WORD) ?? []).map((word) => [...word].slice(0, MAX_WORD_CHARACTERS).join(''));
+  return (spaced.match(WORD) ?? []).map(cut);
+}
+
+/** Between characters, never within one that is written as two. */
+function cut(word: string): string {
+  return word.length <= MAX_WORD_CHARACTERS ? word : [...word].slice(0, MAX_WORD_CHARACTERS).join('');
 }
 
 export function createPromptTexts(db: Database, facts: DialectFacts): PromptTexts {
