@@ -6,10 +6,10 @@ export class Waiting {
 
   constructor(private readonly prompts: Pick<Prompts, 'pending'>) {}
 
-  /** Oldest first; without those that `isRunning` says are just being written. */
+  /** Oldest first; without those that `isRunning` says are just being written, unless that is known to have failed. */
   async list(isRunning: (row: PromptVersion) => boolean): Promise<PromptVersion[]> {
     const before = [...this.ids];
-    const rows = (await this.prompts.pending()).filter((row) => !isRunning(row));
+    const rows = (await this.prompts.pending()).filter((row) => this.ids.has(row.id) || !isRunning(row));
     const still = new Set(rows.map(({ id }) => id));
     // Another gateway has brought them to their end. Those that came meanwhile stay.
     for (const id of before) if (!still.has(id)) this.ids.delete(id);

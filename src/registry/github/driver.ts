@@ -186,20 +186,25 @@ class GithubDriver implements PromptDriver {
    * the one that brought it, and there is no second one.
    */
   private async commit(version: VersionContent): Promise<StoredVersion> {
-    const { toRest, rest, clone } = this.open;
-    const file = { ...version, path: pathOf(version) };
-    const refusal = await toRest
-      .run('commit a version', () => rest.createFile(file))
-      .then(() => undefined)
-      .catch((error: unknown) => {
-        if (error instanceof Refusal && error.status === UNPROCESSABLE) return error;
-        throw error;
-      });
+    const made = await this.createFile(version);
     await this.sync();
-    const stored = await this.known(version);
-    if (stored) await this.tagAtGithub(stored);
-    if (stored) return stored;
-    throw refusal ?? new GatewayError('STORE_UNAVAILABLE', `The version is not in ${await clone.head()} of GitHub`);
+    // Of a file that was there already, the commit is looked for, which takes longer.
+    const stored = typeof made === 'string' ? await this.keep(version, made) : await this.known(version);
+    if (!stored) throw typeof made === 'string' ? notFetched(made) : made;
+    await this.tagAtGithub(stored);
+    return stored;
+  }
+
+  /** The commit, or why there is none when that may be because the file is there. */
+  private async createFile(version: VersionContent): Promise<string | Refusal> {
+    const { toRest, rest } = this.open;
+    const file = { ...version, path: pathOf(version) };
+    try {
+      return await toRest.run('commit a version', () => rest.createFile(file));
+    } catch (error) {
+      if (error instanceof Refusal && error.status === UNPROCESSABLE) return error;
+      throw error;
+    }
   }
 
   /** As far as the clone knows. */
@@ -209,9 +214,14 @@ class GithubDriver implements PromptDriver {
     if (tagged !== undefined) return storedAt(key, tagged);
     const head = await clone.head();
     if (head === undefined || (await clone.read(head, pathOf(key))) === undefined) return undefined;
-    const commit = (await clone.added(undefined, head, [pathOf(key)])).at(-1)?.commit ?? head;
+    return this.keep(key, (await clone.added(undefined, head, [pathOf(key)])).at(-1)?.commit ?? head);
+  }
+
+  private async keep(key: PromptKey, commit: string): Promise<StoredVersion | undefined> {
+    const { clone } = this.open;
+    if ((await clone.read(commit, pathOf(key))) === undefined) return undefined;
     await clone.createTag(tagOf(key), commit);
-    return storedAt(key, commit);
+    return storedAt(key, (await clone.tagged(tagOf(key))) ?? commit);
   }
 
   private async readClone({ commitSha, ...key }: StoredVersion): Promise<string | undefined> {
@@ -285,6 +295,10 @@ class GithubDriver implements PromptDriver {
       this.tellDue();
     }, waitMs).unref();
   }
+}
+
+function notFetched(commit: string): GatewayError {
+  return new GatewayError('STORE_UNAVAILABLE', `GitHub has made the commit ${commit}, and its branch lacks it`);
 }
 
 function storedAt({ workspace, name, version }: PromptKey, commitSha: string): StoredVersion {

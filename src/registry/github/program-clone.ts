@@ -7,8 +7,8 @@ import { removeOldLocks } from './locks.js';
 import { credentialsOf } from './place.js';
 
 const EVERY_TAG = TAG_FOLDERS.map((folder) => `${folder}*:${folder}*`);
-/** One that is at another commit than ours: ours stays, as it does at GitHub (git-fetch, git-push). */
-const KEPT_TAG = /would clobber existing tag|\(already exists\)/;
+/** One that is at another commit at GitHub stays there as it is (git-push). */
+const KEPT_TAG = /\(already exists\)/;
 
 function failed(what: string, { code, stderr }: Outcome): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', `git ${what} ended with ${code}: ${stderr}`);
@@ -39,9 +39,11 @@ export class ProgramClone extends ProgramRepository implements Clone {
   }
 
   async fetch(): Promise<void> {
+    const before = await this.head();
     const refs = [`+${this.ref}:${this.ref}`, ...EVERY_TAG];
     const outcome = await this.connect(['fetch', '--quiet', '--no-tags', '--', this.options.url, ...refs]);
-    if (outcome.code === 0 || KEPT_TAG.test(outcome.stderr)) return;
+    // A tag that is not taken, because ours is another, makes it end with 1; the branch has moved all the same.
+    if (outcome.code === 0 || (await this.head()) !== before) return;
     await removeOldLocks(this.options.directory);
     throw failed('fetch', outcome);
   }
