@@ -10,7 +10,7 @@ export function parseQueryString(text: string): Record<string, unknown> {
   // No prototype: a name such as __proto__ is a name like any other.
   const query: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(parse(text, '&', '=', { maxKeys: MAX_NAMES }))) {
-    const [, outer, inner] = BRACKETS.exec(name) ?? [];
+    const [, outer, inner] = (name.includes('[') && BRACKETS.exec(name)) || [];
     if (outer === undefined || inner === undefined) query[name] = value;
     else nest(query, outer)[inner] = value;
   }
