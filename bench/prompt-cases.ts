@@ -200,6 +200,8 @@ async function fillRepository(directory: string): Promise<void> {
   const git = (...words: string[]) => promisify(execFile)('git', ['-C', directory, ...words]);
   mkdirSync(directory, { recursive: true });
   await git('init', '-q', '-b', 'main');
+  // It would go on in the background, where nobody waits for its end.
+  await git('config', 'gc.auto', '0');
   for (let prompt = 0; prompt < PROMPTS; prompt++) {
     const name = `prompt-${prompt}`;
     const folder = path.join(directory, 'prompts', name);
@@ -256,7 +258,7 @@ const manyCase: Case = {
         await gateway.kill();
       }
     } finally {
-      rmSync(dataDirectory, { recursive: true, force: true });
+      rmSync(dataDirectory, { recursive: true, force: true, maxRetries: 10 });
     }
   },
 };
