@@ -228,6 +228,17 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
+const ADOPTION_POLL_MS = 500;
+
+/** The gateway serves before it has compared its index with the repository. */
+async function untilAdopted(gateway: GatewayProcess, key: string): Promise<void> {
+  const adopted = async () => {
+    const { count } = (await (await call(gateway, key, '/v1/prompts/count')).json()) as { count: number };
+    return count;
+  };
+  while ((await adopted()) < PROMPTS) await sleep(ADOPTION_POLL_MS);
+}
+
 const manyCase: Case = {
   name: 'prompts-100k',
   long: true,
@@ -239,6 +250,7 @@ const manyCase: Case = {
       await fillRepository(path.join(dataDirectory, 'prompts'));
       const first = await startTimed({ dataDirectory, env: GUARDED });
       const key = firstKeyOf(first.gateway);
+      const adoptedMs = await timed(() => untilAdopted(first.gateway, key));
       await first.gateway.stop();
       const { gateway, seconds: startSeconds } = await startTimed({ dataDirectory, env: GUARDED });
       try {
@@ -250,7 +262,7 @@ const manyCase: Case = {
             case: name,
             load,
             figure: `starts in ${startSeconds.toFixed(1)} s`,
-            notes: `adopted in ${first.seconds.toFixed(1)} s; a page of the list in ${listMs.toFixed(0)} ms`,
+            notes: `adopted in ${(first.seconds + adoptedMs / 1000).toFixed(1)} s; a page of the list in ${listMs.toFixed(0)} ms`,
           },
           rowOf(name, `${load}: all of them in turn, rendered`, rate),
         ];
