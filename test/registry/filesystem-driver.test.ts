@@ -60,6 +60,32 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
     return place.git('rev-parse', 'HEAD');
   };
 
+  it('versions that are adopted at the same moment hold one another up, or one of them is taken twice', async () => {
+    const names = Array.from({ length: 30 }, (_, at) => `prompt-${at}`);
+    for (const name of names) {
+      await mkdir(path.join(place.directory, 'prompts', name), { recursive: true });
+      await writeFile(path.join(place.directory, 'prompts', name, '1.0.0.json'), '{}');
+    }
+    place.git('add', '.');
+    place.git('commit', '-m', 'All of them');
+    const head = place.git('rev-parse', 'HEAD');
+    // One that has its tag already, and one whose tag another one's name leaves no room for.
+    place.git('tag', 'prompts/prompt-3/1.0.0', head);
+    place.git('tag', 'prompts/prompt-4', head);
+    const versions = [...names, 'prompt-7'].map((name) => ({
+      workspace: 'default',
+      name,
+      version: '1.0.0',
+      commitSha: head,
+      createdTimeUnixMs: undefined,
+    }));
+    const adopted = await Promise.allSettled(versions.map((version) => driver.adopt(version)));
+    const failed = adopted.flatMap(({ status }, at) => (status === 'rejected' ? [versions[at]!.name] : []));
+    expect(failed).toEqual(['prompt-4']);
+    const tagged = place.git('tag', '--list', 'prompts/*/1.0.0').split('\n');
+    expect(tagged).toHaveLength(29);
+  });
+
   it('leaves a repository that git reads: a commit with its author, a tag, a clean tree, no fault', async () => {
     const first = await driver.write(versionOf());
     const second = await driver.write(versionOf({ workspace: 'acme', name: 'a-b_C', version: '0.1.0-rc.1' }));

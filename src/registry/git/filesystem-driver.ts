@@ -29,6 +29,8 @@ export interface FilesystemDriverOptions {
 const COMMIT_TRIES = 20;
 const RETRY_MS = 25;
 
+const ADOPTED_AT_ONCE = 200;
+
 class FilesystemDriver implements PromptDriver {
   readonly name = 'registry/filesystem';
   readonly kind = 'filesystem';
@@ -36,6 +38,11 @@ class FilesystemDriver implements PromptDriver {
   private opened: GitRepository | undefined;
 
   constructor(private readonly options: FilesystemDriverOptions) {}
+
+  /** One git answers for many at a time; without it each version is a file or several. */
+  get adoptsAtOnce(): number {
+    return this.opened instanceof ProgramRepository ? ADOPTED_AT_ONCE : 1;
+  }
 
   async start(): Promise<void> {
     const { directory } = this.options;

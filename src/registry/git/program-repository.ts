@@ -75,11 +75,19 @@ function readLog(text: string): AddedFile[] {
     });
 }
 
+interface NewTag {
+  tag: string;
+  commit: string;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
 export class ProgramRepository implements GitRepository {
   private readonly gitDirectory: string;
   private readonly before: readonly string[];
   private readonly objects: ObjectReader;
 
+  private readonly newTags: NewTag[] = [];
   private readonly branchRef: string;
   private readonly place: RepositoryPlace;
 
@@ -131,10 +139,30 @@ export class ProgramRepository implements GitRepository {
     throw failed('fast-import', outcome);
   }
 
-  async createTag(tag: string, commit: string): Promise<void> {
-    const outcome = await this.attempt(['update-ref', '--stdin'], `create refs/tags/${tag} ${commit}\n`);
-    if (outcome.code === 0 || (await this.tagged(tag)) !== undefined) return;
+  /** Tags that are asked for at the same moment are made by one git: a process for each would cost milliseconds. */
+  createTag(tag: string, commit: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.newTags.push({ tag, commit, resolve, reject }) === 1) setImmediate(() => void this.createTags());
+    });
+  }
+
+  private async createTags(): Promise<void> {
+    const tags = this.newTags.splice(0);
+    const outcome = await this.makeTags(tags).catch(() => undefined);
+    if (outcome?.code === 0) for (const { resolve } of tags) resolve();
+    // All or none of them are made: one that can't be holds up none of the others.
+    else for (const one of tags) await this.createAlone(one).then(one.resolve, one.reject);
+  }
+
+  private async createAlone(one: NewTag): Promise<void> {
+    const outcome = await this.makeTags([one]);
+    if (outcome.code === 0 || (await this.tagged(one.tag)) !== undefined) return;
     throw failed('update-ref', outcome);
+  }
+
+  private makeTags(tags: readonly NewTag[]): Promise<Outcome> {
+    const lines = tags.map(({ tag, commit }) => `create refs/tags/${tag} ${commit}\n`);
+    return this.attempt(['update-ref', '--stdin'], lines.join(''));
   }
 
   async checkOut(file: string, content: string): Promise<void> {
