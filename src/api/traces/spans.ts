@@ -18,7 +18,7 @@ import {
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
 async function listSpans(telemetry: TelemetryReader, query: SpanQuery) {
-  return requireFound(await telemetry.listSpans?.(query), 'Trace');
+  return requireFound(await telemetry.listSpans(query), 'Trace');
 }
 
 export const spansPlugin: ApiPlugin<{ telemetry: TelemetryReader }> = async (app, { telemetry }) => {

@@ -9,27 +9,21 @@ import { GatewayError } from '../../errors.js';
 import type { PromptKey } from '../../store/control/prompts.js';
 import { within } from '../../store/deadline.js';
 import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
-import type { RegistryEvents } from '../events.js';
 import { keyOf, pathOf, tagOf } from '../paths.js';
-import { hasGit } from './program.js';
+import { type GitChoice, usesProgram } from './program.js';
 import { ProgramRepository } from './program-repository.js';
 import type { GitRepository } from './repository.js';
 import { ScriptRepository } from './script-repository.js';
 import { InTurn } from './turns.js';
 
-export interface FilesystemDriverOptions {
+export interface FilesystemDriverOptions extends GitChoice {
   /** Absolute path of the repository. */
   directory: string;
-  events: Pick<RegistryEvents, 'gitMissing'>;
-  /** `auto`: the git program where there is one. */
-  git?: 'auto' | 'program' | 'script';
 }
 
 /** Somebody else commits to the same branch, or holds its lock: together some five seconds. */
 const COMMIT_TRIES = 20;
 const RETRY_MS = 25;
-
-const ADOPTED_AT_ONCE = 200;
 
 class FilesystemDriver implements PromptDriver {
   readonly name = 'registry/filesystem';
@@ -39,15 +33,16 @@ class FilesystemDriver implements PromptDriver {
 
   constructor(private readonly options: FilesystemDriverOptions) {}
 
-  /** One git answers for many at a time; without it each version is a file or several. */
   get adoptsAtOnce(): number {
-    return this.opened instanceof ProgramRepository ? ADOPTED_AT_ONCE : 1;
+    return this.repository.atOnce;
   }
 
   async start(): Promise<void> {
     const { directory } = this.options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const repository = (await this.usesProgram()) ? new ProgramRepository(directory) : new ScriptRepository(directory);
+    const repository = (await usesProgram(this.options))
+      ? new ProgramRepository(directory)
+      : new ScriptRepository(directory);
     await repository.open();
     this.opened = repository;
   }
@@ -112,14 +107,6 @@ class FilesystemDriver implements PromptDriver {
   private get repository(): GitRepository {
     if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt store is not open');
     return this.opened;
-  }
-
-  private async usesProgram(): Promise<boolean> {
-    const { git = 'auto', events } = this.options;
-    if (git !== 'auto') return git === 'program';
-    const found = await hasGit();
-    if (!found) events.gitMissing();
-    return found;
   }
 
   /** A commit that lost against another is made again on top of it. */

@@ -83,6 +83,7 @@ interface NewTag {
 }
 
 export class ProgramRepository implements GitRepository {
+  readonly atOnce = 200;
   private readonly gitDirectory: string;
   private readonly before: readonly string[];
   private readonly objects: ObjectReader;

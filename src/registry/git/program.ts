@@ -1,6 +1,7 @@
 /** Runs git: never through a shell, without hooks, and with what it reads given as input, not as arguments. */
 import { spawn } from 'node:child_process';
 import { env as ours } from 'node:process';
+import type { RegistryEvents } from '../events.js';
 
 export interface Outcome {
   code: number | null;
@@ -45,10 +46,23 @@ export function runGit(
   });
 }
 
-export async function hasGit(): Promise<boolean> {
+async function hasGit(): Promise<boolean> {
   try {
     return (await runGit(['--version'])).code === 0;
   } catch {
     return false;
   }
+}
+
+export interface GitChoice {
+  events: Pick<RegistryEvents, 'gitMissing'>;
+  /** `auto`, when it is absent: the git program where there is one. */
+  git?: 'auto' | 'program' | 'script';
+}
+
+export async function usesProgram({ git = 'auto', events }: GitChoice): Promise<boolean> {
+  if (git !== 'auto') return git === 'program';
+  const found = await hasGit();
+  if (!found) events.gitMissing();
+  return found;
 }

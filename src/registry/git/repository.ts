@@ -45,6 +45,8 @@ export interface AddedFile {
 }
 
 export interface GitRepository {
+  /** How many questions and tags it answers at about the price of one. */
+  readonly atOnce: number;
   /** Makes the repository when there is none. */
   open(): Promise<void>;
   close(): Promise<void>;

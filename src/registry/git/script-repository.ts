@@ -35,6 +35,7 @@ async function syncFile(file: string): Promise<void> {
 }
 
 export class ScriptRepository implements GitRepository {
+  readonly atOnce = 1;
   private readonly gitdir: string;
   private readonly at: { fs: typeof fs; dir: string; gitdir: string };
   private readonly branchRef: string;

@@ -8,7 +8,7 @@ import type { PromptKey } from '../../store/control/prompts.js';
 import { within } from '../../store/deadline.js';
 import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
 import type { RegistryEvents } from '../events.js';
-import { hasGit } from '../git/program.js';
+import { usesProgram } from '../git/program.js';
 import { InTurn } from '../git/turns.js';
 import { keyOf, pathOf, tagOf } from '../paths.js';
 import { Calls, PATIENCE, type Patience, Refusal } from './calls.js';
@@ -72,7 +72,7 @@ class GithubDriver implements PromptDriver {
     const ending = new AbortController();
     const { signal } = ending;
     const clone = { directory, branch: place.branch, url: place.gitUrl, token, signal };
-    const opened = (await this.usesProgram()) ? new ProgramClone(clone) : new ScriptClone(clone);
+    const opened = (await usesProgram(this.options)) ? new ProgramClone(clone) : new ScriptClone(clone);
     await opened.open();
     const calls = { toClone: new Calls(patience, signal), toRest: new Calls(patience, signal) };
     this.opened = { clone: opened, rest: new Rest(place, token, signal), ...calls, ending };
@@ -163,14 +163,6 @@ class GithubDriver implements PromptDriver {
   private get open(): Opened {
     if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt store is not open');
     return this.opened;
-  }
-
-  private async usesProgram(): Promise<boolean> {
-    const { git = 'auto', events } = this.options;
-    if (git !== 'auto') return git === 'program';
-    const found = await hasGit();
-    if (!found) events.gitMissing();
-    return found;
   }
 
   private async writeInTurn(version: VersionContent): Promise<StoredVersion> {
