@@ -138,7 +138,7 @@ export async function deleteWorkspace(
   await store.control.transaction(async ({ workspaces, apiKeys, runs, prompts, auditLogs, changes }) => {
     if (!(await workspaces.delete(id))) throw new GatewayError('NOT_FOUND', 'Workspace not found');
     const { total } = await runs.count({ workspace: id });
-    const named = await prompts.countNames({ workspace: id, q: '' });
+    const named = await prompts.countNames({ workspace: id, q: '', status: 'any' });
     if (total + named > 0) throw new GatewayError('CONFLICT', `Workspace ${id} still has runs or prompts`);
     const revoked = await apiKeys.revokeAll(id, nowSeconds());
     for (const key of revoked) await changes.announce({ topic: 'api-keys', id: key });

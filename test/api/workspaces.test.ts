@@ -53,6 +53,9 @@ onEachDatabase((open) => {
     expect([refused.statusCode, refused.json().details.prompts.total]).toEqual([409, 1]);
     const asked = deleteWorkspace(access.keyring.store, OPERATOR, 'acme', {});
     await expect(asked).rejects.toMatchObject({ code: 'CONFLICT' });
+    // One that was deleted can be restored, and would be by whoever makes a workspace of that name next.
+    await access.control.transaction(({ prompts }) => prompts.hide({ workspace: 'acme', name: 'p' }));
+    expect((await master('DELETE', '/v1/workspaces/acme')).statusCode).toBe(409);
   });
 
   it('one that has runs says how many, and is not deleted', async () => {

@@ -60,6 +60,12 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
     return place.git('rev-parse', 'HEAD');
   };
 
+  it('a control character in a message hides the files of its commit', async () => {
+    const head = await commitByHand('prompts/odd/1.0.0.json', '{}', 'First \u0001 second');
+    const { versions } = await driver.arrivals(undefined);
+    expect(versions).toMatchObject([{ name: 'odd', version: '1.0.0', commitSha: head }]);
+  });
+
   it('versions that are adopted at the same moment hold one another up, or one of them is taken twice', async () => {
     const names = Array.from({ length: 30 }, (_, at) => `prompt-${at}`);
     for (const name of names) {

@@ -53,7 +53,7 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
     requireFound(await control().workspaces.summary(id), 'Workspace');
 
   const countPrompts = async (workspace: string): Promise<Count> => ({
-    total: await control().prompts.countNames({ workspace, q: '' }),
+    total: await control().prompts.countNames({ workspace, q: '', status: 'any' }),
     totalRelation: 'eq',
   });
 
@@ -77,7 +77,7 @@ export const workspacesPlugin: ApiPlugin<WorkspacesOptions> = async (app, { acce
    */
   const requireEmpty = async (id: string): Promise<void> => {
     const counts = await countContents(id);
-    if (Object.values(counts).every(({ total }) => total === 0)) return;
+    if (Object.values(counts).every(({ total, totalRelation }) => total === 0 && totalRelation === 'eq')) return;
     throw new GatewayError('CONFLICT', `Workspace ${id} still has telemetry, runs or prompts`, { details: counts });
   };
 

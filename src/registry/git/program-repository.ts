@@ -24,7 +24,9 @@ const OWN_SETTINGS = ['core.hooksPath=/dev/null', 'core.fsync=all', 'core.fsyncM
 const INDEX_TRIES = 5;
 const INDEX_RETRY_MS = 50;
 
-const COMMIT_START = '\u0001';
+/** A message may have the first character in it, but no NUL. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the format below has git write one
+const COMMIT_START = /\u0001(?=[0-9a-f]{40,64}\0)/;
 /** Hash, author, seconds, message: each ends with NUL, as do the paths that follow. */
 const LOG_FORMAT = '--format=tformat:%x01%H%x00%an%x00%ct%x00%B%x00';
 
@@ -59,8 +61,6 @@ function importOf(branchRef: string, { parent, path: file, content, author, mess
   return `${lines.join('\n')}\n`;
 }
 
-const HASH = /^[0-9a-f]{40,64}$/;
-
 /** `\u0001hash\0author\0seconds\0message\0` and then, after a newline, paths that end with NUL each. */
 function readLog(text: string): AddedFile[] {
   return text
@@ -68,8 +68,6 @@ function readLog(text: string): AddedFile[] {
     .slice(1)
     .flatMap((part) => {
       const [commit = '', author = '', seconds, message = '', ...paths] = part.split('\0');
-      // A message may have our separator in it: then what is behind it is no commit.
-      if (!HASH.test(commit)) return [];
       const of = { commit, author, message: message.trim(), timeUnixMs: Number(seconds) * 1000 };
       return paths.map((each) => ({ path: each.replace(/^\n/, ''), ...of })).filter(({ path: named }) => named !== '');
     });

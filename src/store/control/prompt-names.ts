@@ -15,7 +15,7 @@ export interface NameQuery {
   author?: string | undefined;
   driver?: string | undefined;
   /** `active` when absent. */
-  status?: PromptVersion['status'] | undefined;
+  status?: PromptVersion['status'] | 'any' | undefined;
   /** Seconds since the epoch. */
   createdFrom?: number | undefined;
   /** Seconds since the epoch: before it. */
@@ -70,7 +70,8 @@ async function search(
 
 function selectNames(db: Database, query: NameQuery) {
   const { workspace, status = 'active', createdFrom, createdTo } = query;
-  let rows = db.selectFrom('prompts').where('prompts.workspace_id', '=', workspace).where('status', '=', status);
+  let rows = db.selectFrom('prompts').where('prompts.workspace_id', '=', workspace);
+  if (status !== 'any') rows = rows.where('status', '=', status);
   if (createdFrom !== undefined) rows = rows.where('prompts.created_at', '>=', createdFrom);
   if (createdTo !== undefined) rows = rows.where('prompts.created_at', '<', createdTo);
   for (const condition of conditionsOf(query)) rows = rows.where(condition);

@@ -279,9 +279,9 @@ export class BlockReader {
     return (this.arrays(sql).all(traceId, workspaceId) as ShareValues[]).map(toShare);
   }
 
-  /** Spans of these rowids, in their order: a newer version of a span lies behind the older. */
+  /** Spans of these rowids, in the order of the list: of the versions of a span, whoever asks knows which is the newer. */
   plainSpans(ids: readonly bigint[]): PlainSpans {
-    const sql = `SELECT ${PLAIN_SPAN_COLUMNS} FROM spans WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`;
+    const sql = `SELECT ${PLAIN_SPAN_COLUMNS} FROM json_each(?) AS asked CROSS JOIN spans ON spans.id = asked.value ORDER BY asked.key`;
     const rows = this.arrays(sql).safeIntegers(false).all(`[${ids.join()}]`) as PlainSpan[];
     const resources = new Map<number, Resource>();
     const scopes = new Map<number, Scope>();

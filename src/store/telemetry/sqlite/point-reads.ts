@@ -21,6 +21,7 @@ interface Waiting {
 /** As many as there are reading threads. */
 const MAX_MESSAGES = 2;
 const MAX_READS = 64;
+const MAX_WAITING = 1000;
 
 export class PointReads {
   private waiting: Waiting[] = [];
@@ -30,6 +31,9 @@ export class PointReads {
   constructor(private readonly options: PointReadsOptions) {}
 
   run<Result>(read: PointRead): Promise<Result> {
+    if (this.waiting.length >= MAX_WAITING) {
+      return Promise.reject(new GatewayError('OVERLOADED', `${MAX_WAITING} reads wait for the store already`));
+    }
     return new Promise((resolve, reject) => {
       this.waiting.push({ read, resolve: resolve as Waiting['resolve'], reject });
       // What the same turn of the event loop brings goes together.

@@ -43,6 +43,9 @@ import { byRevision, type Share } from './trace-summary.js';
  */
 const QUERY_BUDGET_MS = 5000;
 
+/** A slow read keeps those that were asked with it waiting for itself alone. */
+const MESSAGE_BUDGET_MS = 50;
+
 /** Up to here it costs less to read all spans at once, and to order them then, than to look where they lie first. */
 const SMALL_TRACE_SPANS = 100;
 const SPAN_ID_BYTES = 8;
@@ -90,12 +93,13 @@ export class SqliteReader {
 
   private readFirst(reads: readonly PointRead[]): PointAnswer[] {
     const answers: PointAnswer[] = [];
+    const message = Budget.of(MESSAGE_BUDGET_MS);
     let spans = 0;
     for (const read of reads) {
       const { answer, spanCount } = this.readPoint(read);
       answers.push(answer);
       spans += spanCount;
-      if (spans >= PIECE_SPANS) break;
+      if (spans >= PIECE_SPANS || message.isSpent()) break;
     }
     return answers;
   }
