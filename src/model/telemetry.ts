@@ -5,6 +5,7 @@
  * written once by the decoder and never parsed on the way to the store (src/model/json-value.ts says how each OTLP
  * value is written without loss). Resources and scopes are shared objects: compare `key`, not identity.
  */
+import type { Generation } from './generation.js';
 
 export interface Resource {
   /** Equal for equal contents: what the store deduplicates by. */
@@ -55,6 +56,8 @@ export interface Span {
   droppedLinksCount: number;
   resource: Resource;
   scope: Scope;
+  /** What it tells of a call to a model, a tool or an agent: derived before it is stored, never read back with the span. */
+  generation?: Generation | undefined;
 }
 
 export interface LogRecord {
@@ -74,6 +77,10 @@ export interface LogRecord {
   spanId: Uint8Array | undefined;
   resource: Resource;
   scope: Scope;
+  /** Of a native log. */
+  generation?: Generation | undefined;
+  /** Of an event with messages of its span: what full text finds the span by. */
+  searchText?: string | undefined;
 }
 
 export type MetricType = 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary';

@@ -16,6 +16,7 @@ const ROOMS = [
   'src/otlp',
   'src/model',
   'src/semconv',
+  'src/pricing',
 ]
   .concat([
     'src/access',
@@ -38,15 +39,16 @@ const ALLOWED: Record<string, string[]> = {
   'src/otlp': ['src', 'src/model', 'proto'],
   'src/buffer': ['src'],
   'src/semconv': ['src', 'src/model'],
+  'src/pricing': ['src', 'src/model', 'src/access', 'src/store'],
   'src/store': ['src', 'src/model', 'migrations'],
   migrations: ['src', 'src/store'],
   'src/access': ['src', 'src/model', 'src/store'],
   'src/limits': ['src', 'src/access'],
   'src/registry': ['src', 'src/model', 'src/access', 'src/store'],
-  'src/api': ['src', 'src/model', 'src/access', 'src/limits', 'src/store', 'src/otlp', 'src/registry'],
+  'src/api': ['src', 'src/model', 'src/access', 'src/limits', 'src/store', 'src/otlp', 'src/registry', 'src/pricing'],
   // The check and the decoder share one reading of the wire; decoding itself is never a receiver's (below).
   receivers: ['src', 'src/model', 'src/access', 'src/limits', 'src/otlp', 'proto'],
-  workers: ['src', 'src/model', 'src/otlp', 'src/semconv', 'src/store', 'src/buffer', 'exporters'],
+  workers: ['src', 'src/model', 'src/otlp', 'src/semconv', 'src/pricing', 'src/store', 'src/buffer', 'exporters'],
   exporters: ['src', 'src/model', 'src/otlp', 'src/buffer', 'proto'],
   'src/observability': [
     'src',

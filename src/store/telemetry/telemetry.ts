@@ -1,6 +1,8 @@
 /** The telemetry half of the store: one interface, an implementation per engine, one contract suite over both. */
 import type { Component, FrameOutcome, SequenceRange } from '../../component.js';
+import type { Cost } from '../../model/generation.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span, TraceRecord } from '../../model/telemetry.js';
+import type { RepriceResult, RepriceStep, StoredGeneration } from './generations.js';
 
 /** Plain data that tells a worker thread how to open its writer. */
 export type WriterOptions =
@@ -44,6 +46,11 @@ export interface TelemetryWriter {
    * Throws STORE_UNAVAILABLE when trying again can help. Log records of the trace stay.
    */
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void>;
+  /**
+   * Sets the cost of what `priceOf` says another one of, in the rows and in every sum, in one transaction. Throws
+   * STORE_UNAVAILABLE when trying again can help.
+   */
+  reprice?(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult>;
   close(): Promise<void>;
 }
 
