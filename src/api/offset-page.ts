@@ -1,5 +1,6 @@
 /** Paging by page number alone, of lists that are small enough to be counted and skipped through. */
 import { z } from 'zod';
+import { countPageSchema } from './paging.js';
 
 export const offsetParameters = {
   page: z.coerce.number().int().min(1).default(1),
@@ -28,7 +29,18 @@ export function offsetPageSchema<Item extends z.ZodType>(items: Item) {
   });
 }
 
-export const countSchema = z.object({ total: z.int().min(0) });
+/** As the `/count` of any other list, and the number once more under the name that it has in a page. */
+export const offsetCountSchema = z
+  .object({
+    ...countPageSchema.shape,
+    countRelation: z.literal('eq'),
+    total: z.int().min(0).describe('The same as count'),
+  })
+  .meta({ id: 'ExactCount' });
+
+export function offsetCount(total: number): z.infer<typeof offsetCountSchema> {
+  return { count: total, countRelation: 'eq', total };
+}
 
 export function offsetPage<Item, Rendered>(
   { page, limit }: OffsetQuery,

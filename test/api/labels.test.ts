@@ -110,7 +110,7 @@ onEachDatabase((open) => {
     for (const name of ['b', 'a', 'c.d-e_F']) await set(name, '1.0.0');
     const page = labelPageSchema.strict().parse((await acme('GET', LABELS)).json());
     expect(page.items.map(({ name }) => name).toSorted()).toEqual(['a', 'b', 'c.d-e_F']);
-    expect((await acme('GET', `${LABELS}/count`)).json()).toEqual({ total: 3 });
+    expect((await acme('GET', `${LABELS}/count`)).json()).toEqual({ count: 3, countRelation: 'eq', total: 3 });
     expect((await acme('GET', `${LABELS}?limit=2&page=2`)).json()).toMatchObject({ total: 3, totalPages: 2 });
     expect((await acme('GET', '/v1/prompts/nobody/labels')).json()).toMatchObject({ items: [], total: 0 });
     expect((await acme('GET', '/v1/prompts/x%00/labels')).json()).toMatchObject({ items: [], total: 0 });

@@ -31,7 +31,11 @@ onEachDatabase((open) => {
   describe('filters', () => {
     const found = async (query: string) => {
       const listed = await names(`/v1/prompts?${query}`);
-      expect((await acme('GET', `/v1/prompts/count?${query}`)).json()).toEqual({ total: listed.length });
+      expect((await acme('GET', `/v1/prompts/count?${query}`)).json()).toEqual({
+        count: listed.length,
+        countRelation: 'eq',
+        total: listed.length,
+      });
       expect(await names(`/v1/prompts/search?${query}`)).toEqual(listed);
       return listed;
     };

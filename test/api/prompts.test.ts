@@ -153,7 +153,7 @@ onEachDatabase((open) => {
       expect((await get(at)).body.version).toMatchObject({ name: 'support/eu/welcome', version_tag: '1.0.0' });
       expect((await acme('POST', `${at}/labels`, { name: 'production' })).statusCode).toBe(201);
       expect(await contentsOf(`${at}?label=production&variables[name]=Al`)).toEqual(['Hi Al']);
-      expect((await get(`${at}/versions/count`)).body).toEqual({ total: 1 });
+      expect((await get(`${at}/versions/count`)).body).toEqual({ count: 1, countRelation: 'eq', total: 1 });
       await fixture.registry.reconcile();
       expect((await get('/v1/prompts')).body.items.map(({ name }: { name: string }) => name)).toEqual([
         'support',
@@ -321,7 +321,11 @@ onEachDatabase((open) => {
       ] as const) {
         const { status, body } = await get(`/v1/prompts?q=${q}`);
         expect([q, status, body.items?.map(({ name }: { name: string }) => name)]).toEqual([q, 200, names]);
-        expect((await get(`/v1/prompts/count?q=${q}`)).body).toEqual({ total: names.length });
+        expect((await get(`/v1/prompts/count?q=${q}`)).body).toEqual({
+          count: names.length,
+          countRelation: 'eq',
+          total: names.length,
+        });
       }
     });
 
@@ -345,7 +349,11 @@ onEachDatabase((open) => {
         active_version_id: null,
         tags: ['t'],
       });
-      expect((await get('/v1/prompts/welcome/versions/count')).body).toEqual({ total: 3 });
+      expect((await get('/v1/prompts/welcome/versions/count')).body).toEqual({
+        count: 3,
+        countRelation: 'eq',
+        total: 3,
+      });
       expect((await get('/v1/prompts/nobody/versions')).body).toMatchObject({ items: [], total: 0, totalPages: 0 });
       for (const bad of ['page=0', 'limit=101', 'page=x']) {
         expect((await get(`/v1/prompts/welcome/versions?${bad}`)).status).toBe(422);

@@ -6,7 +6,7 @@ import { principalOf } from '../authentication.js';
 import { errorSchema } from '../errors.js';
 import { etagOf, matches } from '../etag.js';
 import { mutationOf } from '../mutation.js';
-import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
+import { offsetCount, offsetCountSchema, offsetPage, sliceOf } from '../offset-page.js';
 import { requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
@@ -106,11 +106,10 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
       tags: ['labels'],
       summary: 'How many labels a prompt has',
       params: labelsParameters,
-      response: { 200: countSchema, ...errors },
+      response: { 200: offsetCountSchema, ...errors },
     },
-    handler: async ({ params: { name }, workspace }) => ({
-      total: isPromptName(name) ? await labels.count(workspace, name) : 0,
-    }),
+    handler: async ({ params: { name }, workspace }) =>
+      offsetCount(isPromptName(name) ? await labels.count(workspace, name) : 0),
   });
 
   app.route({

@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/registry.js';
 import { LATEST } from '../../registry/selector.js';
 import type { NameQuery } from '../../store/control/prompt-names.js';
 import { errorSchema } from '../errors.js';
-import { countSchema, offsetPage, sliceOf } from '../offset-page.js';
+import { offsetCount, offsetCountSchema, offsetPage, sliceOf } from '../offset-page.js';
 import type { ApiPlugin } from '../plugin.js';
 import { countPromptsQuery, listPromptsQuery, searchPromptsQuery } from './lists-schema.js';
 import { renderVersion } from './render.js';
@@ -84,9 +84,9 @@ export const promptListsPlugin: ApiPlugin<{ registry: Registry }> = async (app, 
       tags: ['prompts'],
       summary: 'How many prompts the list has',
       querystring: countPromptsQuery,
-      response: { 200: countSchema, ...errors },
+      response: { 200: offsetCountSchema, ...errors },
     },
-    handler: async ({ query, workspace }) => ({ total: await prompts.countNames(nameQueryOf(workspace, query)) }),
+    handler: async ({ query, workspace }) => offsetCount(await prompts.countNames(nameQueryOf(workspace, query))),
   });
 
   app.route({
@@ -115,10 +115,9 @@ export const promptListsPlugin: ApiPlugin<{ registry: Registry }> = async (app, 
       tags: ['prompts'],
       summary: 'How many versions a prompt has',
       params: promptParameters,
-      response: { 200: countSchema, ...errors },
+      response: { 200: offsetCountSchema, ...errors },
     },
-    handler: async ({ params: { name }, workspace }) => ({
-      total: isPromptName(name) ? await prompts.countVersions(workspace, name) : 0,
-    }),
+    handler: async ({ params: { name }, workspace }) =>
+      offsetCount(isPromptName(name) ? await prompts.countVersions(workspace, name) : 0),
   });
 };
