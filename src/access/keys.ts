@@ -124,7 +124,7 @@ export async function createWorkspace(
 }
 
 /**
- * Revokes its keys, too; its audit log stays. Throws FORBIDDEN without a master key, NOT_FOUND, CONFLICT for `default` and while
+ * Revokes its keys and forgets its idempotency keys, too; its audit log stays. Throws FORBIDDEN without a master key, NOT_FOUND, CONFLICT for `default` and while
  * it has runs or prompts.
  */
 export async function deleteWorkspace(
@@ -135,8 +135,11 @@ export async function deleteWorkspace(
 ): Promise<void> {
   requireMaster(principal);
   if (id === DEFAULT_WORKSPACE) throw new GatewayError('CONFLICT', `Workspace ${id} can't be deleted`);
-  await store.control.transaction(async ({ workspaces, apiKeys, runs, prompts, auditLogs, changes }) => {
+  await store.control.transaction(async (repositories) => {
+    const { workspaces, apiKeys, idempotencyKeys, runs, prompts, auditLogs, changes } = repositories;
     if (!(await workspaces.delete(id))) throw new GatewayError('NOT_FOUND', 'Workspace not found');
+    // Before the runs are counted: on Postgres this waits for requests that hold a key, and they may be making runs.
+    await idempotencyKeys.forgetWorkspace(id);
     const { total } = await runs.count({ workspace: id });
     const named = await prompts.countNames({ workspace: id, q: '', status: 'any' });
     if (total + named > 0) throw new GatewayError('CONFLICT', `Workspace ${id} still has runs or prompts`);

@@ -7,7 +7,7 @@ import { createKey, revokeKey } from '../../src/access/keys.js';
 import type { AuditLog } from '../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { startPostgres } from '../helpers/postgres.js';
-import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
+import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from '../store/control/dialects.js';
 import { openKeyring, person } from './fixture.js';
 
 const server = await startPostgres();
@@ -95,7 +95,7 @@ function processSuite({ makePlace }: DialectCase): void {
     expect((await happened(store, rows)).sort()).toEqual(recorded(rows).sort());
     const made = rows.filter(({ action }) => action === 'workspace:create').map(({ targetId }) => targetId!);
     const deleted = new Set(rows.filter(({ action }) => action === 'workspace:delete').map(({ targetId }) => targetId));
-    const standing = (await store.workspaces.list()).map(({ id }) => id).filter((id) => id !== 'default');
+    const standing = (await workspaceIds(store)).filter((id) => id !== 'default');
     expect(standing).toEqual(made.filter((id) => !deleted.has(id)).sort());
   });
 
@@ -115,7 +115,7 @@ function processSuite({ makePlace }: DialectCase): void {
 /** All that have a chain: those that were told, those that stand, and those that a killed process was about to tell. */
 async function chainsOf(store: ControlStore, told: readonly string[]): Promise<string[]> {
   const names = told.filter((change) => change.startsWith('workspace:')).map((change) => change.split(' ')[1]!);
-  const standing = (await store.workspaces.list()).map(({ id }) => id);
+  const standing = await workspaceIds(store);
   // Each process goes through its workspaces one after another: at most the next one was begun and not told.
   const next = names.map((name) => name.replace(/\d+$/, (round) => String(Number(round) + 1)));
   return [...new Set(['default', ...names, ...next, ...standing])];

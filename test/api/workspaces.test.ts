@@ -70,6 +70,28 @@ onEachDatabase((open) => {
     await expect(asked).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
+  it('one that is made again answers no request as the one before it did', async () => {
+    const { master, app, access } = await openMaster();
+    const begin = async () => {
+      await master('POST', '/v1/workspaces', { id: 'acme' });
+      const { key } = await access.mint('acme', 'read,write');
+      const headers = { 'x-api-key': key, 'x-workspace-id': 'acme', 'idempotency-key': 'k' };
+      const made = await app.inject({ method: 'POST', url: '/v1/runs', headers, payload: { workflow_name: 'x' } });
+      return { runId: made.json().run_id, replayed: made.headers['idempotency-replayed'], headers };
+    };
+    const first = await begin();
+    await app.inject({
+      method: 'DELETE',
+      url: `/v1/runs/${first.runId}`,
+      headers: { ...first.headers, 'idempotency-key': 'l' },
+    });
+    expect((await master('DELETE', '/v1/workspaces/acme')).statusCode).toBe(204);
+    const second = await begin();
+    expect(second.replayed).toBeUndefined();
+    expect(second.runId).not.toBe(first.runId);
+    expect((await master('GET', '/v1/workspaces/acme')).json().runs.total).toBe(1);
+  });
+
   it('are narrowed by their beginning, counted, sorted, and followed by cursor', async () => {
     const { master } = await openMaster();
     for (const id of ['team-b', 'team-a', 'other']) await master('POST', '/v1/workspaces', { id });

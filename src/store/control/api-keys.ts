@@ -1,11 +1,11 @@
 /** Keys as the database has them: never the key itself, only its hash. */
-import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
+import { type Insertable, type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { DialectFacts } from '../dialect-facts.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ApiKeyTable, ControlSchema } from './schema.js';
-import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
+import { after, orderOf, pageOf, type Sort, type SortColumn, type Sorting } from './sorting.js';
 
 export interface ApiKey {
   id: number;
@@ -192,13 +192,16 @@ function filtered(rows: KeySelection, { workspace, name, scope, goodAt, endedAt 
   return some;
 }
 
-function columnOf({ field }: ApiKeySort, { byBytes }: DialectFacts): RawBuilder<unknown> {
-  return field === 'name' ? sql`name ${sql.raw(byBytes)}` : sql.ref('created_at');
+const ID: SortColumn = { sql: sql.ref('id'), kind: 'number' };
+
+function columnOf({ field }: ApiKeySort, { byBytes }: DialectFacts): SortColumn {
+  if (field === 'name') return { sql: sql`name ${sql.raw(byBytes)}`, kind: 'text' };
+  return { sql: sql.ref('created_at'), kind: 'number' };
 }
 
-function page(rows: KeySelection, query: ApiKeyQuery, column: RawBuilder<unknown>): KeySelection {
+function page(rows: KeySelection, query: ApiKeyQuery, column: SortColumn): KeySelection {
   const { sort = NEWEST_FIRST, limit, offset = 0, after: place } = query;
-  const sorting: Sorting = { sort, column, id: sql.ref('id'), newestFirst: false };
+  const sorting: Sorting = { sort, column, id: ID, newestFirst: false };
   const ordered = rows.orderBy(orderOf(sorting)).limit(limit + 1);
   return place ? ordered.where(after(sorting, place)) : ordered.offset(offset);
 }

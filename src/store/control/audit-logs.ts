@@ -7,8 +7,10 @@ import type { AuditEntry } from '../../model/audit-entry.js';
 import type { DialectFacts } from '../dialect-facts.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { type AuditRow, CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
+import { type Count, countUpToBound } from './counting.js';
 import { type JsonColumns, jsonRows, jsonTexts } from './json-rows.js';
 import type { AuditLogTable, ControlSchema } from './schema.js';
+import { foreignPlace } from './sorting.js';
 
 export interface AuditLog extends AuditEntry {
   id: number;
@@ -57,8 +59,7 @@ export interface AuditLogs {
   /** Many at once, at the price of one; those whose `source` is there already are left out. */
   appendAll(entries: readonly AuditEntry[]): Promise<void>;
   list(query: AuditQuery): Promise<Page<AuditLog>>;
-  count(filters: AuditFilters): Promise<{ total: number; totalRelation: 'eq' | 'gte' }>;
-  get(workspace: string, id: number): Promise<AuditLog | undefined>;
+  count(filters: AuditFilters): Promise<Count>;
   /** Oldest event first, in pages; what is written after the call began is not among them. */
   stream(filters: AuditFilters): AsyncIterable<AuditLog[]>;
   verify(workspace: string): Promise<Verification>;
@@ -68,8 +69,6 @@ type Database = Kysely<ControlSchema>;
 type Row = Selectable<AuditLogTable>;
 
 const ROWS_PER_READ = 500;
-/** Further than this, a total is only known to be more. */
-const MAX_COUNTED = 10_000;
 const NANO_PER_MS = 1_000_000n;
 
 export function createAuditLogs(db: Database, facts: DialectFacts): AuditLogs {
@@ -79,7 +78,8 @@ export function createAuditLogs(db: Database, facts: DialectFacts): AuditLogs {
     inTransaction(async (transaction) => {
       for (const [workspace, group] of byWorkspace(entries)) await appendTo(transaction, facts, workspace, group);
     });
-  const count = (filters: AuditFilters) => (isUnfiltered(filters) ? countAll(db, filters) : countSome(db, filters));
+  const count = (filters: AuditFilters) =>
+    isUnfiltered(filters) ? countAll(db, filters) : countUpToBound(db, select(db, filters));
   return {
     append: (entry) => appendAll([entry]),
     appendAll,
@@ -89,11 +89,6 @@ export function createAuditLogs(db: Database, facts: DialectFacts): AuditLogs {
       const counted = await count(query);
       const rows = page(select(db, query), query).limit(limit + 1);
       return pageOf(await rows.selectAll().execute(), limit, counted);
-    },
-    async get(workspace, id) {
-      const found = db.selectFrom('audit_logs').selectAll().where('workspace_id', '=', workspace);
-      const row = await found.where('id', '=', id).executeTakeFirst();
-      return row && fromRow(row);
     },
     stream: (filters) => streamPages(db, filters),
     verify: (workspace) => verifyChain(db, workspace),
@@ -198,12 +193,18 @@ function select(db: Database, filters: AuditFilters): Selection {
   return rows;
 }
 
+/** Anybody can write a cursor. */
+function rowIdOf({ id }: Keyset): number {
+  if (!/^\d{1,15}$/.test(id)) throw foreignPlace('must be the nextCursor of an answer to this endpoint');
+  return Number(id);
+}
+
 function page(rows: Selection, { order = 'desc', offset = 0, after }: AuditQuery): Selection {
   const ordered = rows.orderBy('time_unix_ms', order).orderBy('id', order);
   if (!after) return ordered.offset(offset);
   const timeUnixMs = Number(after.timeUnixNano / NANO_PER_MS);
   const beyond = sql.raw(order === 'asc' ? '>' : '<');
-  return ordered.where(sql<boolean>`(time_unix_ms, id) ${beyond} (${timeUnixMs}, ${Number(after.id) || 0})`);
+  return ordered.where(sql<boolean>`(time_unix_ms, id) ${beyond} (${timeUnixMs}, ${rowIdOf(after)})`);
 }
 
 function isUnfiltered({ fromUnixMs, toUnixMs, action, keyId, keyName, targetId }: AuditFilters): boolean {
@@ -211,25 +212,11 @@ function isUnfiltered({ fromUnixMs, toUnixMs, action, keyId, keyName, targetId }
 }
 
 /** The chain has counted them already. */
-async function countAll(db: Database, { workspace }: AuditFilters): Promise<{ total: number; totalRelation: 'eq' }> {
+async function countAll(db: Database, { workspace }: AuditFilters): Promise<Count> {
   return { total: (await chainEnd(db, workspace)).sequence, totalRelation: 'eq' };
 }
 
-async function countSome(db: Database, filters: AuditFilters): Promise<{ total: number; totalRelation: 'eq' | 'gte' }> {
-  const some = select(db, filters)
-    .select('id')
-    .limit(MAX_COUNTED + 1)
-    .as('some');
-  const counted = db.selectFrom(some).select((e) => e.fn.countAll<number>().as('total'));
-  const { total } = await counted.executeTakeFirstOrThrow();
-  return total > MAX_COUNTED ? { total: MAX_COUNTED, totalRelation: 'gte' } : { total, totalRelation: 'eq' };
-}
-
-function pageOf(
-  rows: readonly Row[],
-  limit: number,
-  counted: { total: number; totalRelation: 'eq' | 'gte' },
-): Page<AuditLog> {
+function pageOf(rows: readonly Row[], limit: number, counted: Count): Page<AuditLog> {
   const items = rows.slice(0, limit).map(fromRow);
   const last = rows.length > limit ? items.at(-1) : undefined;
   const next = last && { timeUnixNano: BigInt(last.timeUnixMs) * NANO_PER_MS, id: String(last.id) };

@@ -23,6 +23,8 @@ export interface IdempotencyKeys {
   find(request: IdempotentRequest, nowUnixMs: number): Promise<string | undefined>;
   /** Drops what is older than a day. */
   forget(nowUnixMs: number): Promise<void>;
+  /** Drops those of a workspace that is deleted: of the next one by its name, no request was answered before. */
+  forgetWorkspace(workspace: string): Promise<void>;
 }
 
 const KEPT_MS = 86_400_000;
@@ -56,6 +58,9 @@ export function createIdempotencyKeys(db: Kysely<ControlSchema>): IdempotencyKey
         .deleteFrom('control_idempotency_keys')
         .where('created_time_unix_ms', '<=', nowUnixMs - KEPT_MS)
         .execute();
+    },
+    async forgetWorkspace(workspace) {
+      await db.deleteFrom('control_idempotency_keys').where('workspace_id', '=', workspace).execute();
     },
   };
 }

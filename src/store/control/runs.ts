@@ -5,7 +5,7 @@ import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, RunTable } from './schema.js';
-import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
+import { after, orderOf, pageOf, type Sort, type SortColumn, type Sorting } from './sorting.js';
 
 export const RUN_STATUSES = ['running', 'completed', 'failed'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
@@ -180,9 +180,12 @@ function select(db: Database, filters: RunFilters): Selection {
   return rows;
 }
 
+const ID: SortColumn = { sql: sql.ref('id'), kind: 'number' };
+
 function page(rows: Selection, { sort, limit, offset = 0, after: place }: RunQuery): Selection {
-  const column = sql.ref(COLUMNS[sort.field]);
-  const sorting: Sorting = { sort, column, id: sql.ref('id'), newestFirst: sort.descending };
+  const kind = sort.field === 'workflow_name' ? 'text' : 'number';
+  const column: SortColumn = { sql: sql.ref(COLUMNS[sort.field]), kind };
+  const sorting: Sorting = { sort, column, id: ID, newestFirst: sort.descending };
   const ordered = rows.orderBy(orderOf(sorting)).limit(limit + 1);
   return place ? ordered.where(after(sorting, place)) : ordered.offset(offset);
 }

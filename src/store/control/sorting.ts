@@ -8,12 +8,19 @@ export interface Sort<Field extends string = string> {
   descending: boolean;
 }
 
+type Kind = 'number' | 'text';
+
+/** A column by which a list is sorted. Text sorts by its bytes. */
+export interface SortColumn {
+  sql: RawBuilder<unknown>;
+  kind: Kind;
+}
+
 export interface Sorting {
   sort: Sort;
-  /** The column of the field, of numbers or of text that sorts by its bytes. */
-  column: RawBuilder<unknown>;
+  column: SortColumn;
   /** The column that tells equal ones apart. */
-  id: RawBuilder<unknown>;
+  id: SortColumn;
   /** Among equals the newest id comes first. */
   newestFirst: boolean;
 }
@@ -32,17 +39,22 @@ export function keysetOf(sort: Sort, { value, id }: Place): Keyset {
   return { timeUnixNano: 0n, id: JSON.stringify([nameOf(sort), value, id]) };
 }
 
-function otherSort(): GatewayError {
-  const fields = ['"cursor" is of a list that is sorted otherwise'];
-  return new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields } });
+/** VALIDATION_FAILED for a cursor that no answer to this list gave. */
+export function foreignPlace(fault: string): GatewayError {
+  return new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: [`"cursor" ${fault}`] } });
 }
 
-const isValue = (value: unknown): value is string | number => typeof value === 'string' || Number.isSafeInteger(value);
+/** Postgres refuses a value of another type than its column's, and text with a NUL. */
+function isOf({ kind }: SortColumn, value: unknown): value is string | number {
+  return kind === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && !value.includes('\0');
+}
 
-/** Throws VALIDATION_FAILED for the place of another sort. */
-function placeOf(sort: Sort, keyset: Keyset): Place {
+/** Throws VALIDATION_FAILED for the place of another sort. Anybody can write a cursor: no value is trusted. */
+function placeOf({ sort, column, id: idColumn }: Sorting, keyset: Keyset): Place {
   const [name, value, id] = readArray(keyset.id);
-  if (name !== nameOf(sort) || !isValue(value) || !isValue(id)) throw otherSort();
+  if (name !== nameOf(sort) || !isOf(column, value) || !isOf(idColumn, id)) {
+    throw foreignPlace('is of a list that is sorted otherwise');
+  }
   return { value, id };
 }
 
@@ -58,16 +70,17 @@ function readArray(text: string): unknown[] {
 /** For ORDER BY. */
 export function orderOf({ sort, column, id, newestFirst }: Sorting): RawBuilder<unknown> {
   const direction = (descending: boolean) => sql.raw(descending ? 'desc' : 'asc');
-  return sql`${column} ${direction(sort.descending)}, ${id} ${direction(newestFirst)}`;
+  return sql`${column.sql} ${direction(sort.descending)}, ${id.sql} ${direction(newestFirst)}`;
 }
 
 /** For WHERE: what comes after that place. The first comparison alone lets an index begin there. */
-export function after({ sort, column, id, newestFirst }: Sorting, keyset: Keyset): RawBuilder<boolean> {
-  const place = placeOf(sort, keyset);
+export function after(sorting: Sorting, keyset: Keyset): RawBuilder<boolean> {
+  const { sort, column, id, newestFirst } = sorting;
+  const place = placeOf(sorting, keyset);
   const beyond = (descending: boolean) => sql.raw(descending ? '<' : '>');
-  const notBefore = sql`${column} ${sql.raw(sort.descending ? '<=' : '>=')} ${place.value}`;
-  const further = sql`${column} ${beyond(sort.descending)} ${place.value}`;
-  return sql<boolean>`(${notBefore} and (${further} or ${id} ${beyond(newestFirst)} ${place.id}))`;
+  const notBefore = sql`${column.sql} ${sql.raw(sort.descending ? '<=' : '>=')} ${place.value}`;
+  const further = sql`${column.sql} ${beyond(sort.descending)} ${place.value}`;
+  return sql<boolean>`(${notBefore} and (${further} or ${id.sql} ${beyond(newestFirst)} ${place.id}))`;
 }
 
 /** Of `limit + 1` rows: one more than asked for tells whether there is a next page. */

@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors.js';
 import type { Keyset, Page } from '../telemetry/telemetry.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, WorkspaceTable } from './schema.js';
-import { after, orderOf, pageOf, type Sort, type Sorting } from './sorting.js';
+import { after, orderOf, pageOf, type Sort, type SortColumn, type Sorting } from './sorting.js';
 
 export interface Workspace {
   id: string;
@@ -12,8 +12,6 @@ export interface Workspace {
 
 export interface Workspaces {
   get(id: string): Promise<Workspace | undefined>;
-  /** By id. */
-  list(): Promise<Workspace[]>;
   /** Throws CONFLICT when it is there already, BAD_REQUEST when the id is none. */
   create(id: string): Promise<Workspace>;
   /** Creates it unless it is there. */
@@ -61,10 +59,6 @@ export function createWorkspaces(db: Kysely<ControlSchema>): Workspaces {
     async get(id) {
       const row = await db.selectFrom('workspaces').selectAll().where('id', '=', id).executeTakeFirst();
       return row && fromRow(row);
-    },
-    async list() {
-      const rows = await db.selectFrom('workspaces').selectAll().orderBy('id').execute();
-      return rows.map(fromRow);
     },
     async create(id) {
       const row = newRow(id);
@@ -138,9 +132,12 @@ function select(db: Kysely<ControlSchema>, { idPrefix }: WorkspaceFilters): Sele
   return rows.where('id', '>=', idPrefix).where('id', '<', `${idPrefix}${AFTER_IDS}`);
 }
 
+const ID: SortColumn = { sql: sql.ref('id'), kind: 'text' };
+const CREATED: SortColumn = { sql: sql.ref('created_time_unix_ms'), kind: 'number' };
+
 function page(rows: Selection, { sort, limit, offset = 0, after: place }: WorkspaceQuery): Selection {
-  const column = sql.ref(sort.field === 'id' ? 'id' : 'created_time_unix_ms');
-  const sorting: Sorting = { sort, column, id: sql.ref('id'), newestFirst: sort.descending };
+  const column = sort.field === 'id' ? ID : CREATED;
+  const sorting: Sorting = { sort, column, id: ID, newestFirst: sort.descending };
   const ordered = rows.orderBy(orderOf(sorting)).limit(limit + 1);
   return place ? ordered.where(after(sorting, place)) : ordered.offset(offset);
 }

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../../src/model/audit-entry.js';
 import type { AuditFilters, AuditLog } from '../../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
 import { startPostgres } from '../../helpers/postgres.js';
-import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';
+import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from './dialects.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
@@ -47,8 +47,6 @@ function auditSuite({ makePlace }: DialectCase): void {
       prevHash: '0'.repeat(64),
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
-    expect(await store.auditLogs.get('default', row!.id)).toEqual(row);
-    expect(await store.auditLogs.get('acme', row!.id)).toBeUndefined();
   });
 
   it('a row goes with the transaction that it was written in', async () => {
@@ -78,7 +76,7 @@ function auditSuite({ makePlace }: DialectCase): void {
     const rows = await all();
     expect(rows.map(({ sequence }) => sequence).sort((a, b) => a - b)).toEqual(rows.map((_, at) => at + 1));
     expect(await store.auditLogs.verify('default')).toMatchObject({ ok: true, checked: 45 });
-    const workspaces = (await store.workspaces.list()).map(({ id }) => id).filter((id) => id !== 'default');
+    const workspaces = (await workspaceIds(store)).filter((id) => id !== 'default');
     expect(rows.map(({ targetId }) => targetId).sort()).toEqual(workspaces.sort());
   });
 

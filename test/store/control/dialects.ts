@@ -122,6 +122,12 @@ async function postgresPlace(server: PostgresServer): Promise<Place> {
   };
 }
 
+/** Of all workspaces, in the order of the list. */
+export async function workspaceIds({ workspaces }: Pick<ControlStore, 'workspaces'>): Promise<string[]> {
+  const { items } = await workspaces.summaries({ sort: { field: 'id', descending: false }, limit: 10_000 });
+  return items.map(({ id }) => id);
+}
+
 export const sqliteCase: DialectCase = { name: 'SQLite', makePlace: sqlitePlace };
 
 export function postgresCase(server: PostgresServer | undefined): DialectCase {
