@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PromptDriver } from '../../src/registry/driver.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
+import { ProgramRepository } from '../../src/registry/git/program-repository.js';
 import { type DriverPlace, driverContract, versionOf } from './driver-contract.js';
 
 type Implementation = 'program' | 'script';
@@ -192,6 +193,29 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
     expect(place.git('status', '--porcelain')).toBe('');
   });
 
+  it('completes it at the commit that brought it, whatever people have done to the file since', async () => {
+    const stored = await driver.write(versionOf());
+    place.git('tag', '-d', 'prompts/welcome/1.0.0');
+    await commitByHand('prompts/welcome/1.0.0.json', '{"changed":true}\n');
+    await commitByHand('prompts/other/1.0.0.json', '{}\n');
+    expect(await driver.find(versionOf())).toEqual(stored);
+    expect(await driver.read(stored)).toBe(versionOf().content);
+    expect(place.git('rev-parse', 'prompts/welcome/1.0.0')).toBe(stored.commitSha);
+    expect(place.git('status', '--porcelain')).toBe('');
+    expect(await driver.write(versionOf())).toEqual(stored);
+  });
+
+  it('tells of a long history with odd messages in whole, and as they were written', async () => {
+    const message = `Ünïcode 🦊 \u0001 ${'x'.repeat(70_000)}\n\nprompts/no/1.0.0.json`;
+    for (const name of ['first', 'second', 'third']) await commitByHand(`prompts/${name}/1.0.0.json`, '{}', message);
+    const { versions } = await driver.arrivals(undefined);
+    expect(versions.map(({ name, message: told }) => [name, told === message])).toEqual([
+      ['first', true],
+      ['second', true],
+      ['third', true],
+    ]);
+  });
+
   it('reads on when git has packed everything', async () => {
     const stored = await driver.write(versionOf());
     place.git('gc', '--quiet', '--prune=now');
@@ -200,4 +224,22 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
     expect(await driver.find(versionOf({ version: '2.0.0' }))).toEqual(next);
     expect(await driver.find(versionOf())).toEqual(stored);
   });
+});
+
+it('a repository that is closed while tags are made starts no git that nobody ends', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'prompts-'));
+  try {
+    const repository = new ProgramRepository(directory);
+    await repository.open();
+    const author = { author: 'Ada', message: 'x', timeUnixMs: 0 };
+    const commit = await repository.commit({ parent: undefined, path: 'prompts/p', content: 'x', ...author });
+    await repository.createTag('prompts/p', commit!);
+    // Neither can be made: it is looked whether they are there.
+    const making = ['prompts/p', 'prompts/p/1.0.0'].map((tag) => repository.createTag(tag, commit!));
+    const [outcomes] = await Promise.all([Promise.allSettled(making), repository.close()]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    await expect(repository.tagged('prompts/p')).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 });

@@ -235,6 +235,22 @@ describe.skipIf(!HTTP_BACKEND).each<Implementation>(['program', 'script'])('the 
     await expect.poll(tags, { timeout: 10_000 }).toBe(`refs/tags/prompts/welcome/1.0.0 ${stored.commitSha}`);
   });
 
+  it('tags of more versions than fit into one go all come to GitHub, but for one that it refuses', async () => {
+    const names = Array.from({ length: 60 }, (_, at) => `p-${at}`);
+    github.push(Object.fromEntries(names.map((name) => [`prompts/${name}/1.0.0.json`, '{}\n'])));
+    const { versions } = await driver.arrivals(undefined);
+    await Promise.all(versions.map((version) => driver.adopt(version)));
+    // No other can be below it.
+    github.git('tag', 'prompts/p-0', 'main');
+    const tags = async () => {
+      await driver.arrivals(undefined);
+      return github.git('for-each-ref', '--format=%(refname)', 'refs/tags').split('\n').length;
+    };
+    await expect.poll(tags, { timeout: 30_000 }).toBe(60);
+    expect(told).toContain('tags refused');
+    expect(github.git('rev-parse', 'prompts/p-59/1.0.0')).toBe(versions[0]!.commitSha);
+  });
+
   it('a token that GitHub does not take stands in no message, no file and no argument', async () => {
     github.fault = () => ({ status: 401, message: 'Bad credentials' });
     const error = await driver.write(versionOf()).catch((thrown: unknown) => thrown as GatewayError);

@@ -9,12 +9,13 @@ import { GatewayError } from '../../errors.js';
 import type { PromptKey } from '../../store/control/prompts.js';
 import { within } from '../../store/deadline.js';
 import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
-import { keyOf, pathOf, tagOf } from '../paths.js';
+import { pathOf } from '../paths.js';
 import { type GitChoice, usesProgram } from './program.js';
 import { ProgramRepository } from './program-repository.js';
 import type { GitRepository } from './repository.js';
 import { ScriptRepository } from './script-repository.js';
 import { InTurn } from './turns.js';
+import { GitVersions } from './versions.js';
 
 export interface FilesystemDriverOptions extends GitChoice {
   /** Absolute path of the repository. */
@@ -29,12 +30,12 @@ class FilesystemDriver implements PromptDriver {
   readonly name = 'registry/filesystem';
   readonly kind = 'filesystem';
   private readonly writing = new InTurn();
-  private opened: GitRepository | undefined;
+  private opened: { repository: GitRepository; versions: GitVersions } | undefined;
 
   constructor(private readonly options: FilesystemDriverOptions) {}
 
   get adoptsAtOnce(): number {
-    return this.repository.atOnce;
+    return this.open.versions.atOnce;
   }
 
   async start(): Promise<void> {
@@ -44,15 +45,15 @@ class FilesystemDriver implements PromptDriver {
       ? new ProgramRepository(directory)
       : new ScriptRepository(directory);
     await repository.open();
-    this.opened = repository;
+    this.opened = { repository, versions: new GitVersions(repository) };
   }
 
   async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    const repository = this.opened;
+    const { opened } = this;
     this.opened = undefined;
-    if (!repository) return;
+    if (!opened) return;
     await within(deadlineMs, this.writing.idle());
-    await within(deadlineMs, repository.close());
+    await within(deadlineMs, opened.repository.close());
   }
 
   write(version: VersionContent): Promise<StoredVersion> {
@@ -60,39 +61,24 @@ class FilesystemDriver implements PromptDriver {
   }
 
   async find(key: PromptKey): Promise<StoredVersion | undefined> {
-    const { repository } = this;
-    const tagged = await repository.tagged(tagOf(key));
-    if (tagged !== undefined) return storedAt(key, tagged);
-    const head = await repository.head();
-    const content = head === undefined ? undefined : await repository.read(head, pathOf(key));
-    return content === undefined ? undefined : this.complete(key, head!, content);
+    const { versions } = this.open;
+    const tagged = await versions.tagged(key);
+    if (tagged) return tagged;
+    const found = await versions.onBranch(key);
+    if (found) await this.show(key);
+    return found;
   }
 
-  async adopt({ commitSha, ...key }: StoredVersion): Promise<StoredVersion | undefined> {
-    const there = await this.repository.tagged(tagOf(key));
-    if (there !== undefined) return storedAt(key, there);
-    const head = await this.repository.head();
-    if (head === undefined || commitSha === undefined) return undefined;
-    if ((await this.repository.read(head, pathOf(key))) === undefined) return undefined;
-    await this.repository.createTag(tagOf(key), commitSha);
-    return storedAt(key, commitSha);
+  async adopt(version: StoredVersion): Promise<StoredVersion | undefined> {
+    return this.open.versions.adopt(version);
   }
 
-  async read({ commitSha, ...key }: StoredVersion): Promise<string | undefined> {
-    const { repository } = this;
-    const commit = commitSha ?? (await repository.tagged(tagOf(key)));
-    return commit === undefined ? undefined : repository.read(commit, pathOf(key));
+  async read(version: StoredVersion): Promise<string | undefined> {
+    return this.open.versions.read(version);
   }
 
   async arrivals(since: string | undefined): Promise<Arrivals> {
-    const { repository } = this;
-    const head = await repository.head();
-    if (head === undefined || head === since) return { versions: [], revision: head };
-    const versions = (await repository.added(since, head)).flatMap(({ path: file, commit, ...of }) => {
-      const key = keyOf(file);
-      return key ? [{ ...key, ...of, commitSha: commit }] : [];
-    });
-    return { versions, revision: head };
+    return this.open.versions.arrivals(since);
   }
 
   pathOf(key: PromptKey): string {
@@ -101,17 +87,17 @@ class FilesystemDriver implements PromptDriver {
 
   /** Beside the writes, which Git allows: tidying up takes seconds. */
   async maintain(): Promise<void> {
-    await this.repository.maintain();
+    await this.open.repository.maintain();
   }
 
-  private get repository(): GitRepository {
+  private get open(): NonNullable<FilesystemDriver['opened']> {
     if (!this.opened) throw new GatewayError('SHUTTING_DOWN', 'The prompt store is not open');
     return this.opened;
   }
 
   /** A commit that lost against another is made again on top of it. */
   private async writeInTurn(version: VersionContent): Promise<StoredVersion> {
-    const { repository } = this;
+    const { repository, versions } = this.open;
     for (let tries = 1; tries <= COMMIT_TRIES; tries++) {
       const there = await this.find(version);
       if (there) return await this.requireSame(there, version);
@@ -119,7 +105,11 @@ class FilesystemDriver implements PromptDriver {
       const parent = await repository.head();
       const file = { path: pathOf(version), content, author, message, timeUnixMs };
       const commit = await repository.commit({ parent, ...file });
-      if (commit !== undefined) return this.complete(version, commit, content);
+      if (commit !== undefined) {
+        const kept = await versions.keep(version, commit);
+        await repository.checkOut(file.path, content);
+        return kept;
+      }
       await sleep(RETRY_MS * tries);
     }
     throw new GatewayError(
@@ -133,17 +123,13 @@ class FilesystemDriver implements PromptDriver {
     throw new GatewayError('CONFLICT', 'The version is there with another content');
   }
 
-  /** What follows the commit, and may be missing when a process was killed behind it. */
-  private async complete(key: PromptKey, commit: string, content: string): Promise<StoredVersion> {
-    const { repository } = this;
-    await repository.createTag(tagOf(key), commit);
-    await repository.checkOut(pathOf(key), content);
-    return storedAt(key, commit);
+  /** As it is now, for people: what follows the tag, and may be missing when a process was killed behind the commit. */
+  private async show(key: PromptKey): Promise<void> {
+    const { repository } = this.open;
+    const head = await repository.head();
+    const content = head === undefined ? undefined : await repository.read(head, pathOf(key));
+    if (content !== undefined) await repository.checkOut(pathOf(key), content);
   }
-}
-
-function storedAt({ workspace, name, version }: PromptKey, commitSha: string): StoredVersion {
-  return { workspace, name, version, commitSha };
 }
 
 export function createFilesystemDriver(options: FilesystemDriverOptions): PromptDriver {

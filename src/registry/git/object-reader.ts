@@ -81,6 +81,7 @@ class Answers {
 export class ObjectReader {
   private child: Child | undefined;
   private questions: Question[] = [];
+  private closed = false;
 
   /** `arguments_`: those of git that stand before the command. */
   constructor(private readonly arguments_: readonly string[]) {}
@@ -94,7 +95,9 @@ export class ObjectReader {
     });
   }
 
+  /** For good. What was asked before is answered. */
   async close(): Promise<void> {
+    this.closed = true;
     const { child } = this;
     if (!child) return;
     const ended = child.exitCode === null && child.signalCode === null ? once(child, 'close') : undefined;
@@ -104,6 +107,8 @@ export class ObjectReader {
 
   private running(): Child {
     if (this.child) return this.child;
+    // Nobody would end it.
+    if (this.closed) throw new GatewayError('SHUTTING_DOWN', 'The repository is closed');
     const child = spawn('git', [...this.arguments_, 'cat-file', '--batch'], { stdio: ['pipe', 'pipe', 'ignore'] });
     const answers = new Answers((found) => this.questions.shift()?.resolve(found));
     child.stdout.on('data', (chunk: Buffer) => answers.take(chunk));

@@ -1,10 +1,11 @@
 /** Git by the git program. */
 
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
+import { LOG_FORMAT, LogReader } from './log.js';
 import { ObjectReader } from './object-reader.js';
-import { type Outcome, type RunOptions, runGit } from './program.js';
+import { type Outcome, type RunOptions, readGit, runGit } from './program.js';
 import {
   type AddedFile,
   authorName,
@@ -23,12 +24,6 @@ const OWN_SETTINGS = ['core.hooksPath=/dev/null', 'core.fsync=all', 'core.fsyncM
 /** Somebody else at work in the working tree holds the lock of the index. */
 const INDEX_TRIES = 5;
 const INDEX_RETRY_MS = 50;
-
-/** A message may have the first character in it, but no NUL. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the format below has git write one
-const COMMIT_START = /\u0001(?=[0-9a-f]{40,64}\0)/;
-/** Hash, author, seconds, message: each ends with NUL, as do the paths that follow. */
-const LOG_FORMAT = '--format=tformat:%x01%H%x00%an%x00%ct%x00%B%x00';
 
 function failed(what: string, { code, stderr }: Outcome): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', `git ${what} ended with ${code}: ${stderr}`);
@@ -61,18 +56,6 @@ function importOf(branchRef: string, { parent, path: file, content, author, mess
   return `${lines.join('\n')}\n`;
 }
 
-/** `\u0001hash\0author\0seconds\0message\0` and then, after a newline, paths that end with NUL each. */
-function readLog(text: string): AddedFile[] {
-  return text
-    .split(COMMIT_START)
-    .slice(1)
-    .flatMap((part) => {
-      const [commit = '', author = '', seconds, message = '', ...paths] = part.split('\0');
-      const of = { commit, author, message: message.trim(), timeUnixMs: Number(seconds) * 1000 };
-      return paths.map((each) => ({ path: each.replace(/^\n/, ''), ...of })).filter(({ path: named }) => named !== '');
-    });
-}
-
 interface NewTag {
   tag: string;
   commit: string;
@@ -87,6 +70,7 @@ export class ProgramRepository implements GitRepository {
   private readonly objects: ObjectReader;
 
   private readonly newTags: NewTag[] = [];
+  private tagging: Promise<unknown> = Promise.resolve();
   private readonly branchRef: string;
   private readonly place: RepositoryPlace;
 
@@ -113,8 +97,9 @@ export class ProgramRepository implements GitRepository {
     await this.run(['config', 'receive.denyCurrentBranch', 'updateInstead']);
   }
 
-  close(): Promise<void> {
-    return this.objects.close();
+  async close(): Promise<void> {
+    await this.tagging;
+    await this.objects.close();
   }
 
   async head(): Promise<string | undefined> {
@@ -141,7 +126,8 @@ export class ProgramRepository implements GitRepository {
   /** Tags that are asked for at the same moment are made by one git: a process for each would cost milliseconds. */
   createTag(tag: string, commit: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.newTags.push({ tag, commit, resolve, reject }) === 1) setImmediate(() => void this.createTags());
+      if (this.newTags.push({ tag, commit, resolve, reject }) > 1) return;
+      this.tagging = this.tagging.then(() => immediate()).then(() => this.createTags());
     });
   }
 
@@ -175,13 +161,14 @@ export class ProgramRepository implements GitRepository {
     // The version is whole without it; `git status` shows the file until somebody adds it.
   }
 
-  async added(since: string | undefined, head: string, under = ROOTS): Promise<AddedFile[]> {
+  async *added(since: string | undefined, head: string, under = ROOTS): AsyncGenerator<AddedFile[]> {
     const known = since !== undefined && (await this.isAncestor(since, head));
     const range = known ? `${since}..${head}` : head;
     // What a merge brought counts from the merge on: only that state was ever on the branch.
     const how = ['--first-parent', '-m', '--reverse', '--no-renames', '--diff-filter=A', '--name-only', '-z'];
-    const log = ['log', LOG_FORMAT, ...how, range, '--', ...under];
-    return readLog((await this.run(log)).stdout.toString('utf8'));
+    const log = [...this.before, 'log', LOG_FORMAT, ...how, range, '--', ...under];
+    const reader = new LogReader();
+    for await (const text of readGit(log, (outcome) => failed('log', outcome))) yield reader.take(text);
   }
 
   async maintain(): Promise<void> {

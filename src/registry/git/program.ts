@@ -46,6 +46,32 @@ export function runGit(
   });
 }
 
+/**
+ * What git writes, as it writes it: the output of some commands grows with the history. Rejects when there is no git, and
+ * behind the last piece when it ended with another code than 0.
+ */
+export async function* readGit(arguments_: readonly string[], failure: (outcome: Outcome) => Error) {
+  const child = spawn('git', arguments_, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(0, MAX_STDERR_CHARACTERS);
+  });
+  const ended = new Promise<number | null | Error>((resolve) => {
+    child.on('error', resolve);
+    child.on('close', resolve);
+  });
+  try {
+    // Else a character between two pieces would be two halves.
+    for await (const text of child.stdout.setEncoding('utf8')) yield text as string;
+    const code = await ended;
+    if (code instanceof Error) throw code;
+    if (code !== 0) throw failure({ code, stdout: Buffer.alloc(0), stderr: stderr.trim() });
+  } finally {
+    // Whoever reads no further needs no more of it.
+    child.kill();
+  }
+}
+
 async function hasGit(): Promise<boolean> {
   try {
     return (await runGit(['--version'])).code === 0;

@@ -62,7 +62,7 @@ export interface GitRepository {
   createTag(tag: string, commit: string): Promise<void>;
   /** Puts the file into the working tree and the index, unless another one stands there. */
   checkOut(path: string, content: string): Promise<void>;
-  /** What came onto the branch after `since` up to `head`, oldest first; all when `since` is not on the way. */
-  added(since: string | undefined, head: string, under?: readonly string[]): Promise<AddedFile[]>;
+  /** What came onto the branch after `since` up to `head`, oldest first, in pages; all when `since` is not on the way. */
+  added(since: string | undefined, head: string, under?: readonly string[]): AsyncIterable<AddedFile[]>;
   maintain(): Promise<void>;
 }

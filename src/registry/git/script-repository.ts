@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import git from 'isomorphic-git';
 import {
   type AddedFile,
@@ -17,6 +18,8 @@ import {
   ROOTS,
 } from './repository.js';
 import { placeFile, showsBranch } from './worktree.js';
+
+const FILES_PER_PAGE = 500;
 
 type Tree = Awaited<ReturnType<typeof git.readTree>>['tree'];
 type Entry = Tree[number];
@@ -119,18 +122,24 @@ export class ScriptRepository implements GitRepository {
     }
   }
 
-  async added(since: string | undefined, head: string, under = ROOTS): Promise<AddedFile[]> {
+  async *added(since: string | undefined, head: string, under = ROOTS): AsyncGenerator<AddedFile[]> {
     const cache = {};
-    const files: AddedFile[] = [];
+    let page: AddedFile[] = [];
     for (const { oid, commit } of await this.line(since, head, cache)) {
       const [parent] = commit.parent;
       const before = parent === undefined ? undefined : await this.treeOf(parent, cache);
       const of = { commit: oid, author: commit.author.name, message: commit.message.trim() };
       const timeUnixMs = commit.committer.timestamp * 1000;
-      for await (const file of this.newPaths(commit.tree, before, '', cache))
-        if (under === ROOTS || under.includes(file)) files.push({ path: file, ...of, timeUnixMs });
+      for await (const file of this.newPaths(commit.tree, before, '', cache)) {
+        if (under === ROOTS || under.includes(file)) page.push({ path: file, ...of, timeUnixMs });
+        if (page.length < FILES_PER_PAGE) continue;
+        yield page;
+        page = [];
+        // What is in its cache, the library answers without ever letting others have their turn.
+        await immediate();
+      }
     }
-    return files;
+    yield page;
   }
 
   async maintain(): Promise<void> {}

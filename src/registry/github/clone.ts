@@ -6,8 +6,11 @@ export interface Clone extends GitRepository {
   remoteHead(): Promise<string | undefined>;
   /** Brings the branch to where GitHub's is, and the tags that are not here. One that is here stays as it is. */
   fetch(): Promise<void>;
-  /** Brings the tags of versions to GitHub that it lacks, as many as fit. One that is there stays as it is. */
-  pushTags(): Promise<void>;
+  /**
+   * Brings the tags of versions to GitHub that it lacks. One that is there stays as it is. False when there are more of
+   * them than fit into one go.
+   */
+  pushTags(): Promise<boolean>;
 }
 
 export interface CloneOptions {

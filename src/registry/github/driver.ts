@@ -10,7 +10,8 @@ import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../d
 import type { RegistryEvents } from '../events.js';
 import { usesProgram } from '../git/program.js';
 import { InTurn } from '../git/turns.js';
-import { keyOf, pathOf, tagOf } from '../paths.js';
+import { GitVersions } from '../git/versions.js';
+import { pathOf, tagOf } from '../paths.js';
 import { Calls, PATIENCE, type Patience, Refusal } from './calls.js';
 import type { Clone } from './clone.js';
 import { placeOf } from './place.js';
@@ -36,6 +37,7 @@ export interface GithubDriverOptions {
 
 interface Opened {
   clone: Clone;
+  versions: GitVersions;
   rest: Rest;
   /** A limit of REST keeps nobody from fetching. */
   toClone: Calls;
@@ -64,6 +66,10 @@ class GithubDriver implements PromptDriver {
 
   constructor(private readonly options: GithubDriverOptions) {}
 
+  get adoptsAtOnce(): number {
+    return this.open.versions.atOnce;
+  }
+
   /** GitHub is not asked for anything yet: a start waits for nobody. */
   async start(): Promise<void> {
     const { directory, token, syncIntervalMs, patience = PATIENCE } = this.options;
@@ -72,10 +78,11 @@ class GithubDriver implements PromptDriver {
     const ending = new AbortController();
     const { signal } = ending;
     const clone = { directory, branch: place.branch, url: place.gitUrl, token, signal };
-    const opened = (await usesProgram(this.options)) ? new ProgramClone(clone) : new ScriptClone(clone);
-    await opened.open();
+    const made = (await usesProgram(this.options)) ? new ProgramClone(clone) : new ScriptClone(clone);
+    await made.open();
     const calls = { toClone: new Calls(patience, signal), toRest: new Calls(patience, signal) };
-    this.opened = { clone: opened, rest: new Rest(place, token, signal), ...calls, ending };
+    const rest = new Rest(place, token, signal);
+    this.opened = { clone: made, versions: new GitVersions(made), rest, ...calls, ending };
     if (syncIntervalMs > 0) this.timer = setInterval(() => this.refresh(), syncIntervalMs).unref();
   }
 
@@ -120,36 +127,23 @@ class GithubDriver implements PromptDriver {
   }
 
   async read(version: StoredVersion): Promise<string | undefined> {
-    const known = await this.readClone(version);
+    const known = await this.open.versions.read(version);
     if (known !== undefined) return known;
     // Another gateway has just written it.
     await this.sync();
-    return this.readClone(version);
+    return this.open.versions.read(version);
   }
 
   /** Of what the clone has when GitHub can't be asked. */
   async arrivals(since: string | undefined): Promise<Arrivals> {
     if (this.stale || this.options.syncIntervalMs === 0) await this.freshen();
-    const { clone } = this.open;
-    const head = await clone.head();
-    if (head === undefined || head === since) return { versions: [], revision: head };
-    const versions = (await clone.added(since, head)).flatMap(({ path: file, commit, ...of }) => {
-      const key = keyOf(file);
-      return key ? [{ ...key, ...of, commitSha: commit }] : [];
-    });
-    return { versions, revision: head };
+    return this.open.versions.arrivals(since);
   }
 
-  async adopt({ commitSha, ...key }: StoredVersion): Promise<StoredVersion | undefined> {
-    const { clone } = this.open;
-    const there = await clone.tagged(tagOf(key));
-    if (there !== undefined) return storedAt(key, there);
-    const head = await clone.head();
-    if (head === undefined || commitSha === undefined) return undefined;
-    if ((await clone.read(head, pathOf(key))) === undefined) return undefined;
-    await clone.createTag(tagOf(key), commitSha);
+  async adopt(version: StoredVersion): Promise<StoredVersion | undefined> {
+    const adopted = await this.open.versions.adopt(version);
     this.tagsDue = true;
-    return storedAt(key, commitSha);
+    return adopted;
   }
 
   pathOf(): undefined {
@@ -167,7 +161,7 @@ class GithubDriver implements PromptDriver {
 
   private async writeInTurn(version: VersionContent): Promise<StoredVersion> {
     const there = (await this.known(version)) ?? (await this.commit(version));
-    if ((await this.readClone(there)) !== version.content) {
+    if ((await this.open.versions.read(there)) !== version.content) {
       throw new GatewayError('CONFLICT', 'The version is there with another content');
     }
     return there;
@@ -181,7 +175,7 @@ class GithubDriver implements PromptDriver {
     const made = await this.createFile(version);
     await this.sync();
     // Of a file that was there already, the commit is looked for, which takes longer.
-    const stored = typeof made === 'string' ? await this.keep(version, made) : await this.known(version);
+    const stored = typeof made === 'string' ? await this.fetched(version, made) : await this.known(version);
     if (!stored) throw typeof made === 'string' ? notFetched(made) : made;
     await this.tagAtGithub(stored);
     return stored;
@@ -199,27 +193,15 @@ class GithubDriver implements PromptDriver {
     }
   }
 
+  private async fetched(version: VersionContent, commit: string): Promise<StoredVersion | undefined> {
+    const { versions } = this.open;
+    return (await versions.isAt(commit, version)) ? versions.keep(version, commit) : undefined;
+  }
+
   /** As far as the clone knows. */
   private async known(key: PromptKey): Promise<StoredVersion | undefined> {
-    const { clone } = this.open;
-    const tagged = await clone.tagged(tagOf(key));
-    if (tagged !== undefined) return storedAt(key, tagged);
-    const head = await clone.head();
-    if (head === undefined || (await clone.read(head, pathOf(key))) === undefined) return undefined;
-    return this.keep(key, (await clone.added(undefined, head, [pathOf(key)])).at(-1)?.commit ?? head);
-  }
-
-  private async keep(key: PromptKey, commit: string): Promise<StoredVersion | undefined> {
-    const { clone } = this.open;
-    if ((await clone.read(commit, pathOf(key))) === undefined) return undefined;
-    await clone.createTag(tagOf(key), commit);
-    return storedAt(key, (await clone.tagged(tagOf(key))) ?? commit);
-  }
-
-  private async readClone({ commitSha, ...key }: StoredVersion): Promise<string | undefined> {
-    const { clone } = this.open;
-    const commit = commitSha ?? (await clone.tagged(tagOf(key)));
-    return commit === undefined ? undefined : clone.read(commit, pathOf(key));
+    const { versions } = this.open;
+    return (await versions.tagged(key)) ?? versions.onBranch(key);
   }
 
   /** The version is whole without it: a tag that GitHub doesn't take now is pushed later. */
@@ -273,7 +255,8 @@ class GithubDriver implements PromptDriver {
     if ((await clone.head()) === undefined) return;
     this.tagsDue = false;
     try {
-      await clone.pushTags();
+      // Those that are left are brought by the next comparison.
+      if (!(await clone.pushTags())) this.tagsDue = true;
     } catch (error) {
       this.tagsDue = true;
       this.options.events.tagsRefused(error);
@@ -291,10 +274,6 @@ class GithubDriver implements PromptDriver {
 
 function notFetched(commit: string): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', `GitHub has made the commit ${commit}, and its branch lacks it`);
-}
-
-function storedAt({ workspace, name, version }: PromptKey, commitSha: string): StoredVersion {
-  return { workspace, name, version, commitSha };
 }
 
 export function createGithubDriver(options: GithubDriverOptions): PromptDriver {

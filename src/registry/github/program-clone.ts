@@ -48,9 +48,10 @@ export class ProgramClone extends ProgramRepository implements Clone {
     throw failed('fetch', outcome);
   }
 
-  async pushTags(): Promise<void> {
+  async pushTags(): Promise<true> {
     const outcome = await this.connect(['push', '--quiet', '--', this.options.url, ...EVERY_TAG]);
     if (outcome.code !== 0 && !KEPT_TAG.test(outcome.stderr)) throw failed('push', outcome);
+    return true;
   }
 
   private get ref(): string {

@@ -9,14 +9,16 @@ import { type Clone, type CloneOptions, TAG_FOLDERS } from './clone.js';
 import { credentialsOf } from './place.js';
 
 const TIMEOUT_MS = 120_000;
-/** Each is a push of its own. */
+/** Each is a push of its own; the next comparison brings the others. */
 const TAGS_PER_PUSH = 50;
+const REFUSALS = [git.Errors.PushRejectedError, git.Errors.GitPushError];
 
 export class ScriptClone extends ScriptRepository implements Clone {
   private readonly ref: string;
   private readonly local: { fs: typeof fs; gitdir: string };
   private readonly remote: Pick<Parameters<typeof git.listServerRefs>[0], 'http' | 'url' | 'onAuth' | 'onAuthFailure'>;
   private readonly aborted: Promise<void>;
+  private readonly refused = new Set<string>();
 
   constructor(private readonly options: CloneOptions) {
     super({ directory: options.directory, branch: options.branch, bare: true });
@@ -47,16 +49,39 @@ export class ScriptClone extends ScriptRepository implements Clone {
     await git.writeRef({ ...this.local, ref: this.ref, value: fetchHead, force: true });
   }
 
-  async pushTags(): Promise<void> {
+  /** Those that GitHub has refused come last: they hold up none of the others. */
+  async pushTags(): Promise<boolean> {
+    const missing = await this.missingTags();
+    const ordered = [
+      ...missing.filter((ref) => !this.refused.has(ref)),
+      ...missing.filter((ref) => this.refused.has(ref)),
+    ];
+    let refusal: unknown;
+    for (const ref of ordered.slice(0, TAGS_PER_PUSH)) refusal = (await this.pushTag(ref)) ?? refusal;
+    if (refusal !== undefined) throw refusal;
+    return ordered.length <= TAGS_PER_PUSH;
+  }
+
+  private async missingTags(): Promise<string[]> {
     const there = new Set<string>();
     for (const prefix of TAG_FOLDERS) {
       const refs = await this.inTime('list', git.listServerRefs({ ...this.remote, prefix }));
       for (const { ref } of refs) there.add(ref);
     }
     const ours = (await git.listTags(this.local)).map((tag) => `refs/tags/${tag}`);
-    const missing = ours.filter((ref) => TAG_FOLDERS.some((folder) => ref.startsWith(folder)) && !there.has(ref));
-    for (const ref of missing.slice(0, TAGS_PER_PUSH)) {
+    return ours.filter((ref) => TAG_FOLDERS.some((folder) => ref.startsWith(folder)) && !there.has(ref));
+  }
+
+  /** Why GitHub will not have it. Rejects when it can't be asked. */
+  private async pushTag(ref: string): Promise<unknown> {
+    try {
       await this.inTime('push', git.push({ ...this.local, ...this.remote, ref, remoteRef: ref }));
+      this.refused.delete(ref);
+      return undefined;
+    } catch (error) {
+      if (!REFUSALS.some((Refused) => error instanceof Refused)) throw error;
+      this.refused.add(ref);
+      return error;
     }
   }
 
