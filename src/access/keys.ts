@@ -1,5 +1,7 @@
 /** What changes keys and workspaces. Each change and its audit row are one transaction. */
+
 import { GatewayError } from '../errors.js';
+import { withoutNul } from '../model/nul.js';
 import type { ApiKey, Visibility } from '../store/control/api-keys.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import { DEFAULT_WORKSPACE, type Workspace } from '../store/control/workspaces.js';
@@ -218,10 +220,9 @@ async function mint(
   now: number,
 ): Promise<MintedKey> {
   const key = makeKey();
-  // Postgres has no text with a NUL in it.
   const row = {
     keyHash: store.hash(key),
-    name: name.replaceAll('\0', '\uFFFD'),
+    name: withoutNul(name),
     workspace,
     scopes: writeScopes(scopes),
     expiresAt,

@@ -2,9 +2,11 @@
  * What makes the audit log a chain: the hash of a row covers all that it says and the hash of the row before it, so that
  * no row can be changed, taken out or put in between without all that follow it being made anew.
  */
+
 import { hash } from 'node:crypto';
 import type { Insertable, Selectable } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
+import { withoutNul } from '../../model/nul.js';
 import type { AuditLogTable } from './schema.js';
 
 export type AuditRow = Omit<Insertable<AuditLogTable>, 'id'>;
@@ -25,7 +27,7 @@ const UNSURE = /[\0\ud800-\udfff]/;
 /** As both databases give it back: no NUL, which Postgres refuses, and no half of a surrogate pair. */
 export function storable(text: string): string {
   if (text.length <= MAX_TEXT_LENGTH && !UNSURE.test(text)) return text;
-  return Buffer.from(text.slice(0, MAX_TEXT_LENGTH).replaceAll('\0', '\uFFFD')).toString();
+  return Buffer.from(withoutNul(text.slice(0, MAX_TEXT_LENGTH))).toString();
 }
 
 function optional(text: string | undefined): string | null {

@@ -1,6 +1,7 @@
 /** Moves of protected labels that wait for somebody else to agree. */
 import type { Kysely, Selectable } from 'kysely';
-import { type LabelKey, type LabelTarget, readTarget, withoutNul, writeSplit } from './labels.js';
+import { withoutNul } from '../../model/nul.js';
+import { type LabelKey, type LabelTarget, readTarget, writeSplit } from './labels.js';
 import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema, PromptLabelProposalTable } from './schema.js';
 

@@ -1,5 +1,6 @@
 /** Labels of prompts: each names one version, or several with a share of each, and remembers where it stood before. */
 import type { Kysely, Selectable } from 'kysely';
+import { withoutNul } from '../../model/nul.js';
 import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema, PromptLabelMoveTable, PromptLabelTable } from './schema.js';
 
@@ -78,11 +79,6 @@ export function writeSplit(target: LabelTarget | undefined): string | null {
 
 export function readTarget(version: string, split: string | null): LabelTarget {
   return { version, split: split === null ? undefined : (JSON.parse(split) as Share[]) };
-}
-
-/** Not every database takes a NUL. */
-export function withoutNul<Text extends string | undefined>(text: Text): Text {
-  return text?.replaceAll('\0', '\uFFFD') as Text;
 }
 
 export function createLabels(db: Database): Labels {

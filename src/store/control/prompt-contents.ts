@@ -1,5 +1,6 @@
 /** Versions of prompts in whole, for gateways whose content store is this database. Written once, never changed. */
 import type { Kysely, Selectable } from 'kysely';
+import { withoutNul } from '../../model/nul.js';
 import { createInstallation } from './installation.js';
 import type { PromptKey } from './prompts.js';
 import type { ControlSchema, PromptContentTable } from './schema.js';
@@ -64,11 +65,6 @@ export function createPromptContents(db: Kysely<ControlSchema>): PromptContents 
   };
 }
 
-/** Not every database takes a NUL. */
-function textOf(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
-}
-
 function newRow(
   { workspace, name, version, content, author, message, timeUnixMs }: NewPromptContent,
   sequence: number,
@@ -79,8 +75,8 @@ function newRow(
     name,
     version_tag: version,
     content,
-    author: textOf(author),
-    message: textOf(message),
+    author: withoutNul(author),
+    message: withoutNul(message),
     time_unix_ms: timeUnixMs,
   };
 }

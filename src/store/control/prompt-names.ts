@@ -1,5 +1,6 @@
 /** Lists of prompts by name: those that have a version which is as it is asked for. */
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { withoutNul } from '../../model/nul.js';
 import { type PromptTexts, wordsOf } from './prompt-texts.js';
 import type { Prompts, PromptVersion, Slice, Slices } from './prompts.js';
 import type { ControlSchema } from './schema.js';
@@ -113,9 +114,4 @@ function startsWith(beginning: string): RawBuilder<boolean> {
 /** Tags are JSON: one of them begins behind a bracket or a comma, and a quote within a tag is escaped. */
 function hasTag(json: string): RawBuilder<boolean> {
   return sql`replace(replace(tags, ${`[${json}`}, ''), ${`,${json}`}, '') <> tags`;
-}
-
-/** Not every database takes a NUL, and none has one. */
-function withoutNul(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
 }

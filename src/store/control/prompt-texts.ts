@@ -37,8 +37,11 @@ const TEXTS_PER_STATEMENT = 8;
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/gu;
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
+/** Cut before, for what it costs, and behind: one character may become eighteen, and a tsvector has a bound. */
 export function wordsOf(text: string): string[] {
-  const spaced = text.slice(0, MAX_SEARCHED_CHARACTERS).normalize('NFKC').toLowerCase().replaceAll(UNSPACED, ' $& ');
+  const given = text.slice(0, MAX_SEARCHED_CHARACTERS);
+  const plain = given.normalize('NFKC').toLowerCase().slice(0, MAX_SEARCHED_CHARACTERS);
+  const spaced = plain.replaceAll(UNSPACED, ' $& ');
   return (spaced.match(WORD) ?? []).map(cut);
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
+import { withoutNul } from '../../model/nul.js';
 import type { DialectFacts } from '../dialect-facts.js';
 import { createPromptNames, type NameQuery } from './prompt-names.js';
 import { createPromptTexts, type PromptText, type PromptTexts } from './prompt-texts.js';
@@ -283,11 +284,6 @@ async function adopt(db: Database, texts: PromptTexts, versions: readonly NewPro
   return adopted;
 }
 
-/** Not every database takes a NUL. */
-function withoutNul(text: string | undefined): string | null {
-  return text?.replaceAll('\0', '\uFFFD') ?? null;
-}
-
 function textOf(id: number, { workspace, name, tags, text = '' }: NewPromptVersion): PromptText {
   return { id, workspace, name, tags, body: text };
 }
@@ -312,8 +308,8 @@ function newRow(version: NewPromptVersion, status: PromptVersion['status']): Ins
     writer: version.writer ?? null,
     driver: version.driver,
     commit_sha: version.commitSha ?? null,
-    author: withoutNul(version.author),
-    message: withoutNul(version.message),
+    author: withoutNul(version.author) ?? null,
+    message: withoutNul(version.message) ?? null,
     tags: JSON.stringify(version.tags),
     audit: version.audit === undefined ? null : JSON.stringify(version.audit),
     pending_content: status === 'pending' ? (version.pendingContent ?? null) : null,

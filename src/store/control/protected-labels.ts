@@ -1,6 +1,6 @@
 /** Names of labels that not everybody may move, in all prompts of a workspace. */
 import type { Kysely } from 'kysely';
-import { withoutNul } from './labels.js';
+import { withoutNul } from '../../model/nul.js';
 import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema } from './schema.js';
 

@@ -2,6 +2,7 @@
  * JSON that every operator of Postgres can read. The type `json` takes any escape, but `->>` fails on a document with
  * \u0000 (text has no NUL) or with half a surrogate pair, and takes the whole query down with it.
  */
+import { withoutNul } from '../../../model/nul.js';
 
 /** In order: a whole surrogate pair, what can't be read, any other escape (so that `\\u0000`, a backslash, is none). */
 const ESCAPES = /\\u(?:d[89ab][0-9a-f]{2})\\u(?:d[c-f][0-9a-f]{2})|(\\u(?:0000|d[89a-f][0-9a-f]{2}))|\\./gi;
@@ -14,7 +15,7 @@ export function readableJson(text: string): string {
 
 /** Text has no NUL in Postgres. */
 export function readableText(text: string): string {
-  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text;
+  return withoutNul(text);
 }
 
 /** Collects, for one row, the JSON columns whose text had to be changed. */
