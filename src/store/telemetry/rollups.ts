@@ -1,0 +1,307 @@
+/**
+ * Sums of counted calls by minute, hour and day: what both engines add up while they write, and put together again while they
+ * read. A row of them is (workspace, dimension set, grain, time, key); rows with equal keys are merged by adding.
+ */
+import { GatewayError } from '../../errors.js';
+import { type Generation, modelOf, TOKEN_TYPES, type TokenType, type Usage } from '../../model/generation.js';
+import { type Dimension, GRAINS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
+import { Sketch } from './sketch.js';
+
+/** Each set has rows of its own for every call; their places in this list are stored. */
+export const DIMENSION_SETS = [
+  ['model', 'provider', 'prompt', 'version', 'environment'],
+  ['user'],
+  ['session'],
+] as const satisfies readonly (readonly Dimension[])[];
+
+/** In the order in which they are written and read; whole numbers all. */
+export const SUM_COLUMNS = [
+  'requests',
+  'errors',
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'input_audio_tokens',
+  'output_audio_tokens',
+  'picodollars',
+  'duration_nano',
+] as const;
+
+const FIRST_TOKENS = SUM_COLUMNS.indexOf('input_tokens');
+const PICODOLLARS = SUM_COLUMNS.indexOf('picodollars');
+const DURATION = SUM_COLUMNS.indexOf('duration_nano');
+
+/** What a call adds to every sum. A plain object of it can be made of a row of either engine. */
+export interface Call {
+  workspace: string;
+  startTimeUnixNano: bigint;
+  durationNano: bigint;
+  isError: boolean;
+  isUnpriced: boolean;
+  usage: Usage;
+  picodollars: bigint | undefined;
+  model: string;
+  provider: string;
+  prompt: string;
+  version: string;
+  environment: string;
+  /** Its own, or that of its trace. */
+  user: string;
+  session: string;
+}
+
+/** A call whose tokens cost something, nobody knows what. */
+export function isUnpriced({ countable, cost, usage }: Pick<Generation, 'countable' | 'cost' | 'usage'>): boolean {
+  return countable && cost === undefined && TOKEN_TYPES.some((type) => (usage[type] ?? 0) > 0);
+}
+
+export function callOf(
+  workspace: string,
+  generation: Omit<Generation, 'searchText'>,
+  of: { session: string; user: string },
+): Call {
+  return {
+    workspace,
+    startTimeUnixNano: generation.startTimeUnixNano,
+    durationNano: generation.durationNano,
+    isError: generation.isError,
+    isUnpriced: isUnpriced(generation),
+    usage: generation.usage,
+    picodollars: generation.cost?.picodollars,
+    model: modelOf(generation),
+    provider: generation.provider,
+    prompt: generation.promptName,
+    version: generation.promptVersion,
+    environment: generation.environment,
+    ...of,
+  };
+}
+
+/** Sums alone, without percentiles: of a session, say. In the order of SUM_COLUMNS. */
+export type Amounts = bigint[];
+
+export function noAmounts(): Amounts {
+  return SUM_COLUMNS.map(() => 0n);
+}
+
+/** `sign` −1 takes a call away that was added. */
+export function addCall(amounts: Amounts, call: Call, sign: 1 | -1): void {
+  const by = BigInt(sign);
+  amounts[0]! += by;
+  if (call.isError) amounts[1]! += by;
+  if (call.isUnpriced) amounts[2]! += by;
+  for (const [at, type] of TOKEN_TYPES.entries()) {
+    const tokens = call.usage[type];
+    if (tokens) amounts[FIRST_TOKENS + at]! += BigInt(tokens * sign);
+  }
+  if (call.picodollars !== undefined) amounts[PICODOLLARS]! += call.picodollars * by;
+  amounts[DURATION]! += call.durationNano * by;
+}
+
+export function addAmounts(target: Amounts, added: readonly bigint[]): void {
+  for (const [at, amount] of added.entries()) target[at]! += amount;
+}
+
+export function toSums(amounts: readonly bigint[]): Sums {
+  const usage = Object.fromEntries(TOKEN_TYPES.map((type, at) => [type, Number(amounts[FIRST_TOKENS + at])]));
+  return {
+    requests: Number(amounts[0]),
+    errors: Number(amounts[1]),
+    unpriced: Number(amounts[2]),
+    usage: usage as Record<TokenType, number>,
+    picodollars: amounts[PICODOLLARS]!,
+  };
+}
+
+export interface Rollup {
+  workspace: string;
+  /** Index into DIMENSION_SETS. */
+  dimensions: number;
+  /** Seconds. */
+  grain: number;
+  /** Seconds since the epoch, a multiple of the grain. */
+  time: number;
+  /** JSON array of the values of the dimensions, in their order. */
+  key: string;
+  amounts: Amounts;
+  sketch: Sketch;
+}
+
+const NANOS_PER_MINUTE = 60_000_000_000n;
+
+/** The calls of one batch, added up in memory: a statement for each distinct key, not for each call. */
+export class RollupBatch {
+  private readonly minutes = new Map<string, Rollup>();
+
+  add(call: Call, sign: 1 | -1 = 1): void {
+    const time = Number(BigInt.asIntN(64, call.startTimeUnixNano) / NANOS_PER_MINUTE) * GRAINS.minute;
+    const duration = Number(call.durationNano);
+    for (const [dimensions, names] of DIMENSION_SETS.entries()) {
+      const key = JSON.stringify(names.map((name) => call[name]));
+      const row = rowOf(this.minutes, { workspace: call.workspace, dimensions, grain: GRAINS.minute, time, key });
+      addCall(row.amounts, call, sign);
+      row.sketch.add(duration, sign);
+    }
+  }
+
+  isEmpty(): boolean {
+    return this.minutes.size === 0;
+  }
+
+  /** Of all grains, sorted as a primary key over (workspace, dimensions, grain, time, key) would have them; none that adds nothing. */
+  rows(): Rollup[] {
+    const all = new Map<string, Rollup>();
+    for (const minute of this.minutes.values()) {
+      for (const grain of Object.values(GRAINS)) {
+        const row = rowOf(all, { ...minute, grain, time: Math.floor(minute.time / grain) * grain });
+        addAmounts(row.amounts, minute.amounts);
+        row.sketch.merge(minute.sketch);
+      }
+    }
+    return [...all.values()].filter(isChange).sort(byKey);
+  }
+}
+
+type RollupName = Pick<Rollup, 'workspace' | 'dimensions' | 'grain' | 'time' | 'key'>;
+
+function rowOf(rows: Map<string, Rollup>, { workspace, dimensions, grain, time, key }: RollupName): Rollup {
+  const name = `${dimensions} ${grain} ${time} ${key} ${workspace}`;
+  const known = rows.get(name);
+  if (known) return known;
+  const row = { workspace, dimensions, grain, time, key, amounts: noAmounts(), sketch: new Sketch() };
+  rows.set(name, row);
+  return row;
+}
+
+function isChange({ amounts, sketch }: Rollup): boolean {
+  return !sketch.isEmpty() || amounts.some((amount) => amount !== 0n);
+}
+
+function byKey(a: Rollup, b: Rollup): number {
+  return (
+    compareText(a.workspace, b.workspace) ||
+    a.dimensions - b.dimensions ||
+    a.grain - b.grain ||
+    a.time - b.time ||
+    compareText(a.key, b.key)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** The set that all dimensions of a query are of; the first when it names none. Throws VALIDATION_FAILED. */
+export function dimensionSetOf({ groupBy, filters }: Pick<UsageQuery, 'groupBy' | 'filters'>): number {
+  const asked = [...groupBy, ...filteredDimensions(filters)];
+  const sets: readonly (readonly Dimension[])[] = DIMENSION_SETS;
+  const found = sets.findIndex((names) => asked.every((name) => names.includes(name)));
+  if (found >= 0) return found;
+  throw new GatewayError(
+    'VALIDATION_FAILED',
+    'user and session each stand alone: sums are not kept by either together with another dimension',
+  );
+}
+
+function filteredDimensions(filters: UsageQuery['filters']): Dimension[] {
+  return (Object.keys(filters) as Dimension[]).filter((name) => filters[name] !== undefined);
+}
+
+/** A row of rollups as an engine read it: of the query's workspace, dimension set, grain and time range. */
+export interface ReadRollup {
+  /** Seconds since the epoch. */
+  time: number;
+  key: string;
+  /** In the order of SUM_COLUMNS. */
+  amounts: readonly bigint[];
+  /** As `Sketch.encode` wrote it. */
+  sketch: Uint8Array;
+}
+
+const MAX_USAGE_ROWS = 10_000;
+const QUANTILES = [0.5, 0.95, 0.99] as const;
+
+interface Group {
+  time: number | undefined;
+  values: string[];
+  amounts: Amounts;
+  sketch: Sketch;
+}
+
+/** Puts the rows of a query together, whatever their order and however many have one key. */
+export class UsageMerge {
+  private readonly groups = new Map<string, Group>();
+  private readonly names: readonly Dimension[];
+  private readonly filters: readonly Dimension[];
+  /** A key is parsed once, not once for each time. */
+  private readonly keys = new Map<string, { values: string[]; name: string } | undefined>();
+
+  constructor(private readonly query: UsageQuery) {
+    this.names = DIMENSION_SETS[dimensionSetOf(query)]!;
+    this.filters = filteredDimensions(query.filters);
+  }
+
+  add({ time, key, amounts, sketch }: ReadRollup): void {
+    const accepted = this.accepted(key);
+    if (!accepted) return;
+    const group = this.group(this.query.series ? time : undefined, accepted);
+    addAmounts(group.amounts, amounts);
+    group.sketch.mergeEncoded(sketch);
+  }
+
+  /** By time, then by cost, greatest first; those that nothing is left of are left out. */
+  rows(): UsageRow[] {
+    const groups = [...this.groups.values()].filter(({ amounts }) => amounts.some((amount) => amount !== 0n));
+    return groups
+      .sort(byTimeAndCost)
+      .slice(0, MAX_USAGE_ROWS)
+      .map((group) => this.row(group));
+  }
+
+  private accepted(key: string) {
+    if (!this.keys.has(key)) this.keys.set(key, this.parse(key));
+    return this.keys.get(key);
+  }
+
+  private parse(key: string) {
+    const all = JSON.parse(key) as string[];
+    const valueIn = (name: Dimension) => all[this.names.indexOf(name)] ?? '';
+    if (this.filters.some((name) => valueIn(name) !== this.query.filters[name])) return undefined;
+    const values = this.query.groupBy.map(valueIn);
+    return { values, name: JSON.stringify(values) };
+  }
+
+  private group(time: number | undefined, { values, name }: { values: string[]; name: string }): Group {
+    const id = `${time} ${name}`;
+    const known = this.groups.get(id);
+    if (known) return known;
+    const group = { time, values, amounts: noAmounts(), sketch: new Sketch() };
+    this.groups.set(id, group);
+    return group;
+  }
+
+  private row({ time, values, amounts, sketch }: Group): UsageRow {
+    const [p50, p95, p99] = sketch.quantiles(QUANTILES);
+    return {
+      timeUnixMs: time === undefined ? undefined : time * 1000,
+      group: Object.fromEntries(this.query.groupBy.map((name, at) => [name, values[at]!])),
+      ...toSums(amounts),
+      durationNanoSum: amounts[DURATION]!,
+      p50DurationNano: p50,
+      p95DurationNano: p95,
+      p99DurationNano: p99,
+    };
+  }
+}
+
+function byTimeAndCost(a: Group, b: Group): number {
+  const byTime = (a.time ?? 0) - (b.time ?? 0);
+  if (byTime !== 0) return byTime;
+  const [costA, costB] = [a.amounts[PICODOLLARS]!, b.amounts[PICODOLLARS]!];
+  if (costA !== costB) return costA > costB ? -1 : 1;
+  return compareText(JSON.stringify(a.values), JSON.stringify(b.values));
+}

@@ -1,0 +1,90 @@
+/**
+ * Percentiles of sums: a DDSketch with 1 % relative accuracy (buckets by the logarithm of the value), kept as the list of its
+ * buckets. So two are merged by adding their counts, and what was added is taken away exactly: a count may be negative
+ * until it is merged with the row that it corrects.
+ */
+import { DDSketch } from '@datadog/sketches-js';
+
+const RELATIVE_ACCURACY = 0.01;
+const { mapping } = new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+/** Of zero; a value of 1 or more is in bucket 1 or above. */
+const ZERO_BUCKET = 0;
+
+/** Of a duration in nanoseconds, which is a whole number: what is below zero counts as zero. */
+export function bucketOf(nanoseconds: number): number {
+  return nanoseconds < 1 ? ZERO_BUCKET : mapping.key(nanoseconds) + 1;
+}
+
+export class Sketch {
+  private readonly counts = new Map<number, number>();
+
+  add(nanoseconds: number, count: number): void {
+    this.addTo(bucketOf(nanoseconds), count);
+  }
+
+  merge(other: Sketch): void {
+    for (const [bucket, count] of other.counts) this.addTo(bucket, count);
+  }
+
+  /** Adds what `encode` wrote. */
+  mergeEncoded(encoded: Uint8Array): void {
+    let at = 0;
+    let bucket = 0;
+    const next = () => {
+      let value = 0;
+      for (let factor = 1; ; factor *= 128) {
+        const byte = encoded[at++] ?? 0;
+        value += (byte & 127) * factor;
+        if (byte < 128) return value;
+      }
+    };
+    while (at < encoded.length) {
+      bucket += next();
+      const zigzag = next();
+      this.addTo(bucket, zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+    }
+  }
+
+  /** Pairs of variable-length numbers: the distance from the bucket before, and the count, its sign in the lowest bit. */
+  encode(): Buffer {
+    const bytes: number[] = [];
+    const write = (value: number) => {
+      let left = value;
+      for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
+      bytes.push(left);
+    };
+    let before = 0;
+    for (const [bucket, count] of this.inOrder()) {
+      write(bucket - before);
+      write(count < 0 ? -2 * count - 1 : 2 * count);
+      before = bucket;
+    }
+    return Buffer.from(bytes);
+  }
+
+  /** In nanoseconds, in the order of `quantiles` (each from 0 to 1); undefined when nothing is in it. */
+  quantiles<Quantiles extends readonly number[]>(
+    quantiles: Quantiles,
+  ): { [at in keyof Quantiles]: number | undefined } {
+    const sketch = new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+    for (const [bucket, count] of this.counts) {
+      if (count > 0) sketch.accept(bucket === ZERO_BUCKET ? 0 : mapping.value(bucket - 1), count);
+    }
+    const values = quantiles.map((quantile) => (sketch.count > 0 ? sketch.getValueAtQuantile(quantile) : undefined));
+    return values as { [at in keyof Quantiles]: number | undefined };
+  }
+
+  isEmpty(): boolean {
+    return this.counts.size === 0;
+  }
+
+  private addTo(bucket: number, count: number): void {
+    const sum = (this.counts.get(bucket) ?? 0) + count;
+    if (sum === 0) this.counts.delete(bucket);
+    else this.counts.set(bucket, sum);
+  }
+
+  private inOrder(): [bucket: number, count: number][] {
+    return [...this.counts].sort(([a], [b]) => a - b);
+  }
+}

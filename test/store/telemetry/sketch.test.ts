@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { Sketch } from '../../../src/store/telemetry/sketch.js';
+import { randomSource } from '../../helpers/records.js';
+
+const QUANTILES = [0, 0.5, 0.95, 0.99, 1] as const;
+
+/** From nanoseconds to weeks, and some of no duration. */
+function durations(seed: number, count: number): number[] {
+  const random = randomSource(seed);
+  return Array.from({ length: count }, () =>
+    random() % 50 === 0 ? 0 : Math.floor(Math.exp((random() / 2 ** 32) * 35)),
+  );
+}
+
+function sketchOf(values: readonly number[]): Sketch {
+  const sketch = new Sketch();
+  for (const value of values) sketch.add(value, 1);
+  return sketch;
+}
+
+test('a percentile is off by more than 1 %', () => {
+  for (const seed of [1, 2, 3]) {
+    const values = durations(seed, 1000);
+    const sorted = values.toSorted((a, b) => a - b);
+    const found = sketchOf(values).quantiles(QUANTILES);
+    for (const [at, quantile] of QUANTILES.entries()) {
+      const exact = sorted[Math.floor(quantile * (values.length - 1))]!;
+      expect(Math.abs(found[at]! - exact)).toBeLessThanOrEqual(exact * 0.0101);
+    }
+  }
+});
+
+test('what is merged from encoded parts differs from what is added at once', () => {
+  const values = durations(4, 3000);
+  const merged = new Sketch();
+  for (let at = 0; at < values.length; at += 100) merged.mergeEncoded(sketchOf(values.slice(at, at + 100)).encode());
+  expect(merged.encode()).toEqual(sketchOf(values).encode());
+});
+
+test('what is taken away leaves a trace, whichever comes first', () => {
+  const [kept, gone] = [durations(5, 500), durations(6, 500)];
+  const correction = new Sketch();
+  for (const value of gone) correction.add(value, -1);
+  const merged = new Sketch();
+  merged.mergeEncoded(correction.encode());
+  merged.mergeEncoded(sketchOf([...kept, ...gone]).encode());
+  expect(merged.encode()).toEqual(sketchOf(kept).encode());
+});
+
+test('a sketch of nothing has percentiles', () => {
+  const sketch = sketchOf([5]);
+  sketch.add(5, -1);
+  expect(sketch.encode()).toHaveLength(0);
+  expect(sketch.quantiles([0.5])).toEqual([undefined]);
+});
+
+test('counts past 32 bits, or the longest of all durations, come back changed', () => {
+  const sketch = new Sketch();
+  sketch.add(2 ** 64, 2 ** 40 + 1);
+  sketch.add(0, 3);
+  const read = new Sketch();
+  read.mergeEncoded(sketch.encode());
+  expect(read.encode()).toEqual(sketch.encode());
+  read.add(2 ** 64, -(2 ** 40));
+  read.add(0, -3);
+  const one = sketchOf([2 ** 64]);
+  expect(read.encode()).toEqual(one.encode());
+});
