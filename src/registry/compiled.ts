@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
 import { type Include, readReference } from './include.js';
+import { inlined } from './inlining.js';
 import { type Prompt, type PromptText, textsOf, withTexts } from './prompt.js';
 import {
   type Partials,
@@ -86,6 +87,8 @@ export interface Included {
   readonly partials: Partials;
   /** Variables of all parts; where several declare one, the outermost has the say. */
   readonly declarations: Declarations;
+  /** What is put in, in an order that is the same for the same. */
+  readonly sources: readonly CompiledPrompt[];
 }
 
 /**
@@ -95,7 +98,7 @@ export interface Included {
 export function renderPrompt(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
   const missing = requiredOf(compiled, included).filter((name) => !Object.hasOwn(variables, name));
   if (missing.length > 0) throw new GatewayError('BAD_REQUEST', `Missing required variables: ${missing.join(', ')}`);
-  if (Object.keys(variables).length === 0) return compiled.json;
+  if (Object.keys(variables).length === 0) return placeholdersOf(compiled, included);
   return renderWith(compiled, variables, included);
 }
 
@@ -104,20 +107,49 @@ function requiredOf({ required }: CompiledPrompt, included: Included | undefined
   return Object.entries(included.declarations).flatMap(([name, declaration]) => (declaration.required ? [name] : []));
 }
 
+/** The last one of each: written anew when a part of it is another version. */
+const composed = new WeakMap<CompiledPrompt, { sources: readonly CompiledPrompt[]; json: string }>();
+
+/** The prompt as JSON with its placeholders, and with what it includes in its place. Throws as `renderWith`. */
+export function placeholdersOf(compiled: CompiledPrompt, included?: Included): string {
+  if (!included) return compiled.json;
+  const known = composed.get(compiled);
+  if (known && isSame(known.sources, included.sources)) return known.json;
+  const json = composedJson(compiled, included);
+  composed.set(compiled, { sources: included.sources, json });
+  return json;
+}
+
+function isSame(some: readonly CompiledPrompt[], others: readonly CompiledPrompt[]): boolean {
+  return some.length === others.length && some.every((source, at) => source === others[at]);
+}
+
+/** Declared is whatever any of its parts declares. */
+function composedJson({ prompt, texts, templates }: CompiledPrompt, { partials, declarations }: Included): string {
+  const rendering = { budget: new RenderBudget(), partials, indented: new Map() };
+  const whole = texts.map((text, at) => {
+    const template = templates[at];
+    const includes = template !== undefined && partialsOf(template).length > 0;
+    return includes ? withFaultsTold(() => inlined(template, rendering)) : text;
+  });
+  const variables = Object.keys(declarations).length > 0 ? { variables: declarations } : {};
+  return JSON.stringify({ ...withTexts(prompt, whole), ...variables });
+}
+
 /** The prompt as JSON, its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
 export function renderWith(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
   const { prompt, texts, templates } = compiled;
   const budget = new RenderBudget();
   const rendered = texts.map((text, at) => {
     const template = templates[at];
-    return template ? renderWithin(template, variables, budget, included) : text;
+    return template ? withFaultsTold(() => render(template, variables, budget, included?.partials)) : text;
   });
   return JSON.stringify(withTexts(prompt, rendered));
 }
 
-function renderWithin(template: Template, variables: Variables, budget: RenderBudget, included?: Included): string {
+function withFaultsTold(write: () => string): string {
   try {
-    return render(template, variables, budget, included?.partials);
+    return write();
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: [error.message] } });

@@ -3,6 +3,7 @@
  * moved label of any of them is followed at once; from memory, where the resolver has them.
  */
 import { GatewayError } from '../errors.js';
+import type { LabelKey, LabelTarget } from '../store/control/labels.js';
 import type { PromptKey } from '../store/control/prompts.js';
 import type { CompiledPrompt, Included } from './compiled.js';
 import type { Include } from './include.js';
@@ -61,8 +62,50 @@ export async function checkComposition(
   compiled: CompiledPrompt,
 ): Promise<void> {
   const node = { name, version, compiled };
-  const walk = new Walk(resolve, workspace, node);
-  await walk.follow(node, []);
+  const standIn: StandIn = async (included, selector) =>
+    included === name && (await means(node, selector, () => resolve(workspace, name, undefined))) ? node : undefined;
+  await new Walk(resolve, workspace, standIn).follow(node, []);
+}
+
+/** The same for what a label is to stand for, as if it did. What is included by it is the version that weighs most. */
+export async function checkLabelled(
+  resolve: Resolve,
+  { workspace, promptName: name, name: label }: LabelKey,
+  target: LabelTarget,
+): Promise<void> {
+  const find = async (version: string): Promise<Node> => {
+    const { compiled } = await resolve(workspace, name, { version });
+    return { name, version, compiled };
+  };
+  const standIn: StandIn = async (included, selector) => {
+    const isMeant = included === name && selector !== undefined && 'label' in selector && selector.label === label;
+    return isMeant ? find(target.version) : undefined;
+  };
+  for (const version of versionsOf(target)) await new Walk(resolve, workspace, standIn).follow(await find(version), []);
+}
+
+/** Those that anybody gets. */
+function versionsOf({ version, split }: LabelTarget): string[] {
+  return split?.flatMap((share) => (share.weight > 0 ? [share.version] : [])) ?? [version];
+}
+
+/** What a reference will mean and doesn't yet; undefined for all that is as it was. */
+type StandIn = (name: string, selector: Selector) => Promise<Node | undefined>;
+
+/** Whether a selector of its prompt's will mean this version when it is written. */
+async function means(
+  { version }: Node,
+  selector: Selector,
+  latest: () => Resolved | Promise<Resolved>,
+): Promise<boolean> {
+  if (selector !== undefined && 'version' in selector) return selector.version === version;
+  if (selector !== undefined && selector.label !== LATEST) return false;
+  try {
+    return outranks(version, (await latest()).version.version);
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'NOT_FOUND') return true;
+    throw error;
+  }
 }
 
 class Walk {
@@ -73,8 +116,7 @@ class Walk {
   constructor(
     private readonly resolve: Resolve,
     private readonly workspace: string,
-    /** Stands where it will when it is written. */
-    private readonly candidate?: Node,
+    private readonly standIn: StandIn = async () => undefined,
   ) {}
 
   /** `trail`: what the node is included by, the outermost first. */
@@ -90,9 +132,11 @@ class Walk {
 
   composed(root: CompiledPrompt): Composition {
     const found = [...this.nodes.values()];
-    const declarations = [root, ...found.map(({ node }) => node.compiled)].map(({ prompt }) => prompt.variables ?? {});
+    const sources = found.map(({ node }) => node.compiled);
+    const declarations = [root, ...sources].map(({ prompt }) => prompt.variables ?? {});
     return {
       parts: found.map(({ part }) => part),
+      sources,
       declarations: merged(declarations),
       partials: (reference) => {
         const included = this.nodes.get(reference);
@@ -123,23 +167,11 @@ class Walk {
   }
 
   private async lookUp(name: string, selector: Selector): Promise<Node> {
-    const { candidate } = this;
-    if (candidate?.name === name && (await this.meansCandidate(candidate, selector))) return candidate;
+    const meant = await this.standIn(name, selector);
+    if (meant) return meant;
     const { version, compiled, stale } = await this.resolve(this.workspace, name, selector);
     this.stale ||= stale;
     return { name, version: version.version, compiled };
-  }
-
-  private async meansCandidate({ name, version }: Node, selector: Selector): Promise<boolean> {
-    if (selector !== undefined && 'version' in selector) return selector.version === version;
-    if (selector !== undefined && selector.label !== LATEST) return false;
-    try {
-      const latest = await this.resolve(this.workspace, name, undefined);
-      return outranks(version, latest.version.version);
-    } catch (error) {
-      if (error instanceof GatewayError && error.code === 'NOT_FOUND') return true;
-      throw error;
-    }
   }
 
   private add({ reference, selector }: Include, node: Node, by: string): void {

@@ -12,6 +12,7 @@ import {
   type Share,
 } from '../store/control/labels.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
+import { checkLabelled, type Resolve } from './composition.js';
 import { LATEST } from './selector.js';
 import { heaviest } from './split.js';
 import { isVersion } from './version.js';
@@ -56,14 +57,22 @@ interface Move {
 }
 
 export class LabelWriter {
-  constructor(private readonly control: ControlStore) {}
+  constructor(
+    private readonly control: ControlStore,
+    private readonly resolve: Resolve,
+  ) {}
 
-  /** Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not, FORBIDDEN, PRECONDITION_FAILED. */
-  set(input: LabelInput, principal: Principal, context: MutationContext): Promise<Label> {
+  /**
+   * Throws NOT_FOUND (`Prompt not found`), BAD_REQUEST for a version that there is not, FORBIDDEN, PRECONDITION_FAILED,
+   * and VALIDATION_FAILED where the label would stand for what can't be put together.
+   */
+  async set(input: LabelInput, principal: Principal, context: MutationContext): Promise<Label> {
     const key = labelKeyOf(principal, input);
     requireMovable(key);
+    const to = await targetFor(this.control, key, input);
+    await requireAllowed(this.control, key, principal);
+    await this.requireWhole(key, to);
     return this.control.transaction(async (repositories) => {
-      const to = await targetFor(repositories, key, input);
       await requireAllowed(repositories, key, principal);
       const before = input.expects && (await repositories.labels.get(key));
       const expects: Expects | undefined =
@@ -84,12 +93,13 @@ export class LabelWriter {
     });
   }
 
-  /** Throws NOT_FOUND (`Prompt not found`, `Label not found` for one to be removed), BAD_REQUEST. */
-  propose(input: ProposalInput, principal: Principal, context: MutationContext): Promise<LabelProposal> {
+  /** Throws NOT_FOUND (`Prompt not found`, `Label not found` for one to be removed), BAD_REQUEST, VALIDATION_FAILED as `set`. */
+  async propose(input: ProposalInput, principal: Principal, context: MutationContext): Promise<LabelProposal> {
     const key = labelKeyOf(principal, input);
     requireMovable(key);
+    const to = input.remove === true ? undefined : await targetFor(this.control, key, input);
+    if (to) await this.requireWhole(key, to);
     return this.control.transaction(async (repositories) => {
-      const to = input.remove === true ? undefined : await targetFor(repositories, key, input);
       const from = await repositories.labels.get(key);
       if (!to && !from) throw notFound('Label');
       const { by, movedAt: createdAt } = moverOf(principal, undefined);
@@ -102,10 +112,12 @@ export class LabelWriter {
 
   /**
    * Carries it out. Throws NOT_FOUND, FORBIDDEN to who has proposed it, CONFLICT when it is decided already, and
-   * PRECONDITION_FAILED when the label has been moved since it was proposed.
+   * PRECONDITION_FAILED when the label has been moved since it was proposed; VALIDATION_FAILED as `set`.
    */
-  approve(input: ProposalKey, principal: Principal, context: MutationContext): Promise<LabelProposal> {
+  async approve(input: ProposalKey, principal: Principal, context: MutationContext): Promise<LabelProposal> {
     const key = labelKeyOf(principal, input);
+    const { status, to } = await found(this.control, key, input.id);
+    if (status === 'open' && to) await this.requireWhole(key, to);
     return this.control.transaction(async (repositories) => {
       const { labelProposals } = repositories;
       const proposal = await found(repositories, key, input.id);
@@ -154,6 +166,20 @@ export class LabelWriter {
       if (!(await protectedLabels.remove(workspace, name))) throw notFound('Protected label');
       await auditLogs.append(auditEntry(principal, context, { workspace, action: 'label:unprotect', targetId: name }));
     });
+  }
+
+  /**
+   * Outside of the transaction, which waits for the database alone. Two who move two labels at once may close a cycle that
+   * neither of them sees: who asks for the prompt is shown it, as one that comes by a commit.
+   */
+  private async requireWhole(key: LabelKey, target: LabelTarget): Promise<void> {
+    try {
+      await checkLabelled(this.resolve, key, target);
+    } catch (error) {
+      // A version that is gone is told below, in the words that clients know. And to go back to what is in use
+      // elsewhere must be possible while the content store is away.
+      if (!(error instanceof GatewayError && (error.code === 'NOT_FOUND' || error.retryable))) throw error;
+    }
   }
 }
 

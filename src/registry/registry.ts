@@ -95,7 +95,7 @@ class IndexedRegistry implements Registry {
     this.control = control;
     const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
     this.resolver = new Resolver({ control, driver, events, ...bounds });
-    this.labels = new LabelWriter(control);
+    this.labels = new LabelWriter(control, this.resolver.resolve.bind(this.resolver));
     this.watchers = new Watchers(config);
   }
 

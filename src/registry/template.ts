@@ -9,7 +9,7 @@ export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
-type Token = readonly [
+export type Token = readonly [
   type: string,
   value: string,
   start: number,
@@ -172,7 +172,7 @@ export interface PartialText {
 /** undefined for a reference that stands for nothing. */
 export type Partials = (reference: string) => PartialText | undefined;
 
-interface Rendering {
+export interface Rendering {
   budget: RenderBudget;
   partials: Partials;
   /** By indentation and reference: what was parsed once is not parsed in each round of a section. */
@@ -216,7 +216,7 @@ function renderOne([type, name, , , inner]: Token, scopes: readonly unknown[], r
 }
 
 /** Lines that are indented are another text: its parsing is paid for like its writing. */
-function partialOf(reference: string, indentation: string, { budget, partials, indented }: Rendering): Template {
+export function partialOf(reference: string, indentation: string, { budget, partials, indented }: Rendering): Template {
   const key = `${indentation}${reference}`;
   const known = indented.get(key);
   if (known) return known;

@@ -152,12 +152,36 @@ onEachDatabase((open) => {
       await make('outer', '{{> middle}} {{x}}');
       const url = '/v1/prompts/outer?variables[x]=!';
       const [before, plain] = [await get(url), await get('/v1/prompts/outer')];
-      expect([before.body.content.content, plain.body.content.content]).toEqual(['Be kind. !', '{{> middle}} {{x}}']);
+      expect([before.body.content.content, plain.body.content.content]).toEqual(['Be kind. !', 'Be kind. {{x}}']);
       await label('tone', 'production', '2.0.0');
       const after = await get(url);
       expect(after.body.content.content).toBe('Be brief. !');
       expect(after.etag).not.toBe(before.etag);
-      expect((await get('/v1/prompts/outer')).etag).not.toBe(plain.etag);
+      const later = await get('/v1/prompts/outer');
+      expect(later.body.content.content).toBe('Be brief. {{x}}');
+      expect(later.etag).not.toBe(plain.etag);
+    });
+
+    it('is put together with its placeholders when nothing is to be rendered, or as it was written when asked so', async () => {
+      const required = { type: 'string', required: true };
+      await make('part', '- {{item}}\n', { variables: { item: required } });
+      await make('whole', 'All:\n{{#items}}\n  {{> part}}\n{{/items}}\n', { variables: { items: { type: 'array' } } });
+      const { body, etag } = await get('/v1/prompts/whole?render=false');
+      expect(promptDetailSchema.strict().parse(body).content).toMatchObject({
+        content: 'All:\n{{#items}}\n  - {{item}}\n{{/items}}\n',
+        variables: { items: { type: 'array' }, item: required },
+      });
+      expect(body.parts).toEqual([{ name: 'part', version_tag: '1.0.0', label: 'latest' }]);
+      expect((await get('/v1/prompts/whole?render=false')).etag).toBe(etag);
+      const written = await get('/v1/prompts/whole?compose=false&variables[item]=x');
+      expect(written.body.content.content).toBe('All:\n{{#items}}\n  {{> part}}\n{{/items}}\n');
+      expect(written.body.parts).toBeUndefined();
+    });
+
+    it('is put together within a bound', async () => {
+      await make('l0', 'lol '.repeat(1_000));
+      for (let level = 1; level <= 5; level++) await make(`l${level}`, `{{> l${level - 1}}}`.repeat(10));
+      expect(fieldsOf(await get('/v1/prompts/l5'))).toEqual([422, ['The rendered prompt is too long']]);
     });
 
     it('wakes who waits for the whole when a part of it moves', async () => {
@@ -216,15 +240,67 @@ onEachDatabase((open) => {
       expect(await attempt('{{> b}}', { version: '0.9.0' })).toEqual([201, undefined]);
     });
 
-    it('shows a cycle that a moved label closes, and still serves the prompt as it was written', async () => {
-      await make('a', 'plain');
-      await label('a', 'live', '1.0.0');
-      await make('b', '{{> a:live}}');
-      await make('a', '{{> b}}', { version: '2.0.0' });
-      await label('a', 'live', '2.0.0');
-      const looped = await get('/v1/prompts/a?version=2.0.0');
-      expect(fieldsOf(looped)).toEqual([422, ['The prompts include each other: a@2.0.0 -> b@1.0.0 -> a@2.0.0']]);
-      expect((await get('/v1/prompts/a?version=2.0.0&render=false')).body.content.content).toBe('{{> b}}');
+    describe('that a label would close to a cycle', () => {
+      const CYCLE = [422, ['The prompts include each other: a@2.0.0 -> b@1.0.0 -> a@2.0.0']];
+      beforeEach(async () => {
+        await make('a', 'plain');
+        await label('a', 'live', '1.0.0');
+        await make('b', '{{> a:live}}');
+        await make('a', '{{> b}}', { version: '2.0.0' });
+      });
+      const standing = async () => (await get('/v1/prompts/a/labels/live')).body.version_tag;
+
+      it('is refused when the label is moved there, and the label stays where it was', async () => {
+        expect(fieldsOf(await label('a', 'live', '2.0.0'))).toEqual(CYCLE);
+        expect(await standing()).toBe('1.0.0');
+        expect((await get('/v1/prompts/a/labels/live/history')).body.total).toBe(1);
+        expect(await label('a', 'other', '2.0.0')).toMatchObject({ status: 201 });
+      });
+
+      it('is refused of a split, for each version that anybody gets', async () => {
+        const split = (first: number, second: number) =>
+          post('/v1/prompts/a/labels', {
+            name: 'live',
+            split: [
+              { version_tag: '1.0.0', weight: first },
+              { version_tag: '2.0.0', weight: second },
+            ],
+          });
+        expect(fieldsOf(await split(1, 9))).toEqual(CYCLE);
+        // What is included by the label is the version that weighs most: here it is no cycle.
+        expect((await split(9, 1)).status).toBe(201);
+        expect(await textAt('/v1/prompts/a?version=2.0.0&variables[x]=1')).toBe('plain');
+      });
+
+      it('is refused of a proposal, and of its approval when the cycle came after it', async () => {
+        const PROPOSALS = '/v1/prompts/b/labels/live/proposals';
+        expect(fieldsOf(await post('/v1/prompts/a/labels/live/proposals', { version_tag: '2.0.0' }))).toEqual(CYCLE);
+        await make('c', 'plain');
+        await label('c', 'live', '1.0.0');
+        await make('b', '{{> c:live}}', { version: '2.0.0' });
+        await label('b', 'live', '1.0.0');
+        await make('c', '{{> b:live}}', { version: '2.0.0' });
+        const proposed = await post(PROPOSALS, { version_tag: '2.0.0' });
+        expect(proposed.status).toBe(201);
+        expect((await label('c', 'live', '2.0.0')).status).toBe(201);
+        const admin = context.as((await context.access.mint('acme', 'admin')).key, 'acme');
+        const approved = await admin('POST', `${PROPOSALS}/${proposed.body.id}/approve`, {});
+        expect(fieldsOf({ status: approved.statusCode, body: approved.json() })).toEqual([
+          422,
+          ['The prompts include each other: b@2.0.0 -> c@2.0.0 -> b@2.0.0'],
+        ]);
+        expect((await get(`${PROPOSALS}/${proposed.body.id}`)).body.status).toBe('open');
+      });
+
+      it('is shown when it is there all the same, and the prompt is served as it was written', async () => {
+        const principal = { workspace: 'acme', promptName: 'a', name: 'live' };
+        await fixture.registry.control.transaction(async ({ labels, changes }) => {
+          await labels.set(principal, { version: '2.0.0' }, { by: 'somebody', movedAt: 1 });
+          await changes.announce({ topic: 'prompts', workspace: 'acme', name: 'a' });
+        });
+        expect(fieldsOf(await get('/v1/prompts/a?version=2.0.0'))).toEqual(CYCLE);
+        expect((await get('/v1/prompts/a?version=2.0.0&compose=false')).body.content.content).toBe('{{> b}}');
+      });
     });
 
     it('has an end: in depth, in parts and in what comes out', async () => {

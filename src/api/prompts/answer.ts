@@ -1,5 +1,11 @@
 /** What a prompt is answered with, and the tag of it. */
-import { type CompiledPrompt, renderPrompt, renderWith, type Variables } from '../../registry/compiled.js';
+import {
+  type CompiledPrompt,
+  placeholdersOf,
+  renderPrompt,
+  renderWith,
+  type Variables,
+} from '../../registry/compiled.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Resolved } from '../../registry/resolver.js';
 import { settle } from '../../registry/variables.js';
@@ -32,7 +38,7 @@ export class PromptAnswers {
   }
 
   plain(resolved: Resolved): string {
-    return this.bodyOf(resolved, resolved.compiled.json);
+    return this.bodyOf(resolved, placeholdersOf(resolved.compiled, resolved.composition));
   }
 
   /** The tag of the answer with placeholders: reckoned once. */

@@ -70,15 +70,15 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
   /** As it was written, nothing is put together: it can be looked at when a part of it is gone. */
   const resolve = (workspace: string, name: string, query: GetPromptQuery): Resolved | Promise<Resolved> => {
     const found = registry.resolve(workspace, name, selectorOf(query), query.unit);
-    if (query.render === 'false') return found;
+    if (query.compose === 'false') return found;
     if (!(found instanceof Promise)) return registry.compose(workspace, found);
     return found.then((each) => registry.compose(workspace, each));
   };
 
-  const answerOf = (resolved: Resolved, { render, variables }: GetPromptQuery): Answer => {
+  const answerOf = (resolved: Resolved, { render, compose, variables }: GetPromptQuery): Answer => {
     const { stale, compiled, composition } = resolved;
     const isOwn = composition === undefined && variables === undefined && compiled.required.length === 0;
-    const isPlain = render === 'false' || isOwn;
+    const isPlain = render === 'false' || compose === 'false' || isOwn;
     if (isPlain) return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
     const body = answers.rendered(resolved, textsOf(variables));
     return { stale, etag: etagOf(body), body: () => body };
@@ -108,7 +108,8 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
       tags: ['prompts'],
       summary: 'A prompt by version or label, rendered with the variables that are sent',
       description:
-        'Only system and user messages are rendered. 404 names what is missing: the prompt, version or label. ' +
+        'Only system and user messages are rendered. Without variables, or with render=false, the placeholders stay, and ' +
+        'what the prompt includes is put in: a template that any Mustache renders. 404 names what is missing: the prompt, version or label. ' +
         'With If-None-Match, the ETag of an earlier answer: 304 while it is still the same. `Warning: 110` marks what ' +
         'could not be asked for again, and is served as it was known last.',
       params: promptParameters,

@@ -38,7 +38,13 @@ export const getPromptQuery = z.object({
     .meta({ description: 'Exactly this version; the highest release when absent, or `latest`' }),
   label: z.string().optional().meta({ description: 'The version that this label stands for' }),
   unit: unitField,
-  render: z.string().optional().meta({ description: '`false` leaves the placeholders, whatever is sent' }),
+  render: z
+    .string()
+    .optional()
+    .meta({ description: '`false` leaves the placeholders, whatever is sent; what is included is put in' }),
+  compose: z.string().optional().meta({
+    description: '`false`: as it was written, nothing is put in and nothing rendered, also when a part of it is gone',
+  }),
   wait: z.coerce.number().min(0).max(60).default(0).meta({
     description: 'With If-None-Match: seconds for which the answer may wait until it is another',
   }),
@@ -83,7 +89,11 @@ export const partSchema = z.object({
 
 export const promptDetailSchema = z
   .object({
-    content: z.looseObject({}).describe('The prompt as it was written, its messages rendered when variables were sent'),
+    content: z
+      .looseObject({})
+      .describe(
+        'The prompt with the prompts that it includes in their places, its messages rendered when variables were sent',
+      ),
     version: z.object({ name: z.string(), version_tag: z.string(), ...where, created_at: seconds }),
     variant: z
       .object({
@@ -93,7 +103,7 @@ export const promptDetailSchema = z
       })
       .optional()
       .describe('Only of a label that stands for several versions: which of them this is'),
-    parts: z.array(partSchema).optional().describe('The prompts that it includes, as they stand now'),
+    parts: z.array(partSchema).optional().describe('The prompts that it includes, directly or not, as they stand now'),
   })
   .meta({ id: 'PromptDetail' });
 
