@@ -79,7 +79,8 @@ export function skipSpace(text: string, at: number): number {
 const MAX_NAMES_KEPT = 256;
 const snakeCaseByName = new Map<string, string>();
 
-function snakeCase(name: string): string {
+/** cacheRead as this API writes it: cache_read. */
+export function snakeCase(name: string): string {
   const known = snakeCaseByName.get(name);
   if (known !== undefined) return known;
   const renamed = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -27,3 +27,24 @@ export interface Conversation {
   /** Parts were left out, for what is there is too much. */
   truncated: boolean;
 }
+
+/** A record of a log event that carries messages of a span. */
+export interface ConversationEvent {
+  timeUnixNano: bigint;
+  eventName: string;
+  /** JSON text, as the store has it. */
+  body: string;
+  attributes: string;
+}
+
+/** What a conversation is read from: a span as it is stored, and the log events that name it. */
+export interface ConversationSource {
+  /** JSON text. */
+  attributes: string;
+  events: string;
+  scopeName: string;
+  logRecords: readonly ConversationEvent[];
+}
+
+/** Reads it on another thread: messages may be megabytes of JSON within JSON. */
+export type ReadConversation = (source: ConversationSource) => Promise<Conversation>;

@@ -6,7 +6,7 @@ import type { IdempotentRequest } from '../../store/control/idempotency.js';
 import type { NewRun, Run, RunChanges } from '../../store/control/runs.js';
 import type { ControlStore, Repositories } from '../../store/control/store.js';
 import { requireFound } from '../paging.js';
-import { renderCreated, renderUpdated } from './render.js';
+import { renderCreated, renderUpdated } from '../run-text.js';
 
 export interface RunRequest {
   workspace: string;

@@ -11,10 +11,10 @@ import { nativeRequest, sendAnswer } from '../native-request.js';
 import { countPageSchema, readPaging, renderCount, renderPage, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { deletedSchema } from '../response.js';
+import { renderRun } from '../run-text.js';
 import { firstMilli } from '../time.js';
 import { answeredBefore, createRun, deleteRun, updateRun } from './changes.js';
 import { memberTexts } from './member-text.js';
-import { renderRun } from './render.js';
 import {
   createdRunSchema,
   createRunBody,

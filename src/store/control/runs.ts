@@ -62,6 +62,8 @@ export interface Runs {
   get(workspace: string, runIdHex: string): Promise<Run | undefined>;
   list(query: RunQuery): Promise<Page<Run>>;
   count(filters: RunFilters): Promise<Count>;
+  /** How many were made on each day (UTC) of the range that has any, the earliest first. */
+  countByDay(range: { workspace: string; fromUnixMs: number; toUnixMs: number }): Promise<RunDay[]>;
   /** undefined when there is none. */
   update(workspace: string, runIdHex: string, changes: RunChanges, updatedTimeUnixMs: number): Promise<Run | undefined>;
   /** What it was; undefined when there is none. */
@@ -69,6 +71,15 @@ export interface Runs {
   /** The trace is gone: its runs stay. How many they were. */
   detachTrace(workspace: string, traceIdHex: string): Promise<number>;
 }
+
+export interface RunDay {
+  /** Its first millisecond. */
+  dayUnixMs: number;
+  runs: number;
+  failed: number;
+}
+
+const DAY_MS = 86_400_000;
 
 type Row = Selectable<RunTable>;
 type Database = Kysely<ControlSchema>;
@@ -107,6 +118,17 @@ export function createRuns(db: Database): Runs {
       );
     },
     count: (filters) => countUpToBound(db, select(db, filters)),
+    async countByDay(range) {
+      const day = sql<number>`created_time_unix_ms / ${sql.lit(DAY_MS)}`;
+      const failed = sql<number>`sum(case when status = 'failed' then 1 else 0 end)`;
+      const days = select(db, range).select([day.as('day'), sql<number>`count(*)`.as('runs'), failed.as('failed')]);
+      const rows = await days.groupBy(day).orderBy(day).execute();
+      return rows.map((row) => ({
+        dayUnixMs: Number(row.day) * DAY_MS,
+        runs: Number(row.runs),
+        failed: Number(row.failed),
+      }));
+    },
     async update(workspace, runIdHex, { status, output, metadata }, updatedTimeUnixMs) {
       const changes = {
         ...(status !== undefined && { status }),

@@ -45,6 +45,25 @@ function runsSuite({ makePlace }: DialectCase): void {
     }
   };
 
+  it('the runs of a day are not those of the day beside it, of another workspace, or of another range', async () => {
+    const day = 86_400_000;
+    const first = Math.floor(NOW / day) * day;
+    await make({ status: 'failed' }, first);
+    await make({ status: 'completed' }, first + day - 1);
+    await make({ status: 'failed' }, first + 2 * day);
+    await make({ status: 'failed' }, first + 3 * day);
+    await make({ workspace: 'other' }, first);
+    const counted = await store.runs.countByDay({
+      workspace: 'default',
+      fromUnixMs: first,
+      toUnixMs: first + 3 * day,
+    });
+    expect(counted).toEqual([
+      { dayUnixMs: first, runs: 2, failed: 1 },
+      { dayUnixMs: first + 2 * day, runs: 1, failed: 1 },
+    ]);
+  });
+
   it('a run comes back as it was made: ids as they were written, JSON to the last digit', async () => {
     const json =
       '{"b": 1.0, "a":-0, "big":123456789012345678901234567890,"nul":"\\u0000","half":"\\ud800","é":"\u2028"}';

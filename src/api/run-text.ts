@@ -1,5 +1,6 @@
-import type { Run } from '../../store/control/runs.js';
-import { unixSeconds } from '../json-text.js';
+/** Runs as answers write them, in lists of their own and elsewhere. */
+import type { Run } from '../store/control/runs.js';
+import { unixSeconds } from './json-text.js';
 
 /** JSON text: what was sent is given back to the last digit. */
 export function renderRun(run: Run): string {

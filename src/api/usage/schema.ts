@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { GatewayError } from '../../errors.js';
+import { DIMENSIONS, GRAINS } from '../../store/telemetry/generations.js';
+import { offsetParameters } from '../offset-page.js';
+import { pagingParameters } from '../paging.js';
+import { countSchema } from '../telemetry-schema.js';
+import { timeParameter } from '../time.js';
+import { dollarsSchema, sumsShape } from '../usage-schema.js';
+
+const WINDOWS = { '7d': 7, '30d': 30, '90d': 90 } as const;
+type Window = keyof typeof WINDOWS;
+const DAY_MS = 86_400_000;
+
+export const windowParameters = {
+  window: z
+    .string()
+    .default('30d')
+    .meta({ description: `${Object.keys(WINDOWS).join(', ')}: whole days (UTC) up to and with today` }),
+};
+
+export interface Range {
+  fromUnixMs: number;
+  toUnixMs: number;
+}
+
+/** Throws BAD_REQUEST, as clients know it, for another window. */
+export function rangeOf(window: string, nowUnixMs: number): Range {
+  if (!Object.hasOwn(WINDOWS, window)) {
+    const names = Object.keys(WINDOWS).join(', ');
+    throw new GatewayError('BAD_REQUEST', `Invalid window parameter. Must be one of: ${names}`);
+  }
+  const today = Math.floor(nowUnixMs / DAY_MS) * DAY_MS;
+  return { fromUnixMs: today - WINDOWS[window as Window] * DAY_MS, toUnixMs: today + DAY_MS };
+}
+
+const windowed = {
+  window: z.string(),
+  start: z.string().describe('First day'),
+  end: z.string().describe('Last day'),
+};
+
+const rate = z.number().min(0).max(1).nullable().describe('null when there was nothing to divide by');
+const latency = z.number().nullable();
+
+export const timeSeriesQuery = z.object(windowParameters);
+export const timeSeriesSchema = z
+  .object({
+    ...windowed,
+    daily: z.array(
+      z.object({
+        date: z.string(),
+        request_count: countSchema,
+        total_tokens: countSchema,
+        total_tokens_in: countSchema,
+        total_tokens_out: countSchema,
+        total_cost_usd: dollarsSchema,
+        unpriced_count: countSchema,
+        avg_latency_ms: latency,
+        p50_latency_ms: latency,
+        p95_latency_ms: latency,
+        p99_latency_ms: latency,
+        error_rate: rate.describe('Failed runs of all runs'),
+        log_error_rate: rate.describe('Failed requests of all requests'),
+      }),
+    ),
+  })
+  .meta({ id: 'TimeSeries' });
+
+export const promptUsageQuery = z.object({ ...windowParameters, limit: offsetParameters.limit });
+export const promptUsageSchema = z
+  .object({
+    ...windowed,
+    prompts: z.array(
+      z.object({
+        prompt_name: z.string(),
+        version_tag: z.string().nullable(),
+        request_count: countSchema,
+        total_tokens_in: countSchema,
+        total_tokens_out: countSchema,
+        total_cost_usd: dollarsSchema,
+        avg_latency_ms: latency,
+        error_rate: rate,
+      }),
+    ),
+  })
+  .meta({ id: 'PromptUsage' });
+
+export const activityQuery = z.object({
+  ...windowParameters,
+  page: pagingParameters.page,
+  limit: pagingParameters.limit,
+});
+export const activitySchema = z
+  .object({
+    ...windowed,
+    summary: z.object({
+      total_runs: countSchema,
+      total_traces: countSchema.describe('As many at least: counted up to a bound'),
+      total_logs: countSchema.describe('Requests: calls of models, from spans and logs'),
+      total_evaluations: countSchema.describe('Results of evaluations that came as telemetry; counted up to a bound'),
+      active_prompts: countSchema,
+      failed_runs: countSchema,
+    }),
+    recent_runs: z.looseObject({ items: z.array(z.unknown()) }).describe('A page, as GET /v1/runs answers it'),
+  })
+  .meta({ id: 'Activity' });
+
+const dimensionList = z
+  .string()
+  .transform((given) => given.split(','))
+  .pipe(z.array(z.enum(DIMENSIONS)).min(1))
+  .meta({
+    description: `One or several of ${DIMENSIONS.join(', ')}, with commas; user and session each stand alone`,
+  });
+
+const dimension = () => z.string().max(512).optional();
+const filters = {
+  model: dimension(),
+  provider: dimension(),
+  prompt: dimension(),
+  version: dimension(),
+  environment: dimension(),
+  user: dimension(),
+  session: dimension(),
+} satisfies Record<(typeof DIMENSIONS)[number], z.ZodType>;
+
+export const usageQuery = z.object({
+  from: timeParameter('Not before').optional(),
+  to: timeParameter('Before; now when it is absent').optional(),
+  step: z
+    .enum(Object.keys(GRAINS) as (keyof typeof GRAINS)[])
+    .default('day')
+    .meta({ description: 'from and to are widened to whole steps (UTC)' }),
+  series: z.stringbool().default(true).meta({ description: 'false: one row for the whole range (and group)' }),
+  group_by: dimensionList.optional(),
+  ...filters,
+});
+
+export const usageSchema = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    step: z.string(),
+    rows: z.array(
+      z.object({
+        time: z.string().optional().describe('Start of the step'),
+        group: z.record(z.string(), z.string()).describe("'' where the spans say nothing"),
+        ...sumsShape,
+        avg_duration_ms: latency,
+        p50_duration_ms: latency,
+        p95_duration_ms: latency,
+        p99_duration_ms: latency,
+      }),
+    ),
+  })
+  .meta({ id: 'Usage' });
+
+export const unpricedSchema = z
+  .object({
+    ...windowed,
+    models: z.array(z.object({ provider: z.string(), model: z.string(), requests: countSchema })),
+  })
+  .meta({ id: 'UnpricedModels' });
