@@ -78,7 +78,7 @@ export function createGateway(config: Config): Gateway {
     };
     return createPool({ entry: 'store-writer', threads: 1, maxQueue: 2, workerData, closeOperation: 'close' });
   });
-  const auditTrail = createAuditTrail({ control, events: events.drain });
+  const auditTrail = createAuditTrail({ config: config.workers, control, deadLetters, events: events.drain });
   const drain = createDrain({
     config: config.workers,
     bufferId: () => buffer.id,

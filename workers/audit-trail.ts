@@ -1,12 +1,18 @@
 /**
  * Brings what the frames of the buffer tell the audit log into the control store: entries of several batches together,
  * one transaction at a time, again and again while that store is down. Nobody waits for them but the buffer, whose frames
- * are released when theirs are written; an entry that a crash lets come twice is known by its source.
+ * are released when theirs are written; an entry that a crash lets come twice is known by its source. One that the store
+ * refuses for what it is goes to the dead letters, and the others go on.
  */
 import type { Component } from '../src/component.js';
 import type { AuditEntry } from '../src/model/audit-entry.js';
+import { isRefusal } from '../src/store/control/refusal.js';
 import type { ControlStore } from '../src/store/control/store.js';
+import type { WorkerConfig } from './config.js';
+import { type DeadLetterBox, trimBehind } from './dead-letters.js';
+import type { Burial } from './messages.js';
 import { Pause } from './pause.js';
+import { lettersOf, type RefusedEntry } from './refused-entries.js';
 import { retryDelayMs } from './retry.js';
 
 export interface AuditTrailEvents {
@@ -15,6 +21,8 @@ export interface AuditTrailEvents {
   /** The control store began to refuse entries; `auditTrailRecovered` follows when it takes them again. */
   auditTrailStuck(reason: string): void;
   auditTrailRecovered(): void;
+  deadLettered(letter: Burial): void;
+  deadLettersDropped(count: number): void;
 }
 
 export interface AuditBatch {
@@ -29,14 +37,19 @@ export interface DeletedTrace {
 }
 
 export interface AuditTrailOptions {
+  config: Pick<WorkerConfig, 'deadLetterMaxBytes'>;
   control: Pick<ControlStore, 'transaction'>;
+  deadLetters: Pick<DeadLetterBox, 'add' | 'trim'>;
   events: AuditTrailEvents;
   /** How long entries wait for more of them, so that a transaction is worth its price. */
   gatherMs?: number;
 }
 
 export interface AuditTrail extends Component {
-  /** Resolves when the batch is committed: after an outage too, but never once the trail has been shut down. */
+  /**
+   * Resolves when each entry of the batch is committed, or among the dead letters: after an outage too, but never once the
+   * trail has been shut down.
+   */
   append(batch: AuditBatch): Promise<void>;
   /** Resolves when there is room for further batches. */
   room(): Promise<void>;
@@ -56,6 +69,25 @@ interface Waiting extends AuditBatch {
 
 function weightOf({ entries, deleted }: AuditBatch): number {
   return entries.length + deleted.length;
+}
+
+/** What a trace is let go of comes before its entry, as in the one transaction. */
+function partsOf({ entries, deleted }: AuditBatch): AuditBatch[] {
+  if (deleted.length > 0) {
+    return [
+      { entries: [], deleted },
+      { entries, deleted: [] },
+    ];
+  }
+  const middle = entries.length >> 1;
+  return [
+    { entries: entries.slice(0, middle), deleted },
+    { entries: entries.slice(middle), deleted },
+  ];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 export function createAuditTrail(options: AuditTrailOptions): AuditTrail {
@@ -107,7 +139,7 @@ class Trail implements AuditTrail {
       const batches = this.take();
       const entries = batches.reduce((sum, batch) => sum + batch.entries.length, 0);
       this.gatherMs = entries >= BUSY_ENTRIES ? BUSY_GATHER_MS : GATHER_MS;
-      if (await this.write(batches)) this.finish(batches);
+      if (await this.conclude(batches)) this.finish(batches);
     }
     this.running = undefined;
   }
@@ -127,26 +159,71 @@ class Trail implements AuditTrail {
     return this.waiting.splice(0, count);
   }
 
+  /** False when the trail ended before. What is refused lies among the dead letters before its frame is released. */
+  private async conclude(batches: readonly Waiting[]): Promise<boolean> {
+    const entries = batches.flatMap((batch) => batch.entries);
+    const refused = await this.write({ entries, deleted: batches.flatMap((batch) => batch.deleted) });
+    return refused !== undefined && (await this.bury(refused));
+  }
+
+  /** The entries that are refused for what they are; undefined when the trail ended before. */
+  private async write(batch: AuditBatch): Promise<RefusedEntry[] | undefined> {
+    let refusal: unknown;
+    const done = await this.insist(async () => {
+      try {
+        await this.commit(batch);
+      } catch (error) {
+        // What lets runs go of a trace names no data that could be refused.
+        if (batch.entries.length === 0 || !isRefusal(error)) throw error;
+        refusal = error;
+      }
+    });
+    if (!done) return undefined;
+    return refusal === undefined ? [] : this.isolate(batch, refusal);
+  }
+
+  /** Halves what the store refuses until the entry that it can't take stands alone. */
+  private async isolate(batch: AuditBatch, error: unknown): Promise<RefusedEntry[] | undefined> {
+    const { entries, deleted } = batch;
+    if (entries.length === 1 && deleted.length === 0) return [{ entry: entries[0]!, reason: messageOf(error) }];
+    const refused: RefusedEntry[] = [];
+    for (const part of partsOf(batch)) {
+      const some = await this.write(part);
+      if (!some) return undefined;
+      refused.push(...some);
+    }
+    return refused;
+  }
+
   /** False when the trail ended before. */
-  private async write(batches: readonly Waiting[]): Promise<boolean> {
+  private async bury(refused: readonly RefusedEntry[]): Promise<boolean> {
+    const { config, deadLetters, events } = this.options;
+    for (const letter of lettersOf(refused)) {
+      if (!(await this.insist(() => deadLetters.add(letter)))) return false;
+      events.deadLettered({ sequence: letter.sequence, reason: letter.reason });
+    }
+    if (refused.length > 0) trimBehind(deadLetters, config, events);
+    return true;
+  }
+
+  /** Again and again until it succeeds; false when the trail ended before. */
+  private async insist(attempt: () => Promise<void>): Promise<boolean> {
     for (let tries = 0; !this.ended; tries++) {
       try {
-        await this.commit(batches);
+        await attempt();
         this.recover();
         return true;
       } catch (error) {
-        this.fail(error instanceof Error ? error.message : String(error));
+        this.fail(messageOf(error));
         await this.pause.sleep(this.ended ? 0 : retryDelayMs(tries));
       }
     }
     return false;
   }
 
-  private async commit(batches: readonly Waiting[]): Promise<void> {
+  private async commit({ entries, deleted }: AuditBatch): Promise<void> {
     const { control, events } = this.options;
     const started = performance.now();
-    const entries = batches.flatMap((batch) => batch.entries);
-    const deleted = batches.flatMap((batch) => batch.deleted);
     await control.transaction(async ({ runs, auditLogs }) => {
       for (const { workspace, traceId } of deleted) {
         await runs.detachTrace(workspace, Buffer.from(traceId).toString('hex'));

@@ -4,7 +4,7 @@
  * trailer. The json file is written last, so a pair is whole or not listed; writing the same frame again replaces it.
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Appender, Encoding, Signal } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
@@ -61,26 +61,53 @@ function syncDirectory(directory: string): void {
   }
 }
 
-/** Runs in a writer thread, synchronously: the frame is released only after this has returned. */
-export function writeDeadLetter(directory: string, input: DeadLetterInput): DeadLetter {
-  const id = deadLetterId(input.bufferId, input.sequence);
-  const { sequence, reason, frame, trailer } = input;
-  const letter: DeadLetter = {
-    id,
+function letterOf({ bufferId, sequence, reason, frame, payload, trailer }: DeadLetterInput): DeadLetter {
+  return {
+    id: deadLetterId(bufferId, sequence),
     sequence,
     reason,
     failedTimeUnixMs: Date.now(),
-    payloadBytes: input.payload.length,
+    payloadBytes: payload.length,
     frame,
     ...(trailer?.length && { trailer: trailer.toString('base64') }),
   };
+}
+
+function textOf(letter: DeadLetter): string {
+  return `${JSON.stringify(letter, null, 2)}\n`;
+}
+
+/** Runs in a writer thread, synchronously: the frame is released only after this has returned. */
+export function writeDeadLetter(directory: string, input: DeadLetterInput): DeadLetter {
+  const letter = letterOf(input);
   mkdirSync(directory, { recursive: true });
-  const base = path.join(directory, id);
+  const base = path.join(directory, letter.id);
   writeDurably(`${base}.payload`, input.payload);
-  writeDurably(`${base}.json.partial`, `${JSON.stringify(letter, null, 2)}\n`);
+  writeDurably(`${base}.json.partial`, textOf(letter));
   renameSync(`${base}.json.partial`, `${base}.json`);
   syncDirectory(directory);
   return letter;
+}
+
+async function syncAfter(path: string, flags: string, content?: Uint8Array | string): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    if (content !== undefined) await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same on the main thread, which waits for no disk. */
+async function addLetter(directory: string, input: DeadLetterInput): Promise<void> {
+  const letter = letterOf(input);
+  await mkdir(directory, { recursive: true });
+  const base = path.join(directory, letter.id);
+  await syncAfter(`${base}.payload`, 'w', input.payload);
+  await syncAfter(`${base}.json.partial`, 'w', textOf(letter));
+  await rename(`${base}.json.partial`, `${base}.json`);
+  await syncAfter(directory, 'r');
 }
 
 /** Whether that frame lies there now, synchronously. */
@@ -89,6 +116,8 @@ export function isDeadLetter(directory: string, bufferId: string, sequence: numb
 }
 
 export interface DeadLetterBox {
+  /** Resolves when it is on disk; adding the same again replaces it. */
+  add(input: DeadLetterInput): Promise<void>;
   /** Newest first. */
   list(): Promise<DeadLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;
@@ -98,6 +127,18 @@ export interface DeadLetterBox {
   remove(id: string): Promise<boolean>;
   /** Drops the oldest until what is left fits into `maxBytes`, its files' own cost included; how many went. */
   trim(maxBytes: number): Promise<number>;
+}
+
+/** After letters were written, in the background: one that can't be deleted now is looked at again with the next. */
+export function trimBehind(
+  box: Pick<DeadLetterBox, 'trim'>,
+  { deadLetterMaxBytes }: { deadLetterMaxBytes: number },
+  events: { deadLettersDropped(count: number): void },
+): void {
+  const told = (dropped: number) => {
+    if (dropped > 0) events.deadLettersDropped(dropped);
+  };
+  void box.trim(deadLetterMaxBytes).then(told, () => {});
 }
 
 async function readLetter(directory: string, id: string): Promise<DeadLetter | undefined> {
@@ -184,6 +225,7 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
     }
   };
   return {
+    add: (input) => addLetter(directory, input),
     list: () => listLetters(directory),
     get: (id) => readLetter(directory, id),
     replay,

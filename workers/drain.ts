@@ -11,7 +11,7 @@ import type { AuditBatch, AuditTrail, AuditTrailEvents } from './audit-trail.js'
 import { Backlog } from './backlog.js';
 import { Casualty } from './casualty.js';
 import type { WorkerConfig } from './config.js';
-import type { DeadLetterBox } from './dead-letters.js';
+import { type DeadLetterBox, trimBehind } from './dead-letters.js';
 import { Insistence } from './insistence.js';
 import { Intake } from './intake.js';
 import type { Burial, Deleted, DeleteTask, Stored, StoreTask, Unavailable } from './messages.js';
@@ -22,8 +22,6 @@ import { unlessAborted } from './unless-aborted.js';
 export interface DrainEvents extends AuditTrailEvents {
   /** One batch is stored. */
   stored(batch: { range: FrameRange; result: Stored }): void;
-  deadLettered(letter: Burial): void;
-  deadLettersDropped(count: number): void;
   /** The store began to fail; `storeRecovered` follows when it takes batches again. */
   storeUnavailable(reason: string): void;
   storeRecovered(): void;
@@ -181,12 +179,7 @@ export function createDrain(options: DrainOptions): Drain {
       events.deadLettered(letter);
       waiters.bury(letter);
     }
-    void options.deadLetters.trim(config.deadLetterMaxBytes).then(
-      (dropped) => {
-        if (dropped > 0) events.deadLettersDropped(dropped);
-      },
-      () => {},
-    );
+    trimBehind(options.deadLetters, config, events);
   };
 
   const runWriter = async (writer: TaskPool): Promise<void> => {

@@ -37,6 +37,13 @@ interface FrameInHand {
   trailer: Trailer | undefined;
 }
 
+/** What becomes of a frame at a time. */
+interface CarefulWay {
+  take(raw: Frame | DamagedFrame): FrameInHand[];
+  /** Of one that the thread died of. */
+  bury(raw: Frame): void;
+}
+
 interface Batch {
   first: number;
   last: number;
@@ -82,7 +89,12 @@ class StoreRun {
   ) {}
 
   async run(): Promise<Stored> {
-    if (this.task.care !== undefined) return this.runWithCare(this.task.care);
+    if (this.task.care !== undefined) {
+      return this.runWithCare(this.task.care, {
+        take: (raw) => this.decodeOne(raw),
+        bury: (raw) => this.buryDeadly(raw),
+      });
+    }
     const started = performance.now();
     const batch = this.decode();
     this.total.decodeMs = performance.now() - started;
@@ -96,7 +108,10 @@ class StoreRun {
    * not have been done.
    */
   async recall(): Promise<Stored> {
-    const { range } = this.task;
+    const { range, care } = this.task;
+    if (care !== undefined) {
+      return this.runWithCare(care, { take: (raw) => this.recallOne(raw), bury: (raw) => this.buryRecalled(raw) });
+    }
     const frames = [...readFrames(range)].flatMap((raw) => this.recallOne(raw));
     if (frames.length > 0) await this.apply({ first: range.firstSequence, last: range.lastSequence, frames });
     return this.told();
@@ -104,8 +119,7 @@ class StoreRun {
 
   /** What can't be read was set aside when the range was stored. */
   private recallOne(raw: Frame | DamagedFrame): FrameInHand[] {
-    if ('damaged' in raw || raw.trailer.length === 0) return [];
-    if (isDeadLetter(options.deadLetterDirectory, this.task.bufferId, raw.sequence)) return [];
+    if (!this.isRecalled(raw)) return [];
     try {
       return [handOf(raw, NO_ROWS)];
     } catch {
@@ -113,8 +127,22 @@ class StoreRun {
     }
   }
 
+  private isRecalled(raw: Frame | DamagedFrame): raw is Frame {
+    if ('damaged' in raw || raw.trailer.length === 0) return false;
+    return !isDeadLetter(options.deadLetterDirectory, this.task.bufferId, raw.sequence);
+  }
+
+  private buryDeadly(raw: Frame): void {
+    this.buryFrame(raw, `cannot be stored: ${DEADLY}`);
+  }
+
+  /** Its rows are stored, what else it tells is not: without a trailer there is nothing of it left to be kept. */
+  private buryRecalled(raw: Frame): void {
+    if (this.isRecalled(raw)) this.buryFrame(raw, `is stored, but what goes with it cannot be read: ${DEADLY}`);
+  }
+
   /** Each frame is a transaction of its own, so that the thread may die of one and keeps the others. */
-  private async runWithCare({ at, bury }: Care): Promise<Stored> {
+  private async runWithCare({ at, bury }: Care, way: CarefulWay): Promise<Stored> {
     const started = performance.now();
     const { range } = this.task;
     let first = range.firstSequence;
@@ -122,8 +150,8 @@ class StoreRun {
       const last = 'damaged' in raw ? raw.lastSequence : raw.sequence;
       at[0] = last;
       const deadly = !('damaged' in raw) && bury.includes(raw.sequence);
-      if (deadly) this.buryFrame(raw, 'cannot be stored: the writer died of it, again and again');
-      await this.write({ first, last, frames: deadly ? [] : this.decodeOne(raw) });
+      if (deadly) way.bury(raw);
+      await this.write({ first, last, frames: deadly ? [] : way.take(raw) });
       first = last + 1;
     }
     at[0] = 0;
@@ -222,6 +250,8 @@ class StoreRun {
     this.total.outcomes.push(...result.outcomes);
   }
 }
+
+const DEADLY = 'the writer died of it, again and again';
 
 type Rows = Pick<DecodedFrame, 'spans' | 'logRecords' | 'metricPoints'>;
 

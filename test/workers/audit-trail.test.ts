@@ -1,14 +1,24 @@
 /** The way of audit entries from the drain to a real control store. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { GatewayError } from '../../src/errors.js';
 import type { AuditEntry } from '../../src/model/audit-entry.js';
+import { decodeTrailer } from '../../src/model/trailer.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { type AuditTrailOptions, createAuditTrail } from '../../workers/audit-trail.js';
+import { createDeadLetterBox, type DeadLetter, type DeadLetterBox } from '../../workers/dead-letters.js';
 import { nopDrainEvents } from '../../workers/drain.js';
-import { sqliteCase } from '../store/control/dialects.js';
+import { startPostgres } from '../helpers/postgres.js';
+import { postgresCase, sqliteCase } from '../store/control/dialects.js';
 import { until } from './played-drain.js';
 
+const server = await startPostgres();
+afterAll(() => server?.remove());
+
+const BUFFER = '0a1b2c3d-0000-4000-8000-000000000000';
 const TRACE_ID = new Uint8Array(16).fill(7);
 
 function entryOf(sequence: number, workspace = 'default'): AuditEntry {
@@ -20,8 +30,8 @@ function batchOf(...sequences: number[]) {
   return { entries: sequences.map((sequence) => entryOf(sequence)), deleted: [] };
 }
 
-async function openControl(): Promise<ControlStore> {
-  const place = await sqliteCase.makePlace();
+async function openControl({ makePlace } = sqliteCase): Promise<ControlStore> {
+  const place = await makePlace();
   onTestFinished(() => place.remove());
   const store = await place.open();
   await store.start();
@@ -29,7 +39,9 @@ async function openControl(): Promise<ControlStore> {
 }
 
 function startTrail(options: Pick<AuditTrailOptions, 'control'> & Partial<AuditTrailOptions>) {
-  const trail = createAuditTrail({ gatherMs: 5, events: nopDrainEvents, ...options });
+  const deadLetters = { add: async () => expect.unreachable('a dead letter'), trim: async () => 0 };
+  const config = { deadLetterMaxBytes: 1_000_000 };
+  const trail = createAuditTrail({ config, deadLetters, gatherMs: 5, events: nopDrainEvents, ...options });
   onTestFinished(() => trail.shutdown({ deadlineMs: 1000 }));
   return trail;
 }
@@ -144,3 +156,84 @@ describe('the audit trail', () => {
     expect([appended, await sources(control)]).toEqual([false, []]);
   });
 });
+
+async function makeFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'audit-trail-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function openBox(): Promise<DeadLetterBox> {
+  return createDeadLetterBox(path.join(await makeFolder(), 'dead-letter'));
+}
+
+function entriesOf({ trailer }: DeadLetter): AuditEntry[] {
+  return decodeTrailer(Buffer.from(trailer!, 'base64')).audit;
+}
+
+describe.each([sqliteCase, ...(server ? [postgresCase(server)] : [])])(
+  'entries that $name refuses for good',
+  (dialect) => {
+    /** Without a time: the column takes none. */
+    const refusedEntry = (sequence: number, n = 0): AuditEntry => ({
+      ...entryOf(sequence),
+      timeUnixMs: Number.NaN,
+      action: `refused ${sequence} ${n}`,
+      source: `${BUFFER}:${sequence}:${n}`,
+    });
+
+    it('become dead letters, with all that they say, and keep none of the others', async () => {
+      const control = await openControl(dialect);
+      const deadLetters = await openBox();
+      const told: [number, string][] = [];
+      const events = {
+        ...nopDrainEvents,
+        deadLettered: ({ sequence, reason }: { sequence: number; reason: string }) =>
+          void told.push([sequence, reason]),
+        auditTrailStuck: (reason: string) => expect.unreachable(reason),
+      };
+      const trail = startTrail({ control, events, deadLetters });
+      const entries = [...batchOf(1, 2, 3, 4).entries, refusedEntry(5), refusedEntry(5, 1), ...batchOf(6, 7).entries];
+      const deleted = [{ workspace: 'default', traceId: TRACE_ID }];
+      await Promise.all([
+        trail.append({ entries, deleted }),
+        trail.append({ entries: [refusedEntry(8)], deleted: [] }),
+      ]);
+      expect(await sources(control)).toEqual([1, 2, 3, 4, 6, 7].map((sequence) => `buffer:${sequence}:0`));
+      expect(await control.auditLogs.verify('default')).toMatchObject({ ok: true, checked: 6 });
+      const letters = (await deadLetters.list()).sort((a, b) => a.sequence - b.sequence);
+      expect(letters.map(({ id }) => id)).toEqual(['0a1b2c3d-5', '0a1b2c3d-8']);
+      expect(letters.map((letter) => entriesOf(letter).map(({ action }) => action))).toEqual([
+        ['refused 5 0', 'refused 5 1'],
+        ['refused 8 0'],
+      ]);
+      expect(told).toEqual(letters.map(({ sequence, reason }) => [sequence, reason]));
+      expect(letters[0]!.reason).toMatch(/^refused by the audit log: .*time_unix_ms/);
+    });
+
+    it('are not let go of while the dead letters can not be written', async () => {
+      const control = await openControl(dialect);
+      const folder = await makeFolder();
+      const directory = path.join(folder, 'dead-letter');
+      await writeFile(directory, 'in the way');
+      const deadLetters = createDeadLetterBox(directory);
+      let stuck = false;
+      const events = {
+        ...nopDrainEvents,
+        auditTrailStuck: () => {
+          stuck = true;
+        },
+      };
+      const trail = startTrail({ control, events, deadLetters });
+      let appended = false;
+      const done = trail.append({ entries: [refusedEntry(5)], deleted: [] }).then(() => {
+        appended = true;
+      });
+      await until(() => stuck);
+      expect(appended).toBe(false);
+      await rm(directory);
+      await done;
+      expect(await deadLetters.list()).toHaveLength(1);
+    });
+  },
+);

@@ -11,7 +11,7 @@ import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js
 import { type AuditTrail, createAuditTrail } from '../../workers/audit-trail.js';
 import { createDeadLetterBox, writeDeadLetter } from '../../workers/dead-letters.js';
 import { createDrain, nopDrainEvents } from '../../workers/drain.js';
-import type { WriterThreadOptions } from '../../workers/messages.js';
+import type { StoreTask, WriterThreadOptions } from '../../workers/messages.js';
 import { createPool } from '../../workers/pool.js';
 import { startedBuffer, temporaryDirectory } from '../buffer/fixture.js';
 import { sqliteCase } from '../store/control/dialects.js';
@@ -53,6 +53,8 @@ interface GatewayOptions {
   /** In the place of the control store, or of what takes entries to it. */
   control?: Pick<ControlStore, 'transaction'>;
   trail?: (trail: AuditTrail) => Pick<AuditTrail, 'append' | 'room'>;
+  /** Around each writer. */
+  wrap?: (writer: TaskPool) => TaskPool;
 }
 
 /** All that drains: once more over the same folder, it is a restart. */
@@ -67,19 +69,26 @@ async function startDraining(options: GatewayOptions = {}) {
   }
   for (const component of [readers, telemetry]) await component.start();
   const buffer = await startedBuffer({ directory: path.join(directory, 'buffer') }, 'store');
-  const trail = createAuditTrail({ control: options.control ?? control, gatherMs: 1, events: nopDrainEvents });
   const deadLetters = createDeadLetterBox(deadLetterDirectory);
+  const config = {
+    batchMaxItems: 100,
+    batchMaxBytes: 2 ** 20,
+    batchLingerMs: 1,
+    nativeWaitMs: 30_000,
+    deadLetterMaxBytes: 2 ** 20,
+  };
+  const trail = createAuditTrail({
+    config,
+    control: options.control ?? control,
+    deadLetters,
+    gatherMs: 1,
+    events: nopDrainEvents,
+  });
   const drain = createDrain({
-    config: {
-      batchMaxItems: 100,
-      batchMaxBytes: 2 ** 20,
-      batchLingerMs: 1,
-      nativeWaitMs: 30_000,
-      deadLetterMaxBytes: 2 ** 20,
-    },
+    config,
     bufferId: () => buffer.id,
     consumer: buffer.consumer('store'),
-    writers,
+    writers: options.wrap ? writers.map(options.wrap) : writers,
     telemetry,
     auditTrail: options.trail?.(trail) ?? trail,
     deadLetters,
@@ -189,6 +198,46 @@ describe('a native frame', () => {
   });
 });
 
+/** Refuses the first transaction for what is in it, as SQLite does. */
+function refusingOnce(): Pick<ControlStore, 'transaction'> {
+  let refused = false;
+  const cause = Object.assign(new Error('NOT NULL constraint failed'), { code: 'SQLITE_CONSTRAINT_NOTNULL' });
+  return {
+    transaction: async (work) => {
+      if (refused) return control.transaction(work);
+      refused = true;
+      throw new GatewayError('INTERNAL_ERROR', 'NOT NULL constraint failed', { cause });
+    },
+  };
+}
+
+describe('an audit entry that is refused for good', () => {
+  it('lets go of its frame, and is brought back by the replay of its dead letter', async () => {
+    const { send, held, deadLetters, buffer, telemetry } = await startDraining({ control: refusingOnce() });
+    await send(spanFrame(TRACE, spanId(1)));
+    await until(() => held() === 0);
+    expect(await audited()).toEqual([]);
+    const [letter] = await deadLetters.list();
+    await deadLetters.replay(letter!.id, buffer);
+    await until(() => held() === 0);
+    expect(await audited()).toEqual([spanId(1)]);
+    expect((await telemetry.getTrace('default', Buffer.from(TRACE, 'hex')))?.spans).toHaveLength(1);
+  });
+});
+
+/** Dies of a frame as a thread does that runs out of memory, where the real writer would say that it is at it. */
+function dyingOf(sequence: number, operations: string[]): (writer: TaskPool) => TaskPool {
+  return (writer) => ({
+    async run<Result>(operation: string, argument: unknown) {
+      const { care } = argument as StoreTask;
+      operations.push(operation);
+      if (care?.bury.includes(sequence)) return writer.run<Result>(operation, argument);
+      if (care) care.at[0] = sequence;
+      throw new Error('Worker terminated due to reaching memory limit');
+    },
+  });
+}
+
 describe('a crash', () => {
   it('between the rows and their audit entries leaves each of them to be written once', async () => {
     const before = await startDraining({ control: DOWN });
@@ -203,6 +252,22 @@ describe('a crash', () => {
     await until(() => after.held() === 0);
     expect(await audited()).toEqual([1, 2, 3].map(spanId));
     expect((await after.telemetry.getTrace('default', Buffer.from(TRACE, 'hex')))?.spans).toHaveLength(2);
+  });
+
+  it('of the writer, again and again, over a frame whose rows are stored costs what goes with that frame alone', async () => {
+    const before = await startDraining({ control: DOWN });
+    await Promise.all([1, 2, 3].map((number) => before.send(spanFrame(TRACE, spanId(number)))));
+    await before.stop(50);
+
+    const operations: string[] = [];
+    const after = await startDraining({ wrap: dyingOf(2, operations) });
+    await until(() => after.held() === 0);
+    expect(operations).toEqual(['recall', 'recall', 'recall', 'recall']);
+    expect(await audited()).toEqual([spanId(1), spanId(3)]);
+    const [letter, ...others] = await after.deadLetters.list();
+    expect([letter?.sequence, others]).toEqual([2, []]);
+    expect(letter?.reason).toMatch(/the writer died of it/);
+    expect((await after.telemetry.getTrace('default', Buffer.from(TRACE, 'hex')))?.spans).toHaveLength(3);
   });
 
   it('between the audit entries and the release of their range writes none of them twice', async () => {
