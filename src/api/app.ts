@@ -7,8 +7,10 @@ import type { z } from 'zod';
 import type { AccessStore } from '../access/keys.js';
 import type { Identify } from '../access/principal.js';
 import type { OtlpHandler } from '../component.js';
+import type { ReadConversation } from '../model/conversation.js';
 import type { NativeIntake } from '../model/native.js';
 import type { Registry } from '../registry/registry.js';
+import type { GenerationReader } from '../store/telemetry/generations.js';
 import type { TelemetryReader } from '../store/telemetry/telemetry.js';
 import { apiKeysPlugin } from './api-keys/plugin.js';
 import { createAudit } from './audit.js';
@@ -23,6 +25,7 @@ import type { DeadLetters } from './dead-letters/source.js';
 import { apiError, registerErrors, sendError } from './errors.js';
 import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
+import { generationsPlugin } from './generations/plugin.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
 import { labelsPlugin } from './labels/plugin.js';
 import { labelProposalsPlugin } from './labels/proposals.js';
@@ -38,9 +41,11 @@ import { promptsPlugin } from './prompts/plugin.js';
 import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
 import { runsPlugin } from './runs/plugin.js';
+import { sessionsPlugin } from './sessions/plugin.js';
 import { createTraces, traceChangesPlugin } from './traces/changes.js';
 import { tracesPlugin } from './traces/plugin.js';
 import { spansPlugin } from './traces/spans.js';
+import { usagePlugin } from './usage/plugin.js';
 import { validatorCompiler } from './validation.js';
 import { webhooksPlugin } from './webhooks/plugin.js';
 import { workspacesPlugin } from './workspaces/plugin.js';
@@ -48,6 +53,8 @@ import { workspacesPlugin } from './workspaces/plugin.js';
 export interface ApiOptions extends HealthOptions {
   config: ApiConfig;
   telemetry: TelemetryReader;
+  /** Without it, nothing is told of calls to models, of sessions and users, and of their sums. */
+  generations?: { reader: GenerationReader; readConversation: ReadConversation };
   /** Without it, this port takes no OTLP. */
   otlp?: OtlpHandler;
   /** Without it, traces, spans and logs come by OTLP alone; its bodies are read as OTLP's are. */
@@ -165,6 +172,17 @@ async function registerRegistry(app: FastifyInstance, { webhookSecret: secret, r
   await app.register(protectedLabelsPlugin, { registry });
 }
 
+async function registerGenerations(
+  app: FastifyInstance,
+  { generations, telemetry, registry, access }: ApiOptions,
+): Promise<void> {
+  if (!generations) return;
+  const { reader, readConversation } = generations;
+  await app.register(generationsPlugin, { generations: reader, telemetry, readConversation, registry });
+  await app.register(sessionsPlugin, { generations: reader });
+  if (access) await app.register(usagePlugin, { access, generations: reader, telemetry });
+}
+
 /** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */
 async function registerIntake(app: FastifyInstance, { otlp, native, telemetry }: ApiOptions): Promise<void> {
   if (!otlp) return;
@@ -204,6 +222,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   const audit = options.access && createAudit(options.access);
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters, audit });
   await registerRegistry(app, options);
+  await registerGenerations(app, options);
   await registerIntake(app, options);
   refuseOtherMethods();
   return app;

@@ -49,7 +49,7 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type(JSON_TYPE).send(text);
 }
 
-export const sessionsPlugin: ApiPlugin<{ telemetry: GenerationReader }> = async (app, { telemetry }) => {
+export const sessionsPlugin: ApiPlugin<{ generations: GenerationReader }> = async (app, { generations }) => {
   app.route({
     method: 'GET',
     url: '/v1/sessions',
@@ -62,7 +62,7 @@ export const sessionsPlugin: ApiPlugin<{ telemetry: GenerationReader }> = async 
     },
     handler: async ({ workspace, query }, reply) => {
       const user = query.user_id !== undefined && { userId: query.user_id };
-      const page = await telemetry.listSessions({
+      const page = await generations.listSessions({
         workspace,
         ...timesOf(query),
         ...user,
@@ -83,8 +83,8 @@ export const sessionsPlugin: ApiPlugin<{ telemetry: GenerationReader }> = async 
       response: { 200: oneSessionSchema, ...errors },
     },
     handler: async ({ workspace, params }, reply) => {
-      const session = requireFound(await telemetry.getSession(workspace, params.id), 'Session');
-      const traceIds = await telemetry.listSessionTraces(workspace, params.id, MAX_TRACE_IDS);
+      const session = requireFound(await generations.getSession(workspace, params.id), 'Session');
+      const traceIds = await generations.listSessionTraces(workspace, params.id, MAX_TRACE_IDS);
       return sendJson(reply, withTraces(session, traceIds));
     },
   });
@@ -100,7 +100,7 @@ export const sessionsPlugin: ApiPlugin<{ telemetry: GenerationReader }> = async 
       response: { 200: userPageSchema, ...errors },
     },
     handler: async ({ workspace, query }, reply) => {
-      const page = await telemetry.listUsers({ workspace, ...timesOf(query), ...readPaging('user', query) });
+      const page = await generations.listUsers({ workspace, ...timesOf(query), ...readPaging('user', query) });
       return sendJson(reply, renderPage('user', query, page, renderUser));
     },
   });
@@ -116,6 +116,6 @@ export const sessionsPlugin: ApiPlugin<{ telemetry: GenerationReader }> = async 
       response: { 200: userSchema, ...errors },
     },
     handler: async ({ workspace, params }, reply) =>
-      sendJson(reply, renderUser(requireFound(await telemetry.getUser(workspace, params.id), 'User'))),
+      sendJson(reply, renderUser(requireFound(await generations.getUser(workspace, params.id), 'User'))),
   });
 };

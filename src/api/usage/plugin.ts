@@ -25,7 +25,8 @@ import {
 
 export interface UsageOptions {
   access: { readonly store: AccessStore };
-  telemetry: TelemetryReader & GenerationReader;
+  generations: GenerationReader;
+  telemetry: TelemetryReader;
 }
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
@@ -45,7 +46,7 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type(JSON_TYPE).send(text);
 }
 
-export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, telemetry }) => {
+export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, generations, telemetry }) => {
   const runs = () => access.store.control.runs;
 
   /** Of the newest page of runs, and how many there were of everything. */
@@ -55,8 +56,8 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, teleme
     const [page, days, prompts, requests, traces, evaluations] = await Promise.all([
       runs().list({ ...filters, sort, ...readPaging('run', query) }),
       runs().countByDay(filters),
-      telemetry.readUsage(overDays(workspace, range, ['prompt'], false)),
-      telemetry.readUsage(overDays(workspace, range, [], false)),
+      generations.readUsage(overDays(workspace, range, ['prompt'], false)),
+      generations.readUsage(overDays(workspace, range, [], false)),
       telemetry.listTraces({ workspace, ...nanosOf(range), ...COUNTING }),
       telemetry.listLogs({ workspace, ...nanosOf(range), eventName: EVALUATION_EVENT, ...COUNTING }),
     ]);
@@ -84,7 +85,7 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, teleme
     handler: async ({ workspace, query: { window } }, reply) => {
       const range = rangeOf(window, Date.now());
       const [rows, days] = await Promise.all([
-        telemetry.readUsage(overDays(workspace, range, [], true)),
+        generations.readUsage(overDays(workspace, range, [], true)),
         runs().countByDay({ workspace, ...range }),
       ]);
       const byDay = new Map(days.map((day) => [day.dayUnixMs, day]));
@@ -105,7 +106,7 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, teleme
     },
     handler: async ({ workspace, query: { window, limit } }, reply) => {
       const range = rangeOf(window, Date.now());
-      const rows = await telemetry.readUsage(overDays(workspace, range, ['prompt', 'version'], false));
+      const rows = await generations.readUsage(overDays(workspace, range, ['prompt', 'version'], false));
       const named = rows.filter(({ group }) => group.prompt !== '').slice(0, limit);
       const prompts = named.map(renderPromptRow).join(',');
       return sendJson(reply, `{${renderWindow(window, range)},"prompts":[${prompts}]}`);
@@ -143,7 +144,7 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, teleme
     },
     handler: async ({ workspace, query }, reply) => {
       const asked = readUsageQuery(workspace, query, Date.now());
-      const rows = (await telemetry.readUsage(asked)).map(renderUsageRow);
+      const rows = (await generations.readUsage(asked)).map(renderUsageRow);
       const [from, to] = [asked.fromUnixMs, asked.toUnixMs].map((time) => new Date(time).toISOString());
       const head = JSON.stringify({ from, to, step: query.step });
       return sendJson(reply, `${head.slice(0, -1)},"rows":[${rows.join(',')}]}`);
@@ -162,7 +163,7 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, teleme
     },
     handler: async ({ workspace, query: { window } }, reply) => {
       const range = rangeOf(window, Date.now());
-      const rows = await telemetry.readUsage(overDays(workspace, range, ['provider', 'model'], false));
+      const rows = await generations.readUsage(overDays(workspace, range, ['provider', 'model'], false));
       const models = rows
         .filter(({ unpriced }) => unpriced > 0)
         .sort((a, b) => b.unpriced - a.unpriced)

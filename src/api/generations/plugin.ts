@@ -1,0 +1,141 @@
+import type { FastifyReply } from 'fastify';
+import { GatewayError } from '../../errors.js';
+import type { ReadConversation } from '../../model/conversation.js';
+import type { Registry } from '../../registry/registry.js';
+import type { Selector } from '../../registry/selector.js';
+import type { GenerationReader, StoredGeneration } from '../../store/telemetry/generations.js';
+import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
+import { errorSchema, JSON_TYPE } from '../errors.js';
+import { countPageSchema, renderCount, renderPage, requireFound } from '../paging.js';
+import type { ApiPlugin } from '../plugin.js';
+import { renderCost } from './cost.js';
+import type { Place } from './id.js';
+import { messagesOf } from './messages.js';
+import { readGenerationCount, readGenerationQuery } from './query.js';
+import { type LinkedPrompt, renderGeneration, renderOneGeneration } from './render.js';
+import {
+  costSchema,
+  countGenerationsQuery,
+  generationPageSchema,
+  generationParameters,
+  listGenerationsQuery,
+  oneGenerationSchema,
+} from './schema.js';
+
+export interface GenerationsOptions {
+  generations: GenerationReader;
+  telemetry: TelemetryReader;
+  readConversation: ReadConversation;
+  /** Without it, no prompt is known. */
+  registry?: Registry | undefined;
+}
+
+const errors = { '4xx': errorSchema, '5xx': errorSchema };
+
+/** A span names its prompt whether or not the registry has it: it may be registered later. */
+async function linkedPrompt(
+  registry: Registry | undefined,
+  workspace: string,
+  { promptName: name, promptVersion }: StoredGeneration,
+): Promise<LinkedPrompt | null> {
+  if (name === '') return null;
+  const selector = promptVersion === '' ? undefined : { version: promptVersion };
+  const registered = registry ? await isRegistered(registry, workspace, name, selector) : false;
+  return { name, version_tag: promptVersion || null, registered };
+}
+
+/** A name that no prompt could have is one that the registry has not. */
+async function isRegistered(registry: Registry, workspace: string, name: string, selector: Selector) {
+  try {
+    await registry.resolve(workspace, name, selector);
+    return true;
+  } catch (error) {
+    if (error instanceof GatewayError && !error.retryable) return false;
+    throw error;
+  }
+}
+
+export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, options) => {
+  const { generations, registry } = options;
+
+  const find = async (workspace: string, place: Place): Promise<StoredGeneration> =>
+    requireFound(await generations.getGeneration(workspace, place), 'Generation');
+
+  app.route({
+    method: 'GET',
+    url: '/v1/generations',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['generations'],
+      summary: 'List calls of models, tools and agents, whichever door and vocabulary they came by',
+      querystring: listGenerationsQuery,
+      response: { 200: generationPageSchema, ...errors },
+    },
+    handler: async ({ workspace, query }, reply) => {
+      const page = await generations.listGenerations(readGenerationQuery(workspace, query));
+      if (query.include !== 'messages')
+        return sendJson(
+          reply,
+          renderPage('generation', query, page, (item) => renderGeneration(item)),
+        );
+      const texts = await Promise.all(
+        page.items.map(async (item) => renderGeneration(item, await messagesOf(options, workspace, item))),
+      );
+      return sendJson(
+        reply,
+        renderPage('generation', query, { ...page, items: texts }, (text) => text),
+      );
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/generations/count',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['generations'],
+      summary: 'Count generations',
+      querystring: countGenerationsQuery,
+      response: { 200: countPageSchema, ...errors },
+    },
+    handler: async ({ workspace, query }, reply) =>
+      sendJson(reply, renderCount(await generations.listGenerations(readGenerationCount(workspace, query)))),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/generations/:id',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['generations'],
+      summary: 'One generation, with its messages and its prompt',
+      params: generationParameters,
+      response: { 200: oneGenerationSchema, ...errors },
+    },
+    handler: async ({ workspace, params }, reply) => {
+      const generation = await find(workspace, params.id);
+      const [conversation, prompt] = await Promise.all([
+        messagesOf(options, workspace, generation),
+        linkedPrompt(registry, workspace, generation),
+      ]);
+      return sendJson(reply, renderOneGeneration(generation, { conversation, prompt }));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/spans/:id/cost',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['generations'],
+      summary: 'What a generation cost, line by line, and whose price it is',
+      params: generationParameters,
+      response: { 200: costSchema, ...errors },
+    },
+    handler: async ({ workspace, params }, reply) => sendJson(reply, renderCost(await find(workspace, params.id))),
+  });
+};
+
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type(JSON_TYPE).send(text);
+}
