@@ -93,7 +93,7 @@ export class IndexWriter {
     return this.options.control.transaction(async ({ workspaces, prompts, changes, auditLogs }) => {
       for (const workspace of new Set(versions.map((version) => version.workspace))) await workspaces.ensure(workspace);
       const adopted = await prompts.adopt(versions.map((version) => ({ ...version, audit: undefined })));
-      for (const { workspace, name } of adopted) await changes.announce({ topic: 'prompts', workspace, name });
+      for (const prompt of promptsOf(adopted)) await changes.announce({ topic: 'prompts', ...prompt });
       await auditLogs.appendAll(adopted.map((key) => audits.get(describeKey(key))!));
       return adopted;
     });
@@ -282,6 +282,12 @@ export class IndexWriter {
 function contentOf(row: PromptVersion, content: string): VersionContent {
   const { workspace, name, version, author, message, writtenTimeUnixMs: timeUnixMs } = row;
   return { workspace, name, version, content, author: author!, message: message!, timeUnixMs };
+}
+
+/** Each once. */
+function promptsOf(versions: readonly PromptKey[]): Pick<PromptKey, 'workspace' | 'name'>[] {
+  const prompts = versions.map(({ workspace, name }) => [`${workspace}/${name}`, { workspace, name }] as const);
+  return [...new Map(prompts).values()];
 }
 
 function beingWritten({ name, version }: PromptKey): GatewayError {

@@ -226,6 +226,19 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
   });
 });
 
+it('a tag that a power cut has left as an empty file is made anew', async () => {
+  const place = await makePlace('program');
+  try {
+    const driver = await place.open();
+    const stored = await driver.write(versionOf());
+    writeFileSync(path.join(place.directory, '.git/refs/tags/prompts/welcome/1.0.0'), '');
+    expect(await driver.find(versionOf())).toEqual(stored);
+    expect(place.git('rev-parse', 'prompts/welcome/1.0.0')).toBe(stored.commitSha);
+  } finally {
+    await place.remove();
+  }
+});
+
 it('a repository that is closed while tags are made starts no git that nobody ends', async () => {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'prompts-'));
   try {

@@ -33,6 +33,27 @@ function withMethods(driver: PromptDriver, methods: Partial<PromptDriver>): Prom
 
 const unavailable = () => new GatewayError('STORE_UNAVAILABLE', 'gone');
 
+function deferred(): { promise: Promise<void>; resolve(): void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** Its database takes all versions but one, as it would one that is at fault in itself. */
+function refusingStore(store: ControlStore, refused: string): ControlStore {
+  const transaction: ControlStore['transaction'] = (work) =>
+    store.transaction(({ prompts, ...others }) => {
+      const adopt: typeof prompts.adopt = async (versions) => {
+        if (versions.some(({ version }) => version === refused)) throw new GatewayError('INTERNAL_ERROR', 'too long');
+        return prompts.adopt(versions);
+      };
+      return work({ ...others, prompts: { ...prompts, adopt } });
+    });
+  return Object.create(store, { transaction: { value: transaction } });
+}
+
 function registrySuite({ makePlace }: DialectCase): void {
   let place: Place;
   let store: ControlStore;
@@ -214,6 +235,80 @@ function registrySuite({ makePlace }: DialectCase): void {
       expect(adopted).toEqual([2]);
       expect(await served(fixture)).toBe('1.0.0');
       expect((await fixture.registry.resolve('acme', 'p', undefined)).version.version).toBe('2.0.0');
+    });
+
+    it('and is being written by a client, too, is adopted when the client is told that it is there', async () => {
+      const paused = deferred();
+      const begun = deferred();
+      let pause = true;
+      const fixture = await start({
+        wrap: (driver) =>
+          withMethods(driver, {
+            async write(version) {
+              begun.resolve();
+              if (pause) await paused.promise;
+              return Object.getPrototypeOf(driver).write.call(driver, version);
+            },
+          }),
+      });
+      const creating = create(fixture, prompt()).catch((error: GatewayError) => error);
+      await begun.promise;
+      await commit(fixture, { 'prompts/p/1.0.0.json': prompt('1.0.0', { owner: 'Grace' }) });
+      await commit(fixture, { 'prompts/p/0.9.0.json': prompt('0.9.0') });
+      await fixture.registry.reconcile();
+      expect(await served(fixture)).toBe('0.9.0');
+      pause = false;
+      paused.resolve();
+      expect(await creating).toMatchObject({ message: 'Prompt already exists' });
+      await fixture.registry.reconcile();
+      expect(await served(fixture)).toBe('1.0.0');
+      expect((await fixture.registry.resolve('default', 'p', { version: '1.0.0' })).compiled.prompt.owner).toBe(
+        'Grace',
+      );
+    });
+
+    it('and whose tag can not be made holds up no others, is told of once, and adopted when it can', async () => {
+      const told: string[] = [];
+      const fixture = await start({ events: { unusable: (version) => void told.push(version) } });
+      await commit(fixture, {
+        'prompts/odd/1.0.0.json': { ...prompt(), name: 'odd' },
+        'prompts/p/1.0.0.json': prompt(),
+      });
+      // Its name leaves no room for the version's.
+      execFileSync('git', ['-C', fixture.directory, 'tag', 'prompts/odd']);
+      for (let round = 0; round < 2; round++) await fixture.registry.reconcile();
+      await commit(fixture, { 'prompts/p/2.0.0.json': prompt('2.0.0') });
+      await fixture.registry.reconcile();
+      expect([await served(fixture), told]).toEqual(['2.0.0', ['default/odd/1.0.0']]);
+      execFileSync('git', ['-C', fixture.directory, 'tag', '-d', 'prompts/odd']);
+      await fixture.registry.reconcile();
+      expect((await fixture.registry.resolve('default', 'odd', undefined)).version.version).toBe('1.0.0');
+    });
+
+    it('and that the database does not take holds up no others, and is told of once', async () => {
+      const told: string[] = [];
+      const refusing = refusingStore(store, '1.1.0');
+      const fixture = await start({ events: { unusable: (version) => void told.push(version) } }, refusing);
+      const versions = ['1.0.0', '1.1.0', '1.2.0'];
+      await commit(fixture, Object.fromEntries(versions.map((each) => [`prompts/p/${each}.json`, prompt(each)])));
+      for (let round = 0; round < 2; round++) await fixture.registry.reconcile();
+      const { items } = await store.prompts.listVersions('default', 'p', { limit: 10, offset: 0 });
+      expect(items.map(({ version }) => version).sort()).toEqual(['1.0.0', '1.2.0']);
+      expect(told).toEqual(['default/p/1.1.0']);
+    });
+
+    it('and has a text that grows to megabytes in the search is adopted, and found', async () => {
+      const fixture = await start();
+      // One character that stands for eighteen (Unicode, compatibility decomposition).
+      const grown = '\uFDFA'.repeat(49_000);
+      await commit(fixture, {
+        'prompts/p/1.0.0.json': prompt('1.0.0', { messages: [{ role: 'user', content: `needle ${grown}` }] }),
+        'prompts/q/1.0.0.json': { ...prompt(), name: 'q' },
+      });
+      await fixture.registry.reconcile();
+      const query = { workspace: 'default', q: 'needle' };
+      const { items } = await store.prompts.searchNames(query, { limit: 10, offset: 0 });
+      expect(items).toEqual(['p']);
     });
 
     it('makes the index anew, where the index is lost', async () => {

@@ -1,5 +1,6 @@
 /** Git by the git program. */
 
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
@@ -21,6 +22,9 @@ import { placeFile, showsBranch } from './worktree.js';
 
 /** What a person's settings must not change about what we do. */
 const OWN_SETTINGS = ['core.hooksPath=/dev/null', 'core.fsync=all', 'core.fsyncMethod=fsync', 'gc.autoDetach=false'];
+/** A disk takes milliseconds for each file that it is to keep: of many tags, one file is made of them in the end. */
+const NOT_EACH = ['-c', 'core.fsync=none'];
+const TAGS_PER_PACKING = 2_000;
 /** Somebody else at work in the working tree holds the lock of the index. */
 const INDEX_TRIES = 5;
 const INDEX_RETRY_MS = 50;
@@ -70,6 +74,8 @@ export class ProgramRepository implements GitRepository {
   private readonly objects: ObjectReader;
 
   private readonly newTags: NewTag[] = [];
+  /** Those that a power cut may still take away. */
+  private unpacked = 0;
   private tagging: Promise<unknown> = Promise.resolve();
   private readonly branchRef: string;
   private readonly place: RepositoryPlace;
@@ -99,6 +105,7 @@ export class ProgramRepository implements GitRepository {
 
   async close(): Promise<void> {
     await this.tagging;
+    await this.packTags();
     await this.objects.close();
   }
 
@@ -134,7 +141,10 @@ export class ProgramRepository implements GitRepository {
   private async createTags(): Promise<void> {
     const tags = this.newTags.splice(0);
     const outcome = await this.makeTags(tags).catch(() => undefined);
-    if (outcome?.code === 0) for (const { resolve } of tags) resolve();
+    if (outcome?.code === 0) {
+      if (tags.length > 1) await this.packTags(tags.length);
+      for (const { resolve } of tags) resolve();
+    }
     // All or none of them are made: one that can't be holds up none of the others.
     else for (const one of tags) await this.createAlone(one).then(one.resolve, one.reject);
   }
@@ -142,12 +152,31 @@ export class ProgramRepository implements GitRepository {
   private async createAlone(one: NewTag): Promise<void> {
     const outcome = await this.makeTags([one]);
     if (outcome.code === 0 || (await this.tagged(one.tag)) !== undefined) return;
+    if ((await this.removeBroken(one.tag)) && (await this.makeTags([one])).code === 0) return;
     throw failed('update-ref', outcome);
   }
 
   private makeTags(tags: readonly NewTag[]): Promise<Outcome> {
     const lines = tags.map(({ tag, commit }) => `create refs/tags/${tag} ${commit}\n`);
-    return this.attempt(['update-ref', '--stdin'], lines.join(''));
+    return this.attempt([...(tags.length > 1 ? NOT_EACH : []), 'update-ref', '--stdin'], lines.join(''));
+  }
+
+  /** Into one file, which is on the disk when git ends: the commits of the tags are there before them. */
+  private async packTags(made = 0): Promise<void> {
+    this.unpacked += made;
+    if (this.unpacked < (made > 0 ? TAGS_PER_PACKING : 1)) return;
+    // Where somebody else packs, it is done already.
+    await this.attempt(['pack-refs', '--all']);
+    this.unpacked = 0;
+  }
+
+  /** A power cut leaves an empty file of a tag that was not packed yet; git takes it for one that must not be changed. */
+  private async removeBroken(tag: string): Promise<boolean> {
+    const file = path.join(this.gitDirectory, 'refs/tags', tag);
+    const found = await stat(file).catch(() => undefined);
+    if (!found?.isFile() || found.size > 0) return false;
+    await rm(file);
+    return true;
   }
 
   async checkOut(file: string, content: string): Promise<void> {
@@ -172,6 +201,7 @@ export class ProgramRepository implements GitRepository {
   }
 
   async maintain(): Promise<void> {
+    await this.packTags();
     await this.attempt(['gc', '--auto', '--quiet']);
   }
 

@@ -61,6 +61,10 @@ export interface Hideable extends Omit<PromptKey, 'version'> {
   version?: string | undefined;
 }
 
+export interface KnownPrompt extends PromptKey {
+  status: PromptVersion['status'];
+}
+
 export interface Prompts {
   /** A row that nobody reads yet. Rejects with CONFLICT when there is one of that key. */
   begin(version: NewPromptVersion): Promise<PromptVersion>;
@@ -76,8 +80,8 @@ export interface Prompts {
   pending(): Promise<PromptVersion[]>;
   /** What a pending one was begun with. */
   pendingContent(id: number): Promise<string | undefined>;
-  /** Those that there are rows of, whatever their status. */
-  known(keys: readonly PromptKey[]): Promise<PromptKey[]>;
+  /** Those that there are rows of. */
+  known(keys: readonly PromptKey[]): Promise<KnownPrompt[]>;
   /** Active at once: its content is whole. Those that there are rows of are left as they are; answers the others. */
   adopt(versions: readonly NewPromptVersion[]): Promise<PromptKey[]>;
 
@@ -252,15 +256,17 @@ async function change(
   return rows.toSorted((a, b) => (a.sort_key < b.sort_key ? -1 : 1)).map((row) => row.version_tag);
 }
 
-async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<PromptKey[]> {
-  const found: PromptKey[] = [];
+async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<KnownPrompt[]> {
+  const found: KnownPrompt[] = [];
   for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT) {
     const some = keys
       .slice(at, at + ROWS_PER_STATEMENT)
       .map(({ workspace, name, version }) => sql`(${workspace}, ${name}, ${version})`);
-    const rows = db.selectFrom('prompts').select(['workspace_id', 'name', 'version_tag']);
+    const rows = db.selectFrom('prompts').select(['workspace_id', 'name', 'version_tag', 'status']);
     const among = sql<boolean>`(workspace_id, name, version_tag) in (values ${sql.join(some)})`;
-    for (const row of await rows.where(among).execute()) found.push(keyOf(row));
+    for (const { status, ...row } of await rows.where(among).execute()) {
+      found.push({ ...keyOf(row), status: status as PromptVersion['status'] });
+    }
   }
   return found;
 }
