@@ -8,8 +8,9 @@ import * as promptContents from './0005-prompt-contents.js';
 import * as pendingPrompts from './0006-pending-prompts.js';
 import * as labelRules from './0007-label-rules.js';
 import * as promptTexts from './0008-prompt-texts.js';
+import * as prices from './0009-prices.js';
 
 export const controlMigrations: MigrationSeries = {
   name: 'control',
-  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts, labelRules, promptTexts],
+  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts, labelRules, promptTexts, prices],
 };

@@ -7,11 +7,13 @@ import type { ControlSchema } from './schema.js';
 const changeSchema = z.discriminatedUnion('topic', [
   z.object({ topic: z.literal('api-keys'), id: z.number() }),
   z.object({ topic: z.literal('prompts'), workspace: z.string(), name: z.string() }),
+  z.object({ topic: z.literal('prices'), workspace: z.string() }),
+  z.object({ topic: z.literal('repricings'), workspace: z.string() }),
 ]);
 
 const messageSchema = z.object({ from: z.string(), change: changeSchema });
 
-/** What has changed: one key, or one prompt's versions or labels. */
+/** What has changed: one key, one prompt's versions or labels, a workspace's own prices; or there is something to price anew. */
 export type Change = z.infer<typeof changeSchema>;
 
 /** `missed`: for a while changes by other processes were not heard. */

@@ -17,6 +17,8 @@ export interface ControlSchema {
   runs: RunTable;
   control_idempotency_keys: IdempotencyKeyTable;
   gateways: GatewayTable;
+  prices: PriceTable;
+  repricings: RepricingTable;
 }
 
 export interface WorkspaceTable {
@@ -186,4 +188,33 @@ export interface PromptContentTable {
   author: string;
   message: string;
   time_unix_ms: number;
+}
+
+export interface PriceTable {
+  id: Generated<number>;
+  workspace_id: string;
+  pattern: string;
+  provider: string;
+  service_tier: string;
+  valid_from_unix_ms: number;
+  rates: string;
+  revision: number;
+  created_time_unix_ms: number;
+  updated_time_unix_ms: number;
+}
+
+export interface RepricingTable {
+  id: Generated<number>;
+  workspace_id: string;
+  from_unix_ms: number;
+  to_unix_ms: number;
+  status: string;
+  step_cursor: string | null;
+  examined: number;
+  changed: number;
+  error: string | null;
+  owner: string | null;
+  lease_until_unix_ms: number;
+  started_time_unix_ms: number;
+  finished_time_unix_ms: number | null;
 }

@@ -26,10 +26,13 @@ import { createInstallation, type Installation } from './installation.js';
 import { createLabelProposals, type LabelProposals } from './label-proposals.js';
 import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
+import { createPrices, type Prices } from './prices.js';
 import { createPromptContents, type PromptContents } from './prompt-contents.js';
+import { createPromptIndex, type PromptIndex } from './prompt-index.js';
 import { createPrompts, type Prompts } from './prompts.js';
 import { createProtectedLabels, type ProtectedLabels } from './protected-labels.js';
 import { createRedisRelay, noRelay, type Relay } from './redis-relay.js';
+import { createRepricings, type Repricings } from './repricings.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
@@ -55,12 +58,15 @@ export interface Repositories {
   readonly auditLogs: AuditLogs;
   readonly prompts: Prompts;
   readonly promptContents: PromptContents;
+  readonly promptIndex: PromptIndex;
   readonly labels: Labels;
   readonly labelProposals: LabelProposals;
   readonly protectedLabels: ProtectedLabels;
   readonly runs: Runs;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly gateways: Gateways;
+  readonly prices: Prices;
+  readonly repricings: Repricings;
   readonly changes: Changes;
   readonly installation: Installation;
 }
@@ -96,12 +102,15 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     auditLogs: createAuditLogs(executor, facts),
     prompts: createPrompts(executor, facts),
     promptContents: createPromptContents(executor),
+    promptIndex: createPromptIndex(executor, facts),
     labels: createLabels(executor),
     labelProposals: createLabelProposals(executor),
     protectedLabels: createProtectedLabels(executor),
     runs: createRuns(executor),
     idempotencyKeys: createIdempotencyKeys(executor),
     gateways: createGateways(executor),
+    prices: createPrices(executor, facts),
+    repricings: createRepricings(executor),
     changes: createChanges(executor, { facts, origin, spread }),
   });
   const own = repositories(db, spread);
