@@ -1,0 +1,248 @@
+/**
+ * What a call costs: by the workspace's own prices, else by the published ones, else nobody knows (which is not zero).
+ * Pure, and good for a writer thread: what applies on a day is found once and kept.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Cost, Generation, Price, TokenType } from '../model/generation.js';
+import type { OwnPrice, Rates } from '../store/control/prices.js';
+import { type Catalog, type CatalogEntry, catalog as packageCatalog } from './catalog.js';
+import { sumOf, type TokenRates, tokenRatesOf } from './cost.js';
+import { compilePattern, type Pattern } from './pattern.js';
+import { ANY, canonicalProvider, canonicalTier, STANDARD_TIER } from './spelling.js';
+
+export type PricedCall = Pick<
+  Generation,
+  'provider' | 'requestModel' | 'responseModel' | 'serviceTier' | 'usage' | 'startTimeUnixNano'
+>;
+
+/** Everything but the tokens. */
+export type Question = Omit<PricedCall, 'usage'>;
+
+export interface PriceBand {
+  /** The whole request has the rates of the highest band that its input reaches; -1: any. */
+  aboveInputTokens: number;
+  price: Price;
+}
+
+export interface Explanation {
+  /** Of one kind; empty when nothing is known of the model. */
+  bands: readonly PriceBand[];
+  /** Whose name found it. */
+  by: 'response_model' | 'request_model' | undefined;
+  /** Own prices that match as well, the one that applies first. */
+  own: readonly OwnPrice[];
+}
+
+export interface PriceBook {
+  /** undefined: unpriced. Never throws. */
+  costOf(workspace: string, call: PricedCall): Cost | undefined;
+  explain(workspace: string, question: Question): Explanation;
+}
+
+export interface PriceBookOptions {
+  catalog?: Catalog;
+  /** Models and days whose price is kept. */
+  maxPlans?: number;
+}
+
+const MAX_PLANS = 10_000;
+/** What is longer is no model's name, and is worth no search. */
+export const MAX_MODEL_CHARACTERS = 512;
+const DAY_MS = 86_400_000;
+const NANO_PER_MS = 1_000_000n;
+
+interface RatedBand extends PriceBand {
+  perToken: TokenRates;
+}
+
+/** Equal for all that is asked of it from this millisecond of the day on. */
+interface Phase {
+  fromMs: number;
+  bands: readonly RatedBand[];
+}
+
+interface OwnEntry {
+  own: OwnPrice;
+  pattern: Pattern;
+  bands: readonly RatedBand[];
+}
+
+interface Names {
+  provider: string;
+  models: readonly string[];
+  tier: string;
+}
+
+const UNPRICED: readonly RatedBand[] = [];
+
+function ownPriceOf(own: OwnPrice): Price {
+  const { id, revision, provider, pattern, serviceTier, rates } = own;
+  const version = `${id}.${revision}`;
+  const tier = serviceTier === STANDARD_TIER ? '' : serviceTier;
+  return {
+    key: `workspace/${version}`,
+    source: 'workspace',
+    version,
+    provider,
+    model: pattern,
+    serviceTier: tier,
+    rates,
+  };
+}
+
+function ownEntryOf(own: OwnPrice): OwnEntry {
+  const price = ownPriceOf(own);
+  const bands = [{ aboveInputTokens: -1, price, perToken: tokenRatesOf(own.rates) }];
+  return { own, pattern: compilePattern(own.pattern), bands };
+}
+
+/** A tier, then a provider, then a longer name is narrower; of equal ones the latest that has begun. */
+function byNarrowness(a: OwnEntry, b: OwnEntry): number {
+  const named = (text: string) => (text === ANY ? 0 : 1);
+  return (
+    named(b.own.serviceTier) - named(a.own.serviceTier) ||
+    named(b.own.provider) - named(a.own.provider) ||
+    b.pattern.literals - a.pattern.literals ||
+    b.own.validFromUnixMs - a.own.validFromUnixMs ||
+    b.own.id - a.own.id
+  );
+}
+
+function byWorkspace(prices: readonly OwnPrice[]): Map<string, OwnEntry[]> {
+  const groups = new Map<string, OwnEntry[]>();
+  for (const own of prices) {
+    const group = groups.get(own.workspace);
+    if (group) group.push(ownEntryOf(own));
+    else groups.set(own.workspace, [ownEntryOf(own)]);
+  }
+  for (const group of groups.values()) group.sort(byNarrowness);
+  return groups;
+}
+
+function applies({ own }: OwnEntry, { provider, tier }: Names): boolean {
+  const { provider: ofProvider, serviceTier } = own;
+  return (ofProvider === ANY || ofProvider === provider) && (serviceTier === ANY || serviceTier === tier);
+}
+
+/** Of each model in turn, whether they have begun or not. */
+function matching(entries: readonly OwnEntry[], names: Names): OwnEntry[][] {
+  const some = entries.filter((entry) => applies(entry, names));
+  return names.models.map((model) => some.filter(({ pattern }) => pattern.matches(model)));
+}
+
+function describe(rates: Rates): string {
+  return (Object.entries(rates) as [TokenType, string][]).map(([type, rate]) => `${type}=${rate}`).join(',');
+}
+
+function catalogBands({ provider, model, bands }: CatalogEntry, version: string): readonly RatedBand[] {
+  return bands.map(({ aboveInputTokens, rates }) => {
+    const key = `catalog/${version}/${provider}/${model}/${describe(rates)}`;
+    const price: Price = { key, source: 'catalog', version, provider, model, serviceTier: '', rates };
+    return { aboveInputTokens, price, perToken: tokenRatesOf(rates) };
+  });
+}
+
+/** The model that answered comes first: it is what was paid for. */
+function namesOf({ provider, responseModel, requestModel, serviceTier }: Question): Names {
+  const models = [...new Set([responseModel, requestModel])].filter((model) => model !== '');
+  return {
+    provider: canonicalProvider(provider),
+    models: models.map((model) => model.trim().toLowerCase()),
+    tier: canonicalTier(serviceTier),
+  };
+}
+
+function bandOf(bands: readonly RatedBand[], inputTokens: number): RatedBand | undefined {
+  let reached: RatedBand | undefined;
+  for (const band of bands) if (inputTokens > band.aboveInputTokens) reached = band;
+  return reached;
+}
+
+function phaseAt(phases: readonly Phase[], ms: number): Phase {
+  let current = phases[0]!;
+  for (const phase of phases) if (phase.fromMs <= ms) current = phase;
+  return current;
+}
+
+class CachedPriceBook implements PriceBook {
+  private readonly own: Map<string, OwnEntry[]>;
+  private readonly plans: LRUCache<string, readonly Phase[]>;
+  private readonly catalog: Catalog;
+
+  constructor(prices: readonly OwnPrice[], { catalog = packageCatalog, maxPlans = MAX_PLANS }: PriceBookOptions) {
+    this.own = byWorkspace(prices);
+    this.catalog = catalog;
+    this.plans = new LRUCache({ max: maxPlans });
+  }
+
+  costOf(workspace: string, call: PricedCall): Cost | undefined {
+    const { requestModel, responseModel, provider, serviceTier, usage } = call;
+    const characters = requestModel.length + responseModel.length + provider.length + serviceTier.length;
+    if (characters === 0 || characters > 2 * MAX_MODEL_CHARACTERS) return undefined;
+    const unixMs = Number(call.startTimeUnixNano / NANO_PER_MS);
+    const day = Math.floor(unixMs / DAY_MS);
+    const band = bandOf(phaseAt(this.planOf(workspace, call, day), unixMs - day * DAY_MS).bands, usage.input ?? 0);
+    const picodollars = band && sumOf(usage, band.perToken);
+    return picodollars === undefined ? undefined : { picodollars, price: band!.price };
+  }
+
+  explain(workspace: string, question: Question): Explanation {
+    const names = namesOf(question);
+    const unixMs = Number(question.startTimeUnixNano / NANO_PER_MS);
+    const own = matching(this.own.get(workspace) ?? [], names);
+    const begun = own.map((entries) => entries.filter((entry) => entry.own.validFromUnixMs <= unixMs));
+    const { bands, model } = this.bandsAt(names, own, unixMs);
+    const by =
+      model === undefined
+        ? undefined
+        : model === 0 && question.responseModel !== ''
+          ? 'response_model'
+          : 'request_model';
+    return {
+      bands: bands.map(({ aboveInputTokens, price }) => ({ aboveInputTokens, price })),
+      by,
+      own: begun.flat().map((entry) => entry.own),
+    };
+  }
+
+  private planOf(workspace: string, call: Question, day: number): readonly Phase[] {
+    const own = this.own.get(workspace);
+    // No workspace has the name '': those without prices of their own share what is published.
+    const { provider, responseModel, requestModel, serviceTier } = call;
+    const key = `${own ? workspace : ''}\n${provider}\n${responseModel}\n${requestModel}\n${serviceTier}\n${day}`;
+    const known = this.plans.get(key);
+    if (known) return known;
+    const plan = this.plan(namesOf(call), own ?? [], day * DAY_MS);
+    this.plans.set(key, plan);
+    return plan;
+  }
+
+  /** Most days have one phase: some prices change with the hour, and own ones begin when their owner says. */
+  private plan(names: Names, entries: readonly OwnEntry[], dayUnixMs: number): Phase[] {
+    const own = matching(entries, names);
+    const begins = own.flat().map((entry) => entry.own.validFromUnixMs - dayUnixMs);
+    const published = names.models.flatMap(
+      (model) => this.catalog.find(names.provider, model, dayUnixMs)?.changesAtMs ?? [],
+    );
+    const turns = [...begins, ...published].filter((ms) => ms > 0 && ms < DAY_MS);
+    const times = [0, ...new Set(turns.sort((a, b) => a - b))];
+    return times.map((fromMs) => ({ fromMs, bands: this.bandsAt(names, own, dayUnixMs + fromMs).bands }));
+  }
+
+  /** `model`: which of the names found it. */
+  private bandsAt(names: Names, own: OwnEntry[][], unixMs: number): { bands: readonly RatedBand[]; model?: number } {
+    for (const [model, entries] of own.entries()) {
+      const first = entries.find((entry) => entry.own.validFromUnixMs <= unixMs);
+      if (first) return { bands: first.bands, model };
+    }
+    for (const [model, name] of names.models.entries()) {
+      const found = this.catalog.find(names.provider, name, unixMs);
+      if (found) return { bands: catalogBands(found, this.catalog.version), model };
+    }
+    return { bands: UNPRICED };
+  }
+}
+
+export function createPriceBook(ownPrices: readonly OwnPrice[], options: PriceBookOptions = {}): PriceBook {
+  return new CachedPriceBook(ownPrices, options);
+}

@@ -1,0 +1,207 @@
+/** Against a second reckoning: fractions of integers over the package's own data, which knows nothing of ours. */
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { waitForUpdate } from '@pydantic/genai-prices';
+import { describe, expect, it } from 'vitest';
+import { TOKEN_TYPES, type TokenType, type Usage } from '../../src/model/generation.js';
+import { CATALOG_VERSION, catalog } from '../../src/pricing/catalog.js';
+import { linesOf } from '../../src/pricing/cost.js';
+import { createPriceBook } from '../../src/pricing/price-book.js';
+import { callOf, NOW_UNIX_MS, ownPrice } from './fixture.js';
+
+/** mulberry32: the same numbers in every run. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const random = randomNumbers(20261121);
+const below = (bound: number) => Math.floor(random() * bound);
+
+interface Fraction {
+  numerator: bigint;
+  denominator: bigint;
+}
+
+/** Of a double as it is printed, rounded to six decimals by comparing remainders. */
+function picodollarsPerToken(rate: number): Fraction {
+  const [mantissa = '0', exponent = '0'] = String(rate).split('e');
+  const [whole = '0', fraction = ''] = mantissa.split('.');
+  const numerator = BigInt(whole + fraction) * 10n ** 6n * 10n ** BigInt(Math.max(0, Number(exponent)));
+  const denominator = 10n ** BigInt(fraction.length + Math.max(0, -Number(exponent)));
+  const floor = numerator / denominator;
+  const remainder = numerator - floor * denominator;
+  const up = remainder * 2n > denominator || (remainder * 2n === denominator && floor % 2n === 1n);
+  return { numerator: floor + (up ? 1n : 0n), denominator: 1n };
+}
+
+type Listed = number | { base: number; tiers: { start: number; price: number }[] } | undefined;
+
+function listedRate(value: Listed, input: number): number | undefined {
+  if (typeof value !== 'object') return value;
+  let rate = value.base;
+  let reached = -1;
+  for (const { start, price } of value.tiers) {
+    if (input > start && start > reached) [rate, reached] = [price, start];
+  }
+  return rate;
+}
+
+/** [tokens that are charged, key of their rate, key of the rate that stands in] */
+function charges(usage: Required<Usage>): [number, string, string][] {
+  const { input, output, cacheRead, cacheWrite, reasoning, inputAudio, outputAudio } = usage;
+  const freshInput = input - cacheRead - cacheWrite - inputAudio;
+  const plainOutput = output - reasoning - outputAudio;
+  return [
+    [Math.max(freshInput, 0), 'input_mtok', 'input_mtok'],
+    [cacheRead, 'cache_read_mtok', 'input_mtok'],
+    [cacheWrite, 'cache_write_mtok', 'input_mtok'],
+    [inputAudio, 'input_audio_mtok', 'input_mtok'],
+    [Math.max(plainOutput, 0), 'output_mtok', 'output_mtok'],
+    [reasoning, 'output_reasoning_mtok', 'output_mtok'],
+    [outputAudio, 'output_audio_mtok', 'output_mtok'],
+  ];
+}
+
+function reckon(prices: Record<string, Listed>, usage: Required<Usage>): bigint | undefined {
+  let total: Fraction | undefined;
+  for (const [tokens, key, standIn] of charges(usage)) {
+    if (tokens === 0) continue;
+    const rate = listedRate(prices[key], usage.input) ?? listedRate(prices[standIn], usage.input);
+    if (rate === undefined) return undefined;
+    const { numerator, denominator } = picodollarsPerToken(rate);
+    const sum = total ?? { numerator: 0n, denominator: 1n };
+    total = {
+      numerator: sum.numerator * denominator + BigInt(tokens) * numerator * sum.denominator,
+      denominator: sum.denominator * denominator,
+    };
+  }
+  return total && total.numerator / total.denominator;
+}
+
+/** Small and large ones, with parts of their whole and now and then more than it. */
+function randomUsage(): Required<Usage> {
+  const scale = 10 ** below(8);
+  const input = below(scale * 3);
+  const output = below(scale);
+  const part = (whole: number) => (below(3) === 0 ? below(whole + (below(10) === 0 ? 5 : 1)) : 0);
+  return {
+    input,
+    output,
+    cacheRead: part(input),
+    cacheWrite: part(input),
+    inputAudio: part(input >> 2),
+    reasoning: part(output),
+    outputAudio: part(output >> 2),
+  };
+}
+
+/** Without prices of dates and hours, which have tests of their own, and found under its own name. */
+const providers = (await waitForUpdate())!;
+const models = providers.flatMap((provider) =>
+  provider.models.flatMap(({ id, prices }) => {
+    if (Array.isArray(prices)) return [];
+    const found = catalog.find(provider.id, id, NOW_UNIX_MS);
+    return found?.provider === provider.id && found.model === id
+      ? [{ provider: provider.id, model: id, prices: prices as Record<string, Listed> }]
+      : [];
+  }),
+);
+
+describe('the cost of a thousand random usages', () => {
+  const book = createPriceBook([]);
+  const cases = Array.from({ length: 1000 }, () => ({ ...models[below(models.length)]!, usage: randomUsage() }));
+
+  it('is of many models, with tiers, caches and audio among them', () => {
+    expect(models.length).toBeGreaterThan(1000);
+    const keys = new Set(cases.flatMap(({ prices }) => Object.keys(prices)));
+    for (const key of ['cache_read_mtok', 'cache_write_mtok', 'input_audio_mtok']) expect(keys).toContain(key);
+    const tiered = cases.filter(({ prices }) => Object.values(prices).some((price) => typeof price === 'object'));
+    expect(tiered.length).toBeGreaterThan(20);
+  });
+
+  it('equals the exact sum that is reckoned otherwise', () => {
+    let priced = 0;
+    for (const { provider, model, prices, usage } of cases) {
+      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage }));
+      expect([provider, model, usage, cost?.picodollars]).toEqual([provider, model, usage, reckon(prices, usage)]);
+      if (cost) priced++;
+    }
+    expect(priced).toBeGreaterThan(900);
+  });
+
+  it('is explained by lines that add up to it, each token once', () => {
+    for (const { provider, model, usage } of cases) {
+      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage }));
+      if (!cost) continue;
+      const lines = linesOf(cost, usage);
+      expect(lines.reduce((sum, { picodollars }) => sum + picodollars, 0n)).toBe(cost.picodollars);
+      expect(lines.every(({ tokens }) => tokens > 0)).toBe(true);
+    }
+  });
+
+  it('equals it for own prices with any six decimals, too', () => {
+    const keys: Record<TokenType, string> = {
+      input: 'input_mtok',
+      output: 'output_mtok',
+      cacheRead: 'cache_read_mtok',
+      cacheWrite: 'cache_write_mtok',
+      reasoning: 'output_reasoning_mtok',
+      inputAudio: 'input_audio_mtok',
+      outputAudio: 'output_audio_mtok',
+    };
+    for (let round = 0; round < 300; round++) {
+      const types = TOKEN_TYPES.filter((type) => type === 'input' || type === 'output' || below(2) === 0);
+      const numbers = types.map((type) => [type, below(10 ** (1 + below(9))) / 10 ** 6] as const);
+      const rates = Object.fromEntries(numbers.map(([type, rate]) => [type, rate.toFixed(6)]));
+      const listed = Object.fromEntries(numbers.map(([type, rate]) => [keys[type], rate]));
+      const usage = randomUsage();
+      const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage }));
+      expect([rates, usage, cost?.picodollars]).toEqual([rates, usage, reckon(listed, usage)]);
+    }
+  });
+});
+
+describe('parts of a usage', () => {
+  const of = (rates: Record<string, string>, usage: Usage) => {
+    const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage }))!;
+    return linesOf(cost, usage).map(({ tokenType, tokens, picodollars }) => [tokenType, tokens, picodollars]);
+  };
+
+  it('are taken out of their whole, and cost what it does when they have no rate', () => {
+    expect(
+      of(
+        { input: '2', cacheRead: '0.5', output: '8' },
+        { input: 100, cacheRead: 60, cacheWrite: 10, output: 50, reasoning: 40 },
+      ),
+    ).toEqual([
+      ['input', 30, 60_000_000n],
+      ['output', 10, 80_000_000n],
+      ['cacheRead', 60, 30_000_000n],
+      ['cacheWrite', 10, 20_000_000n],
+      ['reasoning', 40, 320_000_000n],
+    ]);
+  });
+
+  it('that are more than their whole are believed, and leave nothing of it', () => {
+    expect(of({ input: '2', cacheRead: '1', output: '8' }, { input: 10, cacheRead: 25, output: 3 })).toEqual([
+      ['output', 3, 24_000_000n],
+      ['cacheRead', 25, 25_000_000n],
+    ]);
+  });
+});
+
+describe('the package of prices', () => {
+  it('is of the version that costs name', () => {
+    const entry = createRequire(import.meta.url).resolve('@pydantic/genai-prices');
+    const { version } = JSON.parse(readFileSync(path.join(path.dirname(entry), '../package.json'), 'utf8'));
+    expect(CATALOG_VERSION).toBe(version);
+  });
+});
