@@ -75,6 +75,7 @@ export function createGateway(config: Config): Gateway {
     const workerData: WriterThreadOptions = {
       writer: telemetry.writerOptions(writer),
       deadLetterDirectory: folder('dead-letter'),
+      mapping: config.workers.mapping,
     };
     return createPool({ entry: 'store-writer', threads: 1, maxQueue: 2, workerData, closeOperation: 'close' });
   });
@@ -153,6 +154,7 @@ export function createGateway(config: Config): Gateway {
       auditAdditions: config.access.auditTelemetry === 'all',
       events: events.receiver,
     }),
+    inFlight,
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },
     health: {
       state: () => state,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, integer, milliseconds, type SettingMeta } from '../src/setting.js';
+import { bytes, flag, integer, milliseconds, type SettingMeta } from '../src/setting.js';
 
 export const workerSettings = z.object({
   writers: integer(1, 64)
@@ -25,6 +25,12 @@ export const workerSettings = z.object({
     .meta({
       env: 'BATCH_LINGER_MS',
       description: 'How long a batch that is not full waits for more before it is written',
+    } satisfies SettingMeta),
+  mapping: flag()
+    .prefault('true')
+    .meta({
+      env: 'LLM_MAPPING',
+      description: 'Reads spans and logs for models, tokens, cost, prompts, sessions and users, and keeps sums of them',
     } satisfies SettingMeta),
   nativeWaitMs: milliseconds(100, 600_000)
     .prefault('10000')

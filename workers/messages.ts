@@ -1,12 +1,42 @@
 /** What crosses between the main thread and the store writers: plain data, both ways. */
 import type { FrameRange } from '../src/component.js';
 import type { AuditEntry } from '../src/model/audit-entry.js';
+import type { RepriceResult, RepriceStep } from '../src/store/telemetry/generations.js';
 import type { WriteResult, WriterOptions } from '../src/store/telemetry/telemetry.js';
 
 /** Handed to a writer thread when it is made. */
 export interface WriterThreadOptions {
   writer: WriterOptions;
   deadLetterDirectory: string;
+  /** Whether spans and logs are read for what they tell of calls to models. */
+  mapping: boolean;
+}
+
+/** Which versions of prices and prompts a thread was told; 0 of what it was never told. */
+export interface Known {
+  pricesVersion: number;
+  promptsVersion: number;
+}
+
+/** A template, or a rendered message, by its hash (`Generation.promptHash`). */
+export interface KnownPrompt {
+  workspace: string;
+  hash: string;
+  name: string;
+  version: string;
+}
+
+export interface Knowledge extends Known {
+  /** What the thread is thought to know. */
+  after: Known;
+  /** JSON text: every OwnPrice, in the place of those before. Absent when they are those of `after`. */
+  prices?: string;
+  /** JSON text: KnownPrompts that were learned since `after`. */
+  prompts?: string;
+}
+
+export interface Informed {
+  knowledge: Knowledge;
 }
 
 /** For a range at which a thread died: frame by frame, each in a transaction of its own. */
@@ -18,7 +48,7 @@ export interface Care {
 }
 
 /** Of the operations `store`, and `recall`: then all of the range is stored already, and its trailers alone are read. */
-export interface StoreTask {
+export interface StoreTask extends Partial<Informed> {
   bufferId: string;
   range: FrameRange;
   care?: Care | undefined;
@@ -49,6 +79,8 @@ export interface Stored extends WriteResult {
   audit: string;
   /** To be carried out once everything before the range is stored. */
   deletions: FrameDeletion[];
+  /** Records that could not be understood beside being stored. */
+  mappingFailures?: { count: number; reason: string };
   decodeMs: number;
   writeMs: number;
 }
@@ -60,6 +92,19 @@ export interface Unavailable {
 }
 
 export type StoreResult = Stored | Unavailable;
+
+/** The thread does not know what it was thought to: it began anew. Nothing was done. */
+export interface Ignorant {
+  outcome: 'ignorant';
+  known: Known;
+}
+
+/** Of the operation `reprice`. */
+export interface RepriceTask extends Partial<Informed> {
+  step: RepriceStep;
+}
+
+export type RepriceTaskResult = ({ outcome: 'repriced' } & RepriceResult) | Unavailable;
 
 /** Of the operation `delete`. */
 export interface DeleteTask {

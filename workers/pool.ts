@@ -5,11 +5,13 @@ import { Piscina } from 'piscina';
 import type { Component, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 
-export type WorkerEntry = 'store-writer' | 'sqlite-reader' | 'control-database';
+export type WorkerEntry = 'store-writer' | 'sqlite-reader' | 'control-database' | 'conversation-reader';
 
 export interface PoolOptions {
   entry: WorkerEntry;
   threads: number;
+  /** Ended when nothing was asked of it for so long, and made when something is; kept from the start when it is absent. */
+  idleTimeoutMs?: number;
   /** Plain data that the entry file reads from `workerData`. */
   workerData?: unknown;
   /** Tasks that may wait; one more is refused with OVERLOADED. */
@@ -30,8 +32,9 @@ export function createPool(options: PoolOptions): Component & TaskPool {
     async start() {
       pool = new Piscina({
         filename: entryUrl(options.entry),
-        minThreads: options.threads,
+        minThreads: options.idleTimeoutMs === undefined ? options.threads : 0,
         maxThreads: options.threads,
+        idleTimeout: options.idleTimeoutMs ?? 0,
         maxQueue: options.maxQueue,
         workerData: options.workerData,
         // The default, 'sync', freezes a thread's timers and sockets between tasks: pg needs them, and so does a checkpoint.

@@ -26,6 +26,12 @@ export function createDrainEvents(log: Logger, metrics: Metrics, repetition: Rep
   return {
     stored(batch) {
       countStored(metrics, batch);
+      const { mappingFailures } = batch.result;
+      if (!mappingFailures) return;
+      store.mappingFailures.inc(mappingFailures.count);
+      const repeated = repetition('mapping failure');
+      const { reason } = mappingFailures;
+      if (repeated) log.warn({ event: 'mapping.failed', reason, quiet: repeated.quiet }, 'Stored without its meaning');
     },
     deadLettered({ sequence, reason }) {
       deadLetters.written.inc();

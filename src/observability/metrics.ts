@@ -267,6 +267,11 @@ function storeMetrics(registry: Registry) {
       help: 'Spans that were stored already, by workspace, trace id and span id',
       registers,
     }),
+    mappingFailures: new Counter({
+      name: 'promptmetrics_store_mapping_failures_total',
+      help: 'Spans and logs that were stored, but could not be read for what they tell of calls to models',
+      registers,
+    }),
     up: new Gauge({
       name: 'promptmetrics_store_up',
       help: '1 while the store takes batches, 0 from the first that it could not take',

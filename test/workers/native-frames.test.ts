@@ -65,7 +65,7 @@ async function startDraining(options: GatewayOptions = {}) {
   const numbers = Array.from({ length: options.writers ?? 1 }, (_, number) => number);
   const writers: TaskPool[] = [];
   for (const number of numbers) {
-    writers.push(await loadWriter({ writer: telemetry.writerOptions(number), deadLetterDirectory }));
+    writers.push(await loadWriter({ writer: telemetry.writerOptions(number), deadLetterDirectory, mapping: true }));
   }
   for (const component of [readers, telemetry]) await component.start();
   const buffer = await startedBuffer({ directory: path.join(directory, 'buffer') }, 'store');
