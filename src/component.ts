@@ -154,6 +154,21 @@ export interface Caller {
 /** Names the workspace that a caller writes to, or throws UNAUTHORIZED, FORBIDDEN or RATE_LIMIT_EXCEEDED. */
 export type Authenticate = (caller: Caller) => string | Promise<string>;
 
+/** The share that one request has in the bytes in flight. */
+export interface BytesLease {
+  /** Throws OVERLOADED, and holds no more than before, when the bound would be passed. */
+  add(bytes: number): void;
+  /** Throws OVERLOADED when so many bytes more would pass the bound now. Holds nothing for them. */
+  expect(bytes: number): void;
+  /** Safe twice. */
+  release(): void;
+}
+
+/** Bytes of requests that are in memory between the first byte read and the answer, counted over every door. */
+export interface BytesInFlight {
+  lease(): BytesLease;
+}
+
 /** OTLP/HTTP at a door that is not its own: the API's port hands raw requests over. Every method answers by itself. */
 export interface OtlpHandler {
   /** For a protobuf request whose body nobody has touched: reads, checks, appends, answers. */

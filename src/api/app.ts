@@ -6,7 +6,7 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { AccessStore } from '../access/keys.js';
 import type { Identify } from '../access/principal.js';
-import type { OtlpHandler } from '../component.js';
+import type { BytesInFlight, OtlpHandler } from '../component.js';
 import type { ReadConversation } from '../model/conversation.js';
 import type { NativeIntake } from '../model/native.js';
 import type { Registry } from '../registry/registry.js';
@@ -18,7 +18,7 @@ import { auditLogsPlugin } from './audit-logs/plugin.js';
 import { registerAuthentication, registerScopes } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
-import { registerCompression } from './compression.js';
+import { registerCompression, UNBOUNDED } from './compression.js';
 import type { ApiConfig } from './config.js';
 import { deadLettersPlugin } from './dead-letters/plugin.js';
 import type { DeadLetters } from './dead-letters/source.js';
@@ -59,6 +59,8 @@ export interface ApiOptions extends HealthOptions {
   otlp?: OtlpHandler;
   /** Without it, traces, spans and logs come by OTLP alone; its bodies are read as OTLP's are. */
   native?: NativeIntake;
+  /** Without it, the bodies that this API reads by itself count nowhere. */
+  inFlight?: BytesInFlight;
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
   identify: Identify;
@@ -184,9 +186,10 @@ async function registerGenerations(
 }
 
 /** The paths that OTLP and the native API share are read in one place, and answered by whose they are. */
-async function registerIntake(app: FastifyInstance, { otlp, native, telemetry }: ApiOptions): Promise<void> {
+async function registerIntake(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  const { otlp, native, telemetry, inFlight = UNBOUNDED } = options;
   if (!otlp) return;
-  const bodies = { otlp, maxNativeBytes: MAX_JSON_BYTES };
+  const bodies = { otlp, inFlight, maxNativeBytes: MAX_JSON_BYTES };
   if (native) await app.register(traceChangesPlugin, { telemetry, intake: native, bodies });
   const routes = native ? { traces: createTraces(native), logs: createLogs(native) } : {};
   await app.register(otlpPlugin, { ...bodies, native: routes });
@@ -199,7 +202,7 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   // Answers are documented by their schemas and checked against them by tests, not again for each request.
   app.setSerializerCompiler<z.ZodType>(() => (data) => JSON.stringify(data));
   registerJson(app);
-  registerCompression(app, { maxBytes: MAX_JSON_BYTES });
+  registerCompression(app, { maxBytes: MAX_JSON_BYTES, inFlight: options.inFlight ?? UNBOUNDED });
   registerErrors(app, events);
   registerMeasurement(app, events);
   registerClosing(app);

@@ -1,9 +1,9 @@
 /** Bodies of the native telemetry routes: one object, an array of them, or one a line (NDJSON). */
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
-import type { OtlpHandler } from '../component.js';
+import type { BytesInFlight, OtlpHandler } from '../component.js';
 import { GatewayError } from '../errors.js';
-import { codingOf, readCompressed } from './compression.js';
+import { codingOf, leaseFor, readCompressed } from './compression.js';
 import { unreadableJson } from './errors.js';
 import { fieldMessages, validationError, validatorCompiler } from './validation.js';
 
@@ -55,16 +55,20 @@ export function registerUnreadBodies(app: FastifyInstance): void {
 
 export interface BodyReaderOptions {
   otlp: Pick<OtlpHandler, 'readBody'>;
+  inFlight: BytesInFlight;
   /** The most that a native body may hold; OTLP has a limit of its own. */
   maxNativeBytes: number;
 }
 
-/** OTLP knows no Brotli; clients of this API may use it. All other bodies count as in flight, as OTLP's do. */
-export function readJson(options: BodyReaderOptions, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
+/** OTLP knows no Brotli; clients of this API may use it. Whoever reads a body, it counts as in flight. */
+export async function readJson(
+  { otlp, inFlight, maxNativeBytes: maxBytes }: BodyReaderOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Buffer> {
   const coding = codingOf(request.raw);
-  return coding === 'br'
-    ? readCompressed(request.raw, coding, options.maxNativeBytes)
-    : options.otlp.readBody(request.raw, reply.raw);
+  if (coding !== 'br') return otlp.readBody(request.raw, reply.raw);
+  return readCompressed(request.raw, coding, { maxBytes, lease: leaseFor(inFlight, request.raw, reply.raw) });
 }
 
 /** Throws PAYLOAD_TOO_LARGE. */

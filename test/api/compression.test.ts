@@ -2,7 +2,7 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readCompressed } from '../../src/api/compression.js';
+import { readCompressed, UNBOUNDED } from '../../src/api/compression.js';
 import { GatewayError } from '../../src/errors.js';
 import { testNativeApp } from '../helpers/api.js';
 import { type AccessApp, openForAll } from './databases.js';
@@ -71,7 +71,10 @@ describe('a compressed body whose client goes away', () => {
   let outcome: Promise<unknown>;
   beforeAll(async () => {
     outcome = new Promise((resolve) => {
-      server = createServer((request) => void readCompressed(request, 'gzip', 1000).then(resolve, resolve));
+      server = createServer(
+        (request) =>
+          void readCompressed(request, 'gzip', { maxBytes: 1000, lease: UNBOUNDED.lease() }).then(resolve, resolve),
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });

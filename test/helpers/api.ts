@@ -67,6 +67,6 @@ export async function testNativeApp(overrides: Partial<ApiOptions> = {}) {
     maxBodyBytes: MAX_BODY_BYTES,
     events: nopReceiverEvents,
   });
-  const context = await testApp({ telemetry, native: native.intake, otlp, ...overrides });
+  const context = await testApp({ telemetry, native: native.intake, otlp, inFlight, ...overrides });
   return { ...context, telemetry, native, inFlight };
 }

@@ -37,7 +37,7 @@ export const webhooksPlugin: ApiPlugin<WebhooksOptions> = async (app, { registry
     method: 'POST',
     url: '/webhooks/github',
     bodyLimit: MAX_BODY_BYTES,
-    config: { public: true, ownBody: true, example: EXAMPLE },
+    config: { public: true, bodyAsSent: true, example: EXAMPLE },
     schema: {
       tags: ['prompts'],
       summary: 'For GitHub: a push has prompts fetched at once. Signed with GITHUB_WEBHOOK_SECRET',
