@@ -8,6 +8,7 @@ const USAGE = `promptmetrics-server: an OpenTelemetry-native gateway for LLM tel
 
   promptmetrics-server                     run, with the settings of the environment and of ./.env
   promptmetrics-server print-env-example   print every setting with its default
+  promptmetrics-server rebuild-index       make the index of prompts anew from the content store
   promptmetrics-server --help
 
 `;
@@ -44,10 +45,21 @@ async function serve(): Promise<void> {
   await gateway.start();
 }
 
+/** Ends with 1 where a version could not be looked at: what the index knew of it stays, and the command is run again. */
+async function rebuild(): Promise<void> {
+  const { describeRebuilt, rebuildFromSettings } = await import('./rebuild-index.js');
+  const config = loadConfig({ env: process.env, directory: process.cwd() });
+  const rebuilt = await rebuildFromSettings(config, (line) => process.stderr.write(`${line}\n`));
+  process.stdout.write(describeRebuilt(rebuilt));
+  if (rebuilt.failed > 0) process.exitCode = 1;
+}
+
 async function main(command: string | undefined): Promise<void> {
   if (command === undefined) return serve();
   if (command === 'print-env-example') {
     process.stdout.write(printEnvExample());
+  } else if (command === 'rebuild-index') {
+    await rebuild();
   } else if (command === '--help' || command === '-h' || command === 'help') {
     process.stdout.write(USAGE);
   } else {
@@ -56,6 +68,7 @@ async function main(command: string | undefined): Promise<void> {
 }
 
 main(process.argv[2]).catch((error: unknown) => {
-  process.stderr.write(`Failed to start: ${explain(error)}\n`);
+  const what = process.argv[2] === 'rebuild-index' ? 'The index was not made anew' : 'Failed to start';
+  process.stderr.write(`${what}: ${explain(error)}\n`);
   process.exit(1);
 });

@@ -7,7 +7,8 @@ import type { Principal } from '../access/principal.js';
 import { GatewayError } from '../errors.js';
 import type { AuditEntry } from '../model/audit-entry.js';
 import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/control/prompts.js';
-import type { ControlStore } from '../store/control/store.js';
+import type { ControlStore, Repositories } from '../store/control/store.js';
+import type { Adoptable } from './adoption.js';
 import { compile, faultsOf } from './compiled.js';
 import { checkComposition, type Resolve } from './composition.js';
 import type { Arrival, PromptDriver, StoredVersion, VersionContent } from './driver.js';
@@ -87,15 +88,40 @@ export class IndexWriter {
   }
 
   /** Versions that are whole in the content store and have no row get one. */
-  async adopt(rows: readonly { arrival: Arrival; prompt: Prompt; stored: StoredVersion }[]): Promise<PromptKey[]> {
+  adopt(rows: readonly Adoptable[]): Promise<PromptKey[]> {
+    return this.index(rows, async ({ prompts }, versions) => ({ added: await prompts.adopt(versions), renewed: [] }));
+  }
+
+  /** As `adopt`, and rows that are there are made anew, but for those that are pending. */
+  renew(rows: readonly Adoptable[]): Promise<PromptKey[]> {
+    return this.index(rows, async ({ prompts, promptIndex }, versions) => {
+      const added = await prompts.adopt(versions);
+      const fresh = new Set(added.map(describeKey));
+      const renewed = await promptIndex.renew(versions.filter((version) => !fresh.has(describeKey(version))));
+      return { added, renewed };
+    });
+  }
+
+  /** The audit log is told of those that are added. */
+  private async index(
+    rows: readonly Adoptable[],
+    put: (
+      repositories: Repositories,
+      versions: readonly NewPromptVersion[],
+    ) => Promise<{ added: PromptKey[]; renewed: PromptKey[] }>,
+  ): Promise<PromptKey[]> {
     const versions = rows.map(({ arrival, prompt, stored }) => this.adoptedRow(arrival, prompt, stored));
     const audits = new Map(versions.map((version) => [describeKey(version), version.audit!]));
-    return this.options.control.transaction(async ({ workspaces, prompts, changes, auditLogs }) => {
+    return this.options.control.transaction(async (repositories) => {
+      const { workspaces, changes, auditLogs } = repositories;
       for (const workspace of new Set(versions.map((version) => version.workspace))) await workspaces.ensure(workspace);
-      const adopted = await prompts.adopt(versions.map((version) => ({ ...version, audit: undefined })));
-      for (const prompt of promptsOf(adopted)) await changes.announce({ topic: 'prompts', ...prompt });
-      await auditLogs.appendAll(adopted.map((key) => audits.get(describeKey(key))!));
-      return adopted;
+      const { added, renewed } = await put(
+        repositories,
+        versions.map((version) => ({ ...version, audit: undefined })),
+      );
+      for (const prompt of promptsOf([...added, ...renewed])) await changes.announce({ topic: 'prompts', ...prompt });
+      await auditLogs.appendAll(added.map((key) => audits.get(describeKey(key))!));
+      return [...added, ...renewed];
     });
   }
 

@@ -11,6 +11,7 @@ const ROOMS = [
   'src/gateway.ts',
   'src/main.ts',
   'src/api-key.ts',
+  'src/rebuild-index.ts',
   'src/config.ts',
   'src/buffer',
   'src/otlp',

@@ -19,6 +19,8 @@ export interface PromptTexts {
   /** In the place of what is there under these ids. */
   put(texts: readonly PromptText[]): Promise<void>;
   remove(id: number): Promise<void>;
+  /** Those of rows that there are none of. */
+  removeLost(): Promise<void>;
   /** A query that has columns `id` and `rank` (the lowest is the best) for versions that have all of these words. */
   matching(workspace: string, words: readonly string[]): RawBuilder<unknown>;
 }
@@ -74,6 +76,10 @@ class SqliteTexts implements PromptTexts {
     await sql`delete from prompt_texts where rowid = ${id}`.execute(this.db);
   }
 
+  async removeLost(): Promise<void> {
+    await sql`delete from prompt_texts where rowid not in (select id from prompts)`.execute(this.db);
+  }
+
   /** FTS5's bm25 is negative: the better, the lower (sqlite.org/fts5, section 5.1). */
   matching(workspace: string, words: readonly string[]): RawBuilder<unknown> {
     const all = words.map((word) => `"${word}" *`).join(' AND ');
@@ -111,6 +117,10 @@ class PostgresTexts implements PromptTexts {
 
   async remove(id: number): Promise<void> {
     await sql`delete from prompt_texts where id = ${id}`.execute(this.db);
+  }
+
+  async removeLost(): Promise<void> {
+    await sql`delete from prompt_texts where id not in (select id from prompts)`.execute(this.db);
   }
 
   matching(workspace: string, words: readonly string[]): RawBuilder<unknown> {

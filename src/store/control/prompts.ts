@@ -265,7 +265,7 @@ async function knownOf(db: Database, keys: readonly PromptKey[]): Promise<KnownP
     const rows = db.selectFrom('prompts').select(['workspace_id', 'name', 'version_tag', 'status']);
     const among = sql<boolean>`(workspace_id, name, version_tag) in (values ${sql.join(some)})`;
     for (const { status, ...row } of await rows.where(among).execute()) {
-      found.push({ ...keyOf(row), status: status as PromptVersion['status'] });
+      found.push({ ...keyOfRow(row), status: status as PromptVersion['status'] });
     }
   }
   return found;
@@ -281,29 +281,29 @@ async function adopt(db: Database, texts: PromptTexts, versions: readonly NewPro
       .values(rows)
       .onConflict((conflict) => conflict.doNothing());
     const made = await insert.returning(['id', 'workspace_id', 'name', 'version_tag']).execute();
-    adopted.push(...made.map(keyOf));
-    const ids = new Map(made.map((row) => [describe(keyOf(row)), row.id]));
+    adopted.push(...made.map(keyOfRow));
+    const ids = new Map(made.map((row) => [describeRow(keyOfRow(row)), row.id]));
     await texts.put(
-      some.filter((each) => ids.has(describe(each))).map((each) => textOf(ids.get(describe(each))!, each)),
+      some.filter((each) => ids.has(describeRow(each))).map((each) => textOf(ids.get(describeRow(each))!, each)),
     );
   }
   return adopted;
 }
 
-function textOf(id: number, { workspace, name, tags, text = '' }: NewPromptVersion): PromptText {
+export function textOf(id: number, { workspace, name, tags, text = '' }: NewPromptVersion): PromptText {
   return { id, workspace, name, tags, body: text };
 }
 
 /** No part of a key has a space. */
-function describe({ workspace, name, version }: PromptKey): string {
+export function describeRow({ workspace, name, version }: PromptKey): string {
   return `${workspace} ${name} ${version}`;
 }
 
-function keyOf(row: Pick<Row, 'workspace_id' | 'name' | 'version_tag'>): PromptKey {
+export function keyOfRow(row: Pick<Row, 'workspace_id' | 'name' | 'version_tag'>): PromptKey {
   return { workspace: row.workspace_id, name: row.name, version: row.version_tag };
 }
 
-function newRow(version: NewPromptVersion, status: PromptVersion['status']): Insertable<PromptTable> {
+export function newRow(version: NewPromptVersion, status: PromptVersion['status']): Insertable<PromptTable> {
   return {
     workspace_id: version.workspace,
     name: version.name,
@@ -330,7 +330,7 @@ function optional(row: Row | undefined): PromptVersion | undefined {
 
 function fromRow(row: Row): PromptVersion {
   return {
-    ...keyOf(row),
+    ...keyOfRow(row),
     id: row.id,
     status: row.status as PromptVersion['status'],
     driver: row.driver,
