@@ -2,10 +2,13 @@
 
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { afterAll, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
 import { startPostgres } from '../helpers/postgres.js';
+import { type ServerProxy, startProxy, withoutNotifications } from '../helpers/proxy.js';
 import { startRedis } from '../helpers/redis.js';
 
 const [postgres, redis] = [await startPostgres(), await startRedis()];
@@ -45,10 +48,34 @@ async function listen(gateway: GatewayProcess): Promise<Heard> {
 }
 
 const versionsIn = ({ text }: Heard) => [...text.matchAll(/"version":"([^"]+)"/g)].map(([, version]) => version);
+/** How old an answer may be where nothing is told of changes. */
+const DEAF_BOUND_MS = 1_000;
+/** A gateway that is told of changes looks for itself after 15 seconds at the earliest: what it has before that, it was told. */
+const BEFORE_IT_LOOKS = { timeout: 12_000, interval: 20 };
 const PATIENCE = { timeout: 30_000, interval: 20 };
 
-async function startTwo(env: Record<string, string>): Promise<[GatewayProcess, GatewayProcess]> {
-  const database = { DATABASE_URL: await postgres!.createDatabase(), DRIVER: 'postgres' };
+/** Until what nobody tells of stays unseen for longer than a gateway that isn't told would keep it. */
+async function untilItRelies(databaseUrl: string, look: () => Promise<string | undefined>): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    for (;;) {
+      const before = await look();
+      const unseen = before === '1.0.0' ? '2.0.0' : '1.0.0';
+      await client.query(`update prompt_labels set version_tag = $1`, [unseen]);
+      await sleep(DEAF_BOUND_MS + 200);
+      if ((await look()) === before) return;
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function startTwo(
+  env: Record<string, string>,
+  reach = async (databaseUrl: string) => databaseUrl,
+): Promise<[GatewayProcess, GatewayProcess]> {
+  const database = { DATABASE_URL: await reach(await postgres!.createDatabase()), DRIVER: 'postgres' };
   const shared = { ...env, ...database, API_KEY_SALT: 'a salt that the two gateways share' };
   const one = await startGateway({ dataDirectory: temporaryDirectory(), env: shared });
   const other = await startGateway({ dataDirectory: temporaryDirectory(), env: shared });
@@ -76,6 +103,59 @@ describe.skipIf(!postgres)('of two gateways', () => {
     expect((await waiting).status).toBe(200);
     await move(one, '1.0.0');
     await expect.poll(() => versionsIn(heard), PATIENCE).toEqual(['1.0.0', '2.0.0', '1.0.0']);
+  });
+
+  describe.skipIf(!redis)('whose database tells them nothing, and who share a Redis', () => {
+    const proxies: ServerProxy[] = [];
+    afterEach(async () => {
+      for (const proxy of proxies.splice(0)) await proxy.close();
+      await redis!.kill();
+      await redis!.start();
+    });
+    const silently = async (databaseUrl: string) => {
+      const proxy = await startProxy(databaseUrl, { filter: withoutNotifications });
+      proxies.push(proxy);
+      const url = new URL(databaseUrl);
+      url.host = `127.0.0.1:${proxy.port}`;
+      return url.href;
+    };
+    const versionAt = async (gateway: GatewayProcess) => {
+      const answer = await fetch(`${gateway.api}/v1/prompts/welcome?label=production`);
+      return ((await answer.json()) as { version: { version_tag: string } }).version.version_tag;
+    };
+
+    it('one is told by Redis alone of a label that is moved at the other', async () => {
+      const databases: string[] = [];
+      const [one, other] = await startTwo({ REDIS_URL: redis!.url }, (databaseUrl) => {
+        databases.push(databaseUrl);
+        return silently(databaseUrl);
+      });
+      const heard = await listen(other);
+      await expect.poll(() => versionsIn(heard), PATIENCE).toEqual(['1.0.0']);
+      await untilItRelies(databases[0]!, () => versionAt(other));
+      const before = await versionAt(other);
+      const after = before === '1.0.0' ? '2.0.0' : '1.0.0';
+      await move(one, after);
+      await expect.poll(() => versionAt(other), BEFORE_IT_LOOKS).toBe(after);
+      await move(one, before);
+      await expect.poll(() => versionsIn(heard).slice(-2), BEFORE_IT_LOOKS).toEqual([after, before]);
+    });
+
+    it('answers are no older than a second when Redis is gone, too', async () => {
+      const [one, other] = await startTwo({ REDIS_URL: redis!.url }, silently);
+      for (const version of ['2.0.0', '1.0.0']) {
+        await move(one, version);
+        await expect.poll(() => versionAt(other), PATIENCE).toBe(version);
+      }
+      await redis!.kill();
+      for (const version of ['2.0.0', '1.0.0', '2.0.0']) {
+        // What is asked for now is kept, and nobody tells that it has changed.
+        await versionAt(other);
+        await move(one, version);
+        await sleep(DEAF_BOUND_MS);
+        expect(await versionAt(other)).toBe(version);
+      }
+    });
   });
 
   it('one that is stopped ends its streams, and stops', async () => {

@@ -1,12 +1,14 @@
 /**
  * A second way on which gateways hear of each other's changes: Redis publish/subscribe, where one is shared anyway. It
- * goes on where Postgres can't notify (behind a pooler that lends connections) or its listener is down. Nothing is
- * repeated to who was away; that's why it counts as listening only while it hears its own voice, and says when it does again.
+ * goes on where Postgres can't notify (behind a pooler that lends connections) or its listener is down. Redis repeats
+ * nothing, and tells nobody what was lost. That's why every message says how many changes its sender has told of so far,
+ * each gateway says so every second, too, and one that isn't heard any more without a goodbye may be telling changes to
+ * nobody: what is missing is noticed within seconds, and it counts as listening only while it hears itself and all others.
  */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { z } from 'zod';
 import { within } from '../deadline.js';
-import { CHANGE_CHANNEL } from './changes.js';
 import type { Listener } from './listener.js';
 
 export interface Relay extends Listener {
@@ -17,16 +19,50 @@ export interface Relay extends Listener {
 export interface RedisRelayOptions {
   url: string;
   onNotification(payload: string): void;
-  /** It listens after a time in which it didn't. */
+  /** It listens after a time in which it didn't, or something that was told has not arrived. */
   onMissed(): void;
   heartbeatMs?: number;
+  forgetMs?: number;
 }
 
-const HEARTBEAT_MS = 5_000;
+export const RELAY_CHANNEL = 'promptmetrics_relayed_changes';
+const HEARTBEAT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_DELAY_MS = 1_000;
-/** Heartbeats without an echo after which the connections are made anew: the other end may be gone without a word. */
+/** Heartbeats without an echo after which it counts as deaf; so many heartbeats of another one, and that one as silent. */
+const MAX_QUIET_BEATS = 2;
+/** And after which the connections are made anew: the other end may be gone without a word. */
 const MAX_UNHEARD = 3;
+/** Who was silent for so long is taken for ended, as by SIGKILL. */
+const FORGET_MS = 600_000;
+const GOODBYE_TIMEOUT_MS = 1_000;
+
+const messageSchema = z.object({
+  from: z.string(),
+  /** Changes that the sender has told of, or tried to, this one included. */
+  told: z.int().min(0),
+  /** None: a heartbeat. */
+  payload: z.string().optional(),
+  /** The sender ends. */
+  bye: z.boolean().optional(),
+});
+type Message = z.infer<typeof messageSchema>;
+
+/** undefined for what somebody else sends there. */
+function readMessage(text: string): Message | undefined {
+  try {
+    return messageSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Another gateway. */
+interface Peer {
+  told: number;
+  /** As `performance.now()` counts. */
+  heardAtMs: number;
+}
 
 function connectionTo(url: string): Redis {
   const connection = new Redis(url, {
@@ -50,8 +86,11 @@ class RedisRelay implements Relay {
   private timer: NodeJS.Timeout | undefined;
   private heard = false;
   private unheard = 0;
-  /** Nobody else listens there. */
-  private readonly ownChannel = `promptmetrics_${randomUUID().replaceAll('-', '')}`;
+  private told = 0;
+  private readonly peers = new Map<string, Peer>();
+  /** Those of them that may be telling what nobody hears. */
+  private readonly silent = new Set<string>();
+  private readonly id = randomUUID();
 
   constructor(private readonly options: RedisRelayOptions) {}
 
@@ -60,64 +99,107 @@ class RedisRelay implements Relay {
     const receiver = connectionTo(this.options.url);
     this.sender = sender;
     this.receiver = receiver;
-    receiver.on('message', (channel: string, payload: string) => {
+    receiver.on('message', (_channel: string, text: string) => {
       // What was on its way at the end is heard no more.
-      if (this.receiver === receiver) this.hear(channel, payload);
+      if (this.receiver === receiver) this.hear(text);
     });
     receiver.on('ready', () => void this.subscribe(receiver));
     receiver.on('close', () => this.lose());
     sender.on('ready', () => this.greet());
-    this.timer = setInterval(() => this.beat(), this.options.heartbeatMs ?? HEARTBEAT_MS).unref();
+    this.timer = setInterval(() => this.beat(), this.heartbeatMs).unref();
     const connected = [sender, receiver].map((connection) => connection.connect().catch(() => {}));
     await within(CONNECT_TIMEOUT_MS, Promise.all(connected));
   }
 
   listening(): boolean {
-    return this.heard;
+    return this.heard && this.silent.size === 0;
   }
 
+  /** One that fails is counted like the others: the next heartbeat that arrives shows that it has not. */
   publish(payload: string): void {
-    this.sender?.publish(CHANGE_CHANNEL, payload).catch(() => {});
+    this.told++;
+    void this.send({ payload });
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     clearInterval(this.timer);
-    this.sender?.disconnect();
-    this.receiver?.disconnect();
+    const { sender, receiver } = this;
     this.sender = undefined;
     this.receiver = undefined;
     this.heard = false;
+    this.peers.clear();
+    this.silent.clear();
+    receiver?.disconnect();
+    await within(Math.min(deadlineMs, GOODBYE_TIMEOUT_MS), this.send({ bye: true }, sender));
+    sender?.disconnect();
   }
 
   private async subscribe(receiver: Redis): Promise<void> {
     try {
-      await receiver.subscribe(CHANGE_CHANNEL, this.ownChannel);
+      await receiver.subscribe(RELAY_CHANNEL);
       this.greet();
     } catch {
       this.lose();
     }
   }
 
-  private hear(channel: string, payload: string): void {
-    if (channel === CHANGE_CHANNEL) this.options.onNotification(payload);
-    else this.hearHeartbeat();
+  private async send(message: Partial<Message>, sender = this.sender): Promise<void> {
+    const text = JSON.stringify({ from: this.id, told: this.told, ...message } satisfies Message);
+    await sender?.publish(RELAY_CHANNEL, text).catch(() => {});
   }
 
-  private hearHeartbeat(): void {
+  private hear(text: string): void {
+    const message = readMessage(text);
+    if (message?.from === this.id) this.hearItself();
+    else if (message) this.hearPeer(message);
+  }
+
+  private hearItself(): void {
     this.unheard = 0;
     if (this.heard) return;
     this.heard = true;
+    for (const peer of this.peers.values()) peer.heardAtMs = performance.now();
     this.options.onMissed();
   }
 
+  private hearPeer({ from, told, payload, bye }: Message): void {
+    const before = this.peers.get(from)?.told ?? 0;
+    this.silent.delete(from);
+    if (bye) this.peers.delete(from);
+    else this.peers.set(from, { told, heardAtMs: performance.now() });
+    const isNext = told === before + (payload === undefined ? 0 : 1);
+    // Before it hears itself again, nothing is kept for long, and all counts as missed when it does.
+    if (!isNext && this.heard) this.options.onMissed();
+    if (payload !== undefined) this.options.onNotification(payload);
+  }
+
   private beat(): void {
-    if (this.unheard > 0) this.heard = false;
+    if (this.unheard >= MAX_QUIET_BEATS) this.lose();
+    if (this.heard) this.listenForPeers();
     if (this.unheard++ >= MAX_UNHEARD) this.reconnect();
     else this.greet();
   }
 
+  private listenForPeers(): void {
+    const known = this.silent.size;
+    for (const [id, { heardAtMs }] of this.peers) this.judge(id, performance.now() - heardAtMs);
+    if (this.silent.size > known) this.options.onMissed();
+  }
+
+  private judge(id: string, quietMs: number): void {
+    const { forgetMs = FORGET_MS } = this.options;
+    if (quietMs > (MAX_QUIET_BEATS + 1) * this.heartbeatMs) this.silent.add(id);
+    if (quietMs <= forgetMs) return;
+    this.peers.delete(id);
+    this.silent.delete(id);
+  }
+
+  private get heartbeatMs(): number {
+    return this.options.heartbeatMs ?? HEARTBEAT_MS;
+  }
+
   private greet(): void {
-    this.sender?.publish(this.ownChannel, '').catch(() => {});
+    void this.send({});
   }
 
   private lose(): void {
