@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { spanIdHex, traceIdHex } from '../model/native-ids.js';
 import { SENTENCE } from './validation.js';
 
-const MAX_METADATA_KEYS = 50;
+export const MAX_METADATA_KEYS = 50;
 /** What OTLP's nanoseconds hold in the store's signed 64 bits: up to the year 2262. */
 const MAX_UNIX_MS = 9_223_372_036_854;
 

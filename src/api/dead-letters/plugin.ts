@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Audit } from '../audit.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
+import { offsetPage, sliceOf } from '../offset-page.js';
 import { countPageSchema, renderCount, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { firstMilli } from '../time.js';
@@ -73,11 +74,11 @@ export const deadLettersPlugin: ApiPlugin<DeadLettersOptions> = async (app, { de
       response: { 200: deadLetterPageSchema, ...errors },
     },
     handler: async ({ workspace, query }) => {
-      const { order, page, limit } = query;
+      const { offset, limit } = sliceOf(query);
       const newestFirst = (await deadLetters.list()).filter(filterOf(workspace, query));
-      const letters = order === 'asc' ? newestFirst.reverse() : newestFirst;
-      const items = letters.slice((page - 1) * limit, page * limit).map(render);
-      return { items, total: letters.length, page, limit, totalPages: Math.ceil(letters.length / limit) };
+      const letters = query.order === 'asc' ? newestFirst.reverse() : newestFirst;
+      const items = letters.slice(offset, offset + limit);
+      return offsetPage(query, { items, total: letters.length }, render);
     },
   });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SIGNALS } from '../../component.js';
+import { offsetPageSchema, offsetParameters } from '../offset-page.js';
 import { timeParameter } from '../time.js';
 
 /** `<first 8 digits of the buffer's id>-<sequence>`. */
@@ -21,8 +22,7 @@ export const deadLetterFilters = z.object({
 export const listDeadLettersQuery = z.object({
   ...deadLetterFilters.shape,
   order: z.enum(['asc', 'desc']).default('desc').meta({ description: 'By the time they were set aside' }),
-  page: z.coerce.number().int().min(1).default(1),
-  limit: z.coerce.number().int().min(1).max(100).default(50),
+  ...offsetParameters,
 });
 
 export const deadLetterSchema = z
@@ -38,13 +38,7 @@ export const deadLetterSchema = z
   })
   .meta({ id: 'DeadLetter' });
 
-export const deadLetterPageSchema = z.object({
-  items: z.array(deadLetterSchema),
-  total: z.int(),
-  page: z.int(),
-  limit: z.int(),
-  totalPages: z.int(),
-});
+export const deadLetterPageSchema = offsetPageSchema(deadLetterSchema);
 
 export const replayedSchema = z.object({
   id: z.string(),

@@ -1,27 +1,19 @@
 /** What changes runs. Each change, its audit row and its idempotency key are one transaction. */
-import type { Deed } from '../../access/audit.js';
-import type { AuditEntry } from '../../model/audit-entry.js';
-import type { NativeAnswer } from '../../model/native.js';
+import type { NativeAnswer, NativeRequest } from '../../model/native.js';
 import type { IdempotentRequest } from '../../store/control/idempotency.js';
 import type { NewRun, Run, RunChanges } from '../../store/control/runs.js';
 import type { ControlStore, Repositories } from '../../store/control/store.js';
 import { requireFound } from '../paging.js';
 import { renderCreated, renderUpdated } from '../run-text.js';
 
-export interface RunRequest {
-  workspace: string;
-  audit(deed: Omit<Deed, 'workspace'>): AuditEntry;
-  idempotency: { key: string; fingerprint: string } | undefined;
-}
-
 type Idempotent = IdempotentRequest | undefined;
 
-function idempotentOf({ workspace, idempotency }: RunRequest): Idempotent {
+function idempotentOf({ workspace, idempotency }: NativeRequest): Idempotent {
   return idempotency && { workspace, ...idempotency };
 }
 
 /** What the request was answered before. Throws IDEMPOTENCY_KEY_REUSED. */
-export async function answeredBefore(control: ControlStore, request: RunRequest): Promise<NativeAnswer | undefined> {
+export async function answeredBefore(control: ControlStore, request: NativeRequest): Promise<NativeAnswer | undefined> {
   const held = idempotentOf(request);
   const known = held && (await control.idempotencyKeys.find(held, Date.now()));
   return known === undefined ? undefined : { status: CREATE.status, body: known, replayed: true };
@@ -39,14 +31,14 @@ const UPDATE: Kind = { action: 'run:update', status: 200, render: renderUpdated 
 const DELETE: Kind = { action: 'delete_run', status: 204, render: () => '' };
 
 /** Throws CONFLICT (`Run already exists`), IDEMPOTENCY_KEY_REUSED. */
-export function createRun(control: ControlStore, request: RunRequest, run: NewRun): Promise<NativeAnswer> {
+export function createRun(control: ControlStore, request: NativeRequest, run: NewRun): Promise<NativeAnswer> {
   return change(control, request, CREATE, ({ runs }, now) => runs.create(run, now));
 }
 
 /** Throws NOT_FOUND (`Run not found`), IDEMPOTENCY_KEY_REUSED. */
 export function updateRun(
   control: ControlStore,
-  request: RunRequest,
+  request: NativeRequest,
   hex: string,
   changes: RunChanges,
 ): Promise<NativeAnswer> {
@@ -54,13 +46,13 @@ export function updateRun(
 }
 
 /** Throws NOT_FOUND (`Run not found`), IDEMPOTENCY_KEY_REUSED. */
-export function deleteRun(control: ControlStore, request: RunRequest, hex: string): Promise<NativeAnswer> {
+export function deleteRun(control: ControlStore, request: NativeRequest, hex: string): Promise<NativeAnswer> {
   return change(control, request, DELETE, ({ runs }) => runs.delete(request.workspace, hex));
 }
 
 function change(
   control: ControlStore,
-  request: RunRequest,
+  request: NativeRequest,
   { action, status, render }: Kind,
   work: (repositories: Repositories, nowUnixMs: number) => Promise<Run | undefined>,
 ): Promise<NativeAnswer> {

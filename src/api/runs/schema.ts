@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { RUN_SORTS, RUN_STATUSES } from '../../store/control/runs.js';
 import { traceIdParameter } from '../ids.js';
-import { guidField, metadataField, objectField, textField } from '../native-fields.js';
+import { guidField, MAX_METADATA_KEYS, metadataField, objectField, textField } from '../native-fields.js';
 import { pageSchema, pagingParameters } from '../paging.js';
 import { sortParameter } from '../sorting.js';
 import { timeParameter } from '../time.js';
 
 const MAX_WORKFLOW_NAME_CHARACTERS = 128;
-const MAX_METADATA_KEYS = 50;
 const MAX_METADATA_CHARACTERS = 1024;
 const METADATA_KEY = /^[a-zA-Z0-9_.-]{1,128}$/;
 const METADATA_TYPES: readonly string[] = ['string', 'number', 'boolean'];
