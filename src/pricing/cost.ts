@@ -2,8 +2,8 @@
 import { type Cost, type Price, TOKEN_TYPES, type TokenType, type Usage } from '../model/generation.js';
 import { readRate } from './decimal.js';
 
-/** Picodollars per token. */
-export type TokenRates = { readonly [type in TokenType]?: bigint };
+/** Picodollars per token, of each part: its own, or that of its whole. */
+export type TokenRates = Readonly<Record<TokenType, number | undefined>>;
 
 export interface CostLine {
   tokenType: TokenType;
@@ -43,20 +43,26 @@ function apportion(usage: Usage): Record<TokenType, number> {
   return { input, output, cacheRead, cacheWrite, reasoning, inputAudio, outputAudio };
 }
 
-/**
- * undefined without any token, where tokens have no rate (which is not zero), and beyond what a signed 64-bit integer
- * holds, which is nine million dollars.
- */
+/** What the doubles below can't say exactly, or no column holds: beyond nine million dollars it is undefined. */
+function largeSumOf(tokens: Record<TokenType, number>, rates: TokenRates): bigint | undefined {
+  let sum = 0n;
+  for (const type of TOKEN_TYPES) sum += BigInt(tokens[type]) * BigInt(rates[type] ?? 0);
+  return sum > MAX_PICODOLLARS ? undefined : sum;
+}
+
+/** undefined without any token, where tokens have no rate (which is not zero), and beyond a signed 64-bit integer. */
 export function sumOf(usage: Usage, rates: TokenRates): bigint | undefined {
   const tokens = apportion(usage);
-  let sum: bigint | undefined;
+  let sum = -1;
   for (const type of TOKEN_TYPES) {
     if (tokens[type] === 0) continue;
-    const rate = rates[type] ?? rates[WHOLES[type]];
+    const rate = rates[type];
     if (rate === undefined) return undefined;
-    sum = (sum ?? 0n) + BigInt(tokens[type]) * rate;
+    sum = Math.max(sum, 0) + tokens[type] * rate;
   }
-  return sum !== undefined && sum > MAX_PICODOLLARS ? undefined : sum;
+  if (sum < 0) return undefined;
+  // Below 2^53 every term was whole and exact; a fifth of the price of reckoning in BigInt, for each span.
+  return sum <= Number.MAX_SAFE_INTEGER ? BigInt(sum) : largeSumOf(tokens, rates);
 }
 
 function lineOf(tokenType: TokenType, tokens: number, rates: Price['rates']): CostLine[] {
@@ -72,11 +78,12 @@ export function linesOf({ price }: Cost, usage: Usage): CostLine[] {
   return TOKEN_TYPES.flatMap((type) => lineOf(type, tokens[type], price.rates));
 }
 
+/** A rate that a double can't say exactly (nine thousand dollars a token) is none. */
 export function tokenRatesOf(rates: Price['rates']): TokenRates {
-  const found: { [type in TokenType]?: bigint } = {};
-  for (const type of TOKEN_TYPES) {
-    const rate = rates[type] === undefined ? undefined : readRate(rates[type]);
-    if (rate !== undefined) found[type] = rate;
-  }
-  return found;
+  const rateOf = (type: TokenType) => {
+    const text = rates[type] ?? rates[WHOLES[type]];
+    const rate = text === undefined ? undefined : readRate(text);
+    return rate === undefined || rate > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(rate);
+  };
+  return Object.fromEntries(TOKEN_TYPES.map((type) => [type, rateOf(type)])) as TokenRates;
 }

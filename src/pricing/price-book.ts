@@ -73,7 +73,12 @@ interface Names {
   tier: string;
 }
 
-const UNPRICED: readonly RatedBand[] = [];
+interface Found {
+  bands: readonly RatedBand[];
+  /** Which of the names found it. */
+  model: number | undefined;
+  changesAtMs: readonly number[];
+}
 
 function ownPriceOf(own: OwnPrice): Price {
   const { id, revision, provider, pattern, serviceTier, rates } = own;
@@ -160,6 +165,7 @@ function bandOf(bands: readonly RatedBand[], inputTokens: number): RatedBand | u
 
 function phaseAt(phases: readonly Phase[], ms: number): Phase {
   let current = phases[0]!;
+  if (phases.length === 1) return current;
   for (const phase of phases) if (phase.fromMs <= ms) current = phase;
   return current;
 }
@@ -167,6 +173,8 @@ function phaseAt(phases: readonly Phase[], ms: number): Phase {
 class CachedPriceBook implements PriceBook {
   private readonly own: Map<string, OwnEntry[]>;
   private readonly plans: LRUCache<string, readonly Phase[]>;
+  /** As many as the catalog has prices. */
+  private readonly published = new Map<string, readonly RatedBand[]>();
   private readonly catalog: Catalog;
 
   constructor(prices: readonly OwnPrice[], { catalog = packageCatalog, maxPlans = MAX_PLANS }: PriceBookOptions) {
@@ -191,7 +199,7 @@ class CachedPriceBook implements PriceBook {
     const unixMs = Number(question.startTimeUnixNano / NANO_PER_MS);
     const own = matching(this.own.get(workspace) ?? [], names);
     const begun = own.map((entries) => entries.filter((entry) => entry.own.validFromUnixMs <= unixMs));
-    const { bands, model } = this.bandsAt(names, own, unixMs);
+    const { bands, model } = this.foundAt(names, own, unixMs);
     const by =
       model === undefined
         ? undefined
@@ -220,26 +228,35 @@ class CachedPriceBook implements PriceBook {
   /** Most days have one phase: some prices change with the hour, and own ones begin when their owner says. */
   private plan(names: Names, entries: readonly OwnEntry[], dayUnixMs: number): Phase[] {
     const own = matching(entries, names);
+    const first = this.foundAt(names, own, dayUnixMs);
     const begins = own.flat().map((entry) => entry.own.validFromUnixMs - dayUnixMs);
-    const published = names.models.flatMap(
-      (model) => this.catalog.find(names.provider, model, dayUnixMs)?.changesAtMs ?? [],
-    );
-    const turns = [...begins, ...published].filter((ms) => ms > 0 && ms < DAY_MS);
-    const times = [0, ...new Set(turns.sort((a, b) => a - b))];
-    return times.map((fromMs) => ({ fromMs, bands: this.bandsAt(names, own, dayUnixMs + fromMs).bands }));
+    const turns = [...begins, ...first.changesAtMs].filter((ms) => ms > 0 && ms < DAY_MS);
+    const times = [...new Set(turns.sort((a, b) => a - b))];
+    const later = times.map((fromMs) => ({ fromMs, bands: this.foundAt(names, own, dayUnixMs + fromMs).bands }));
+    return [{ fromMs: 0, bands: first.bands }, ...later];
   }
 
-  /** `model`: which of the names found it. */
-  private bandsAt(names: Names, own: OwnEntry[][], unixMs: number): { bands: readonly RatedBand[]; model?: number } {
+  private foundAt(names: Names, own: readonly OwnEntry[][], unixMs: number): Found {
     for (const [model, entries] of own.entries()) {
       const first = entries.find((entry) => entry.own.validFromUnixMs <= unixMs);
-      if (first) return { bands: first.bands, model };
+      // Own prices may begin later in the day, but never end: nothing published takes their place.
+      if (first) return { bands: first.bands, model, changesAtMs: [] };
     }
     for (const [model, name] of names.models.entries()) {
       const found = this.catalog.find(names.provider, name, unixMs);
-      if (found) return { bands: catalogBands(found, this.catalog.version), model };
+      if (found) return { bands: this.bandsOf(found), model, changesAtMs: found.changesAtMs };
     }
-    return { bands: UNPRICED };
+    return { bands: [], model: undefined, changesAtMs: [] };
+  }
+
+  /** The same objects for the same prices, whatever name, workspace or day they were found by. */
+  private bandsOf(entry: CatalogEntry): readonly RatedBand[] {
+    const key = JSON.stringify([entry.provider, entry.model, entry.bands]);
+    const known = this.published.get(key);
+    if (known) return known;
+    const bands = catalogBands(entry, this.catalog.version);
+    this.published.set(key, bands);
+    return bands;
   }
 }
 
