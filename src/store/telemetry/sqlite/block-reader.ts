@@ -43,6 +43,7 @@ export interface BlockInfo {
   traces: Extent | undefined;
   logRecords: Extent | undefined;
   metricPoints: Extent | undefined;
+  generations: Extent | undefined;
 }
 
 /** What one batch brought of one trace. */
@@ -214,6 +215,7 @@ export class BlockReader {
       traces: extent('trace'),
       logRecords: extent('log'),
       metricPoints: extent('point'),
+      generations: extent('generation'),
     };
   }
 

@@ -53,7 +53,7 @@ const KEY_COLUMNS = [
   'known_spans',
 ];
 
-const EXTENT_SQL = ['trace', 'log', 'point'].map(
+const EXTENT_SQL = ['trace', 'log', 'point', 'generation'].map(
   (of) => `
   min_${of}_time = coalesce(min(min_${of}_time, @${of}Min), min_${of}_time, @${of}Min),
   max_${of}_time = coalesce(max(max_${of}_time, @${of}Max), max_${of}_time, @${of}Max)`,
@@ -90,6 +90,12 @@ export function prepareStatements(db: Database.Database) {
       'workspace_id metric_id time_unix_nano start_time_unix_nano flags resource_id scope_id received_time_unix_ms ' +
         'int_value double_value attributes distribution exemplars',
     ),
+    spanIds: db
+      .prepare(
+        `SELECT span_ids FROM trace_batches INDEXED BY trace_batches_by_trace
+          WHERE trace_id = ? AND workspace_id = (SELECT id FROM workspaces WHERE name = ?)`,
+      )
+      .pluck(),
     findWorkspace: db.prepare('SELECT id FROM workspaces WHERE name = ?'),
     insertWorkspace: db.prepare('INSERT INTO workspaces (name) VALUES (?)'),
     countInWorkspace: db.prepare(

@@ -7,8 +7,9 @@ import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/
 import type { Admission, Declaration, KeyedFrame } from './admission.js';
 import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
 import { metricRows, prepareStatements, resourceRows, scopeRows } from './block-statements.js';
+import { GenerationWriter, type GenerationWriterOptions } from './generation-writer.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
-import { shareOf, signed, type TraceGroup } from './trace-groups.js';
+import { shareOf, signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
 
 /** GenAI spans are some 2 KB: with pages of 16 KiB they need few overflow pages (1.5 times the rate of 4 KiB). */
 const PAGE_BYTES = 16_384;
@@ -104,14 +105,17 @@ export class BlockWriter {
   private readonly scopes;
   private readonly metrics;
   private readonly workspaces = new Map<string, number>();
+  private readonly generations: GenerationWriter;
   private readonly pageCount;
   private rows: number;
 
   private constructor(
     private readonly db: Database.Database,
     readonly name: BlockName,
+    generations: GenerationWriterOptions,
   ) {
     this.statements = prepareStatements(db);
+    this.generations = new GenerationWriter(db, generations);
     this.resources = resourceRows(db);
     this.scopes = scopeRows(db);
     this.metrics = metricRows(db);
@@ -120,13 +124,13 @@ export class BlockWriter {
   }
 
   /** undefined for a block that takes no more rows: it is closed, or of another version of the tables. */
-  static open(directory: string, name: BlockName): BlockWriter | undefined {
+  static open(directory: string, name: BlockName, generations: GenerationWriterOptions): BlockWriter | undefined {
     const db = openForWriting(path.join(directory, name.file));
     try {
       const block = db.prepare('SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block').get() as
         | { version: number; closed: number | null }
         | undefined;
-      if (block?.version === SCHEMA_VERSION && block.closed === null) return new BlockWriter(db, name);
+      if (block?.version === SCHEMA_VERSION && block.closed === null) return new BlockWriter(db, name, generations);
     } catch (error) {
       db.close();
       throw error;
@@ -147,6 +151,13 @@ export class BlockWriter {
   /** The connection, for looking up what this block holds. */
   get connection(): Database.Database {
     return this.db;
+  }
+
+  /** Whether it has some version of every span of the group. */
+  hasSpans({ spans, traceId, workspace }: TraceGroup): boolean {
+    const held = this.statements.spanIds.all(traceId, workspace) as Buffer[];
+    const ids = new Set(held.flatMap(spanIdKeys));
+    return spans.every(({ spanId }) => ids.has(spanIdKey(spanId)));
   }
 
   /** All of the batch or nothing. */
@@ -178,6 +189,7 @@ export class BlockWriter {
     // Some failures (a full disk, an I/O error) roll back by themselves.
     if (this.db.inTransaction) this.db.exec('ROLLBACK');
     this.workspaces.clear();
+    this.generations.rollback();
     for (const interned of [this.resources, this.scopes, this.metrics]) interned.forget();
   }
 
@@ -191,6 +203,7 @@ export class BlockWriter {
     for (const keyed of batch.keyed) this.insertKey(keyed);
     this.countInWorkspaces(batch.frames);
     this.insertApplied(batch);
+    const generations = this.generations.flush();
     const spans = batch.groups.reduce((sum, group) => sum + group.spans.length, 0);
     this.statements.count.run({
       spans,
@@ -204,6 +217,8 @@ export class BlockWriter {
       logMax: logs.max,
       pointMin: points.min,
       pointMax: points.max,
+      generationMin: generations.min,
+      generationMax: generations.max,
     });
     return spans + logs.count + points.count + batch.declarations.length;
   }
@@ -228,6 +243,7 @@ export class BlockWriter {
       group.revision,
       share.spanIds,
     );
+    this.generations.addTrace(group, firstSpan, workspaceId);
   }
 
   /** The row in trace_batches without spans lets lists and lookups find it as they find any trace. */
@@ -348,7 +364,7 @@ export class BlockWriter {
     const observedTime = signed(record.observedTimeUnixNano);
     logs.count++;
     extend(logs, time === 0n ? observedTime : time);
-    this.statements.logRecord.run(
+    const { lastInsertRowid } = this.statements.logRecord.run(
       workspaceId,
       time,
       observedTime,
@@ -365,6 +381,9 @@ export class BlockWriter {
       record.body,
       record.attributes,
     );
+    if (record.generation || record.searchText) {
+      this.generations.addLogRecord(record, frame.workspace, workspaceId, Number(lastInsertRowid));
+    }
   }
 
   private insertMetricPoint(point: MetricPoint, frame: DecodedFrame, workspaceId: number, points: Extent): void {

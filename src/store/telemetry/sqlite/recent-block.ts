@@ -1,7 +1,8 @@
 /** What one block tells a writer: its spans by trace, through a filter that answers most questions, and what it applied. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
-import { NATIVE_VERSION } from './schema.js';
+import type { SeenResponse } from './generation-writer.js';
+import { GENERATION_VERSION, NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
 
@@ -75,6 +76,11 @@ export class RecentBlock {
     return this.filter?.mayHold(hash) === true && this.statements.declaration.get(traceId, workspace) !== undefined;
   }
 
+  /** Counted calls whose response has that hash. */
+  seenResponses(workspace: string, hash: bigint): SeenResponse[] {
+    return (this.statements.seenResponses?.all(hash, workspace) ?? []) as SeenResponse[];
+  }
+
   keyedAnswer({ key, workspace, receivedFrom }: KeyQuery): KeyedAnswer | undefined {
     const row = this.statements.native?.key.get(key, workspace, receivedFrom) as KeyRow | undefined;
     return (
@@ -109,6 +115,10 @@ export class RecentBlock {
 
 const WORKSPACE = '(SELECT id FROM workspaces WHERE name = ?)';
 
+const SEEN_RESPONSES = `SELECT x.response_id AS responseId, coalesce(nullif(d.response_model, ''), d.request_model) AS model
+  FROM generations x CROSS JOIN descriptions d ON d.id = x.description_id
+  WHERE x.response_hash = ? AND x.workspace_id = ${WORKSPACE} AND x.counted = 1`;
+
 function prepareStatements(db: Database.Database) {
   const version = db.prepare('SELECT schema_version FROM block').pluck().get() as number;
   return {
@@ -121,6 +131,7 @@ function prepareStatements(db: Database.Database) {
     ),
     applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ?'),
     native: version >= NATIVE_VERSION ? prepareNative(db) : undefined,
+    seenResponses: version >= GENERATION_VERSION ? db.prepare(SEEN_RESPONSES) : undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import { BlockListing, type BlockName } from './block-files.js';
 import type { BlockWriter } from './block-writer.js';
 import { openReadOnly } from './connection.js';
 import { isDamaged } from './failures.js';
+import type { SeenResponse } from './generation-writer.js';
 import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
 import { type KeyedAnswer, type KeyQuery, RecentBlock, type TraceName } from './recent-block.js';
 
@@ -78,6 +79,23 @@ export class RecentBlocks {
     const found: Uint8Array[] = [];
     for (const [file, block] of this.blocks) this.guard(file, () => found.push(...block.spanIds(group)));
     return found;
+  }
+
+  /** Calls with that response that the recent blocks but `own` have counted. */
+  seenResponses(workspace: string, hash: bigint, own: string | undefined): SeenResponse[] {
+    const found: SeenResponse[] = [];
+    for (const [file, block] of this.blocks) {
+      if (file !== own) this.guard(file, () => found.push(...block.seenResponses(workspace, hash)));
+    }
+    return found;
+  }
+
+  /** The recent blocks but `own` that have the span, then all older ones. */
+  *otherBlocks(trace: TraceName, own: string): Generator<string> {
+    for (const [file, block] of this.blocks) {
+      if (file !== own && this.guard(file, () => block.spanIds(trace).length > 0)) yield file;
+    }
+    for (const { file } of this.ages.older) yield file;
   }
 
   /** Whether the recent blocks have anything of the trace. */

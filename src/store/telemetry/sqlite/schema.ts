@@ -3,12 +3,20 @@
  * version adds to what the readers know and takes nothing away. Times are signed 64-bit nanoseconds.
  */
 import type Database from 'better-sqlite3';
+import { GENERATION_TABLES } from './generation-schema.js';
+import { configureTexts } from './generation-texts.js';
 
-/** 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event. */
-export const SCHEMA_VERSION = 2;
+/**
+ * 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event.
+ * 3: the tables of generation-schema.ts, block.min_generation_time, block.max_generation_time.
+ */
+export const SCHEMA_VERSION = 3;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
+
+/** Blocks before it know nothing of generations. */
+export const GENERATION_VERSION = 3;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table
@@ -34,7 +42,9 @@ CREATE TABLE block (
   min_log_time INTEGER,
   max_log_time INTEGER,
   min_point_time INTEGER,
-  max_point_time INTEGER
+  max_point_time INTEGER,
+  min_generation_time INTEGER,
+  max_generation_time INTEGER
 ) STRICT;
 
 CREATE TABLE workspaces (
@@ -247,6 +257,8 @@ export interface BlockOrigin {
 export function createSchema(db: Database.Database, { writer, createdTimeUnixMs }: BlockOrigin): void {
   db.transaction(() => {
     db.exec(TABLES);
+    db.exec(GENERATION_TABLES);
+    configureTexts(db);
     db.exec(VIEWS);
     const insert = db.prepare(
       'INSERT INTO block (id, schema_version, writer, created_time_unix_ms) VALUES (1, ?, ?, ?)',

@@ -6,7 +6,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { TraceDeletion } from '../telemetry.js';
 import { BUSY_TIMEOUT_MS } from './connection.js';
-import { NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { GenerationChanges } from './generation-changes.js';
+import { GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
 import { shareOf } from './trace-groups.js';
 
 const SPANS_PER_TRANSACTION = 5000;
@@ -59,7 +60,7 @@ export class TraceDeletions {
 }
 
 /** Deleted bytes are overwritten, not only given free. */
-function openForDeleting(file: string): Database.Database {
+export function openForDeleting(file: string): Database.Database {
   const db = new Database(file, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   db.pragma('synchronous = FULL');
   db.pragma('secure_delete = ON');
@@ -67,7 +68,7 @@ function openForDeleting(file: string): Database.Database {
   return db;
 }
 
-function emptyLog(db: Database.Database): void {
+export function emptyLog(db: Database.Database): void {
   db.pragma(`busy_timeout = ${CHECKPOINT_TIMEOUT_MS}`);
   db.pragma('wal_checkpoint(TRUNCATE)');
 }
@@ -76,12 +77,15 @@ class BlockTraces {
   private readonly version: number;
   /** Its writer adds rows. */
   private readonly isOpen: boolean;
+  private readonly generations: GenerationChanges | undefined;
 
   constructor(private readonly db: Database.Database) {
     const sql = 'SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block';
     const { version, closed } = this.db.prepare(sql).get() as { version: bigint; closed: bigint | null };
     this.version = Number(version);
     this.isOpen = this.version === SCHEMA_VERSION && closed === null;
+    if (this.version >= GENERATION_VERSION && this.version <= SCHEMA_VERSION)
+      this.generations = new GenerationChanges(db);
   }
 
   /** Whether the block held anything of the trace. A block of a later version, which nobody reads here, is left alone. */
@@ -105,6 +109,7 @@ class BlockTraces {
       .transaction(() => {
         const before = this.isOpen ? this.lastIds() : undefined;
         change();
+        this.generations?.flush();
         if (before) this.holdPlaces(before, this.lastIds());
       })
       .immediate();
@@ -128,7 +133,11 @@ class BlockTraces {
     if (times.every((time) => time > receivedUntilUnixMs)) return;
     const kept = spans.filter((span) => span.received_time_unix_ms > receivedUntilUnixMs);
     const deleteSpan = this.db.prepare('DELETE FROM spans WHERE id = ?');
-    for (const span of spans) if (span.received_time_unix_ms <= receivedUntilUnixMs) deleteSpan.run(span.id);
+    for (const { id, received_time_unix_ms: received } of spans) {
+      if (received > receivedUntilUnixMs) continue;
+      this.generations?.remove(id);
+      deleteSpan.run(id);
+    }
     const runs = inRuns(kept);
     for (const run of runs) this.insertBatch(batch, run);
     if (batch.span_count === 0n) this.db.prepare('DELETE FROM trace_records WHERE id = ?').run(batch.first_span);

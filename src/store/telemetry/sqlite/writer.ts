@@ -14,7 +14,10 @@ import { blockName, listBlocks } from './block-files.js';
 import { BlockWriter, createBlockFile } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
+import { removeReplaced } from './replaced-generations.js';
 import { TraceDeletions } from './trace-deletion.js';
+import type { TraceGroup } from './trace-groups.js';
+import { TraceIdentities } from './trace-identities.js';
 
 export type SqliteWriterOptions = Extract<WriterOptions, { engine: 'sqlite' }>;
 
@@ -26,6 +29,11 @@ const NOTHING = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
 class SqliteWriter {
   private readonly recent: RecentBlocks;
   private block: BlockWriter | undefined;
+  private readonly generations = {
+    traces: new TraceIdentities(),
+    seenElsewhere: (workspace: string, hash: bigint) =>
+      this.recent.seenResponses(workspace, hash, this.block?.name.file),
+  };
   /** Own blocks that failed to open: damaged. They are left as they are. */
   private readonly abandoned = new Set<string>();
 
@@ -82,9 +90,29 @@ class SqliteWriter {
     const told = this.toldBefore(batch, old);
     if (covers(applied, range)) return { ...NOTHING, outcomes: told };
     const admission = admit(fresh, this.recent);
+    this.removeReplaced(admission, block);
     block.write({ ...admission, bufferId, range });
     const outcomes = [...told, ...admission.outcomes].sort((a, b) => a.sequence - b.sequence);
     return { ...countRows(admission), outcomes };
+  }
+
+  /** A span that this block has in every version has none in another. */
+  private removeReplaced({ groups }: Admission, own: BlockWriter): void {
+    for (const group of groups) {
+      if (group.revision === 0 || own.hasSpans(group)) continue;
+      for (const file of this.recent.otherBlocks(group, own.name.file)) {
+        if (this.removeReplacedFrom(file, group)) break;
+      }
+    }
+  }
+
+  private removeReplacedFrom(file: string, group: TraceGroup): boolean {
+    try {
+      return removeReplaced(this.options.directory, file, group);
+    } catch (error) {
+      if (this.isLost(file, error)) return false;
+      throw error;
+    }
   }
 
   /** Of frames that were applied before only whether they were written is known. */
@@ -130,7 +158,7 @@ class SqliteWriter {
     const newest = this.ownNames()[0];
     if (!newest || this.abandoned.has(newest.file)) return undefined;
     try {
-      return BlockWriter.open(this.options.directory, newest);
+      return BlockWriter.open(this.options.directory, newest, this.generations);
     } catch (error) {
       if (!isDamaged(error)) throw error;
       this.abandoned.add(newest.file);
@@ -146,7 +174,7 @@ class SqliteWriter {
     const createdTimeUnixMs = Math.max(Date.now(), (last?.createdTimeUnixMs ?? 0) + 1);
     const name = blockName(createdTimeUnixMs, writer, (last?.number ?? 0) + 1);
     createBlockFile(directory, name);
-    return BlockWriter.open(directory, name)!;
+    return BlockWriter.open(directory, name, this.generations)!;
   }
 
   private ownNames() {

@@ -1,0 +1,155 @@
+/**
+ * The sums of a block: what its generations add to rollups, sessions and users, and what is taken from them when a generation
+ * goes, or changes. Changes are added up in memory, and written in one go: in the transaction of the rows that they are of.
+ */
+import type Database from 'better-sqlite3';
+import { type Amounts, addAmounts, addCall, noAmounts, type Rollup, RollupBatch, SUM_COLUMNS } from '../rollups.js';
+import { readWide, type Share, wideColumn } from './generation-rows.js';
+
+const NO_TRACE = Buffer.alloc(0);
+
+interface IdentityChange {
+  id: bigint;
+  column: 'session_id' | 'user_id';
+  generations: number;
+  first: bigint | undefined;
+  last: bigint | undefined;
+  /** Something was taken away: its times are found anew. */
+  shrank: boolean;
+  amounts: Amounts;
+}
+
+interface MembershipChange {
+  sessionId: bigint;
+  userId: bigint;
+  traceId: Uint8Array;
+  generations: number;
+}
+
+type SumValues = (bigint | string)[];
+
+export class GenerationLedger {
+  private readonly statements;
+  private rollups = new RollupBatch();
+  private readonly identities = new Map<bigint, IdentityChange>();
+  private readonly memberships = new Map<string, MembershipChange>();
+
+  constructor(db: Database.Database) {
+    this.statements = prepareStatements(db);
+  }
+
+  /** `sign` −1: the row is gone, or is about to be added in another form. */
+  add(share: Share, sign: 1 | -1): void {
+    if (share.call) this.rollups.add(share.call, sign);
+    if (share.sessionId !== null) this.addTo(share.sessionId, 'session_id', share, sign);
+    if (share.userId !== null) this.addTo(share.userId, 'user_id', share, sign);
+    if (share.sessionId !== null || share.userId !== null) this.addMembership(share, sign);
+  }
+
+  /** Call it within the transaction, after the rows of generations are as they shall be. */
+  flush(): void {
+    for (const rollup of this.rollups.rows()) this.writeRollup(rollup);
+    for (const change of this.identities.values()) this.writeIdentity(change);
+    for (const change of this.memberships.values()) this.writeMembership(change);
+    this.clear();
+  }
+
+  /** After a rollback. */
+  clear(): void {
+    this.rollups = new RollupBatch();
+    this.identities.clear();
+    this.memberships.clear();
+  }
+
+  private addTo(id: bigint, column: IdentityChange['column'], { startTime, call }: Share, sign: 1 | -1): void {
+    const change = this.identities.get(id) ?? nothingOf(id, column);
+    this.identities.set(id, change);
+    change.generations += sign;
+    if (call) addCall(change.amounts, call, sign);
+    if (sign < 0) change.shrank = true;
+    else {
+      if (change.first === undefined || startTime < change.first) change.first = startTime;
+      if (change.last === undefined || startTime > change.last) change.last = startTime;
+    }
+  }
+
+  private addMembership(share: Share, sign: 1 | -1): void {
+    const [sessionId, userId, traceId] = [share.sessionId ?? 0n, share.userId ?? 0n, share.traceId ?? NO_TRACE];
+    const name = `${sessionId} ${userId} ${Buffer.from(traceId).toString('latin1')}`;
+    const change = this.memberships.get(name) ?? { sessionId, userId, traceId, generations: 0 };
+    this.memberships.set(name, change);
+    change.generations += sign;
+  }
+
+  private writeRollup({ workspace, dimensions, grain, time, key, amounts, sketch }: Rollup): void {
+    const place = [BigInt(workspace), dimensions, grain, time, key];
+    const stored = this.statements.rollup.get(...place) as [...SumValues, Buffer] | undefined;
+    if (stored) {
+      sketch.mergeEncoded(stored.at(-1) as Buffer);
+      addAmounts(amounts, (stored.slice(0, SUM_COLUMNS.length) as SumValues).map(readWide));
+    }
+    if (sketch.isEmpty() && amounts.every((amount) => amount === 0n)) this.statements.deleteRollup.run(...place);
+    else this.statements.setRollup.run(...place, ...amounts.map(wideColumn), sketch.encode());
+  }
+
+  private writeIdentity(change: IdentityChange): void {
+    const stored = this.statements.identity.get(change.id) as [bigint | null, bigint | null, ...SumValues];
+    const [first, last, ...sums] = stored;
+    addAmounts(change.amounts, sums.map(readWide));
+    const times = change.shrank
+      ? (this.statements.times[change.column].get({ id: change.id }) as [bigint | null, bigint | null])
+      : [least(first, change.first), greatest(last, change.last)];
+    this.statements.setIdentity.run(change.generations, ...times, ...change.amounts.map(wideColumn), change.id);
+  }
+
+  private writeMembership({ sessionId, userId, traceId, generations }: MembershipChange): void {
+    if (generations === 0) return;
+    this.statements.addMembership.run(sessionId, userId, traceId, generations);
+    if (generations < 0) this.statements.deleteMembership.run(sessionId, userId, traceId);
+  }
+}
+
+function nothingOf(id: bigint, column: IdentityChange['column']): IdentityChange {
+  return { id, column, generations: 0, first: undefined, last: undefined, shrank: false, amounts: noAmounts() };
+}
+
+function least(a: bigint | null, b: bigint | undefined): bigint | null {
+  if (a === null || b === undefined) return b ?? a;
+  return a < b ? a : b;
+}
+
+function greatest(a: bigint | null, b: bigint | undefined): bigint | null {
+  if (a === null || b === undefined) return b ?? a;
+  return a > b ? a : b;
+}
+
+function prepareStatements(db: Database.Database) {
+  const columns = SUM_COLUMNS.join(', ');
+  const places = SUM_COLUMNS.map(() => '?').join(', ');
+  const place = 'workspace_id = ? AND dimensions = ? AND grain = ? AND time = ? AND key = ?';
+  const rows = (sql: string) => db.prepare(sql).safeIntegers(true).raw(true);
+  const times = (column: string) =>
+    rows(`SELECT (SELECT start_time_unix_nano FROM generations WHERE ${column} = @id ORDER BY start_time_unix_nano LIMIT 1),
+      (SELECT start_time_unix_nano FROM generations WHERE ${column} = @id ORDER BY start_time_unix_nano DESC LIMIT 1)`);
+  return {
+    rollup: rows(`SELECT ${columns}, sketch FROM rollups WHERE ${place}`),
+    setRollup: db.prepare(
+      `INSERT OR REPLACE INTO rollups (workspace_id, dimensions, grain, time, key, ${columns}, sketch)
+        VALUES (?, ?, ?, ?, ?, ${places}, ?)`,
+    ),
+    deleteRollup: db.prepare(`DELETE FROM rollups WHERE ${place}`),
+    identity: rows(`SELECT first_time, last_time, ${columns} FROM identities WHERE id = ?`),
+    times: { session_id: times('session_id'), user_id: times('user_id') },
+    setIdentity: db.prepare(
+      `UPDATE identities SET generations = generations + ?, first_time = ?, last_time = ?,
+        ${SUM_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`,
+    ),
+    addMembership: db.prepare(
+      `INSERT INTO memberships (session_id, user_id, trace_id, generations) VALUES (?, ?, ?, ?)
+        ON CONFLICT (session_id, user_id, trace_id) DO UPDATE SET generations = generations + excluded.generations`,
+    ),
+    deleteMembership: db.prepare(
+      'DELETE FROM memberships WHERE session_id = ? AND user_id = ? AND trace_id = ? AND generations <= 0',
+    ),
+  };
+}

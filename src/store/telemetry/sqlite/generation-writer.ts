@@ -1,0 +1,286 @@
+/**
+ * Writes the generations of a batch into a block, trace by trace, in the transaction of their spans: finds whose session and
+ * user each is, and whether it is the first sighting of its call, and hands what it adds to the ledger.
+ */
+import type Database from 'better-sqlite3';
+import { type Generation, modelOf } from '../../../model/generation.js';
+import type { LogRecord, Span } from '../../../model/telemetry.js';
+import { callOf } from '../rollups.js';
+import { haveSameResponse, looksLikeSameCall, responseHash, type Sighting } from '../sightings.js';
+import { GenerationChanges } from './generation-changes.js';
+import {
+  DESCRIPTION_COLUMNS,
+  descriptionOf,
+  GENERATION_COLUMNS,
+  type GenerationRow,
+  generationColumns,
+  INHERITED_SESSION,
+  INHERITED_USER,
+  OF_TRACE,
+  PRICE_COLUMNS,
+  priceColumns,
+  ROWS_OF_TRACE,
+  SESSION,
+  selectGenerations,
+  sightingOf,
+  storable,
+  toStoredGeneration,
+  USER,
+} from './generation-rows.js';
+import { byDigest, identityNumbers } from './numbered.js';
+import { signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
+import type { TraceIdentities, TraceIdentity } from './trace-identities.js';
+
+/** What of a counted call tells whether another row is of the same. */
+export type SeenResponse = Pick<Sighting, 'model' | 'responseId'>;
+
+/** Calls with that response that the recent blocks but the one that is written have counted. */
+export type SeenElsewhere = (workspace: string, hash: bigint) => readonly SeenResponse[];
+
+export interface GenerationWriterOptions {
+  traces: TraceIdentities;
+  seenElsewhere: SeenElsewhere;
+}
+
+/** Rows of one trace that each call without a response id is compared with. */
+const MAX_COMPARED = 64;
+
+interface Place {
+  id: bigint;
+  workspace: string;
+  workspaceId: number;
+  traceId: Uint8Array | undefined;
+}
+
+/** A trace of the batch: its rows before this one are those below `first`. */
+interface TracePlace {
+  traceId: Uint8Array;
+  workspaceId: number;
+  first: number;
+}
+
+const NOBODY: TraceIdentity = { session: '', user: '' };
+
+export class GenerationWriter {
+  private readonly statements;
+  private readonly changes: GenerationChanges;
+  private readonly descriptions;
+  private readonly prices;
+  private readonly identities;
+  private min: bigint | null = null;
+  private max: bigint | null = null;
+
+  constructor(
+    db: Database.Database,
+    private readonly options: GenerationWriterOptions,
+  ) {
+    this.statements = prepareStatements(db);
+    this.changes = new GenerationChanges(db);
+    this.descriptions = byDigest(db, 'descriptions', DESCRIPTION_COLUMNS);
+    this.prices = byDigest(db, 'prices', PRICE_COLUMNS);
+    this.identities = identityNumbers(db);
+  }
+
+  /** Call it when the spans of the group are rows, one after another from `firstSpan` on. */
+  addTrace(group: TraceGroup, firstSpan: number, workspaceId: number): void {
+    const place = { traceId: group.traceId, workspaceId, first: firstSpan };
+    if (group.revision > 0) this.removeReplaced(group.spans, place);
+    if (group.spans.every(({ generation }) => generation === undefined)) return;
+    const identity = this.identify(group, place);
+    const inBatch: Sighting[] = [];
+    for (const [at, span] of group.spans.entries()) {
+      if (!span.generation) continue;
+      const generation = storable(span.generation);
+      const counted = this.isCounted(span, generation, group.workspace, place, inBatch);
+      this.insert(generation, { ...place, id: BigInt(firstSpan + at), workspace: group.workspace }, counted, identity);
+    }
+  }
+
+  /** A native log, or an event with messages of a span. `row` is the id of its row. */
+  addLogRecord(record: LogRecord, workspace: string, workspaceId: number, row: number): void {
+    const id = -BigInt(row);
+    if (!record.generation) {
+      this.changes.addText(id, record.searchText);
+      return;
+    }
+    const { traceId } = record;
+    const identity = traceId && this.knownIdentity(workspace, { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER });
+    const generation = storable(record.generation);
+    const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
+    this.insert(generation, { id, workspace, workspaceId, traceId }, counted, identity ?? NOBODY);
+  }
+
+  /** Ends the batch, within its transaction; from its first generation to its last. */
+  flush(): { min: bigint | null; max: bigint | null } {
+    this.changes.flush();
+    const { min, max } = this;
+    this.min = this.max = null;
+    return { min, max };
+  }
+
+  rollback(): void {
+    this.changes.clear();
+    this.options.traces.clear();
+    this.min = this.max = null;
+    for (const numbered of [this.descriptions, this.prices, this.identities]) numbered.forget();
+  }
+
+  private insert(generation: Generation, place: Place, counted: boolean, identity: TraceIdentity): void {
+    const { id, workspaceId, traceId } = place;
+    const session = generation.sessionId || identity.session;
+    const user = generation.userId || identity.user;
+    const sessionId = this.identityId(workspaceId, SESSION, session);
+    const userId = this.identityId(workspaceId, USER, user);
+    const startTime = signed(generation.startTimeUnixNano);
+    const { cost } = generation;
+    const columns = generationColumns(generation, {
+      id,
+      workspaceId,
+      descriptionId: this.descriptions.idOf(descriptionOf(generation)),
+      counted,
+      sessionId,
+      userId,
+      inherited:
+        (session === generation.sessionId ? 0 : INHERITED_SESSION) | (user === generation.userId ? 0 : INHERITED_USER),
+      priceId: cost ? this.prices.idOf(priceColumns(cost.price)) : null,
+    });
+    this.statements.insert.run(...columns);
+    this.changes.addText(id, generation.searchText);
+    const call = counted ? callOf(`${workspaceId}`, generation, { session, user }) : undefined;
+    this.changes.add({ workspaceId, traceId, startTime, call, sessionId, userId });
+    if (this.min === null || startTime < this.min) this.min = startTime;
+    if (this.max === null || startTime > this.max) this.max = startTime;
+  }
+
+  private identityId(workspaceId: number, type: number, name: string): bigint | null {
+    return name === '' ? null : this.identities.idOf([workspaceId, type, name]);
+  }
+
+  /** The newer versions of these spans stand in their place. Versions in other blocks were taken out before. */
+  private removeReplaced(spans: readonly Span[], place: TracePlace): void {
+    const replaced = new Set(spans.map(({ spanId }) => spanIdKey(spanId)));
+    for (const { first_span: first, span_ids: ids } of this.statements.batches.all(place) as BatchRow[]) {
+      for (const [at, key] of spanIdKeys(ids).entries()) {
+        if (replaced.has(key)) this.changes.remove(BigInt(first + at));
+      }
+    }
+  }
+
+  /** Whose the trace is, now that this group has come. What came before without a session, or a user, is given the new one. */
+  private identify(group: TraceGroup, place: TracePlace): TraceIdentity {
+    const before = this.knownIdentity(group.workspace, place) ?? NOBODY;
+    const session = before.session || toldBy(group.spans, ({ sessionId }) => sessionId);
+    const user = before.user || toldBy(group.spans, ({ userId }) => userId);
+    const identity = { session, user };
+    if (session !== before.session) this.giveToEarlier(place, SESSION, session);
+    if (user !== before.user) this.giveToEarlier(place, USER, user);
+    if (session !== '' || user !== '') this.options.traces.set(group.workspace, group.traceId, identity);
+    return identity;
+  }
+
+  private knownIdentity(workspace: string, place: TracePlace): TraceIdentity | undefined {
+    const known = this.options.traces.get(workspace, place.traceId);
+    if (known) return known;
+    const stored = this.statements.identity.get(place) as TraceIdentity;
+    return stored.session === '' && stored.user === '' ? undefined : stored;
+  }
+
+  private giveToEarlier(place: TracePlace, type: typeof SESSION | typeof USER, name: string): void {
+    const rows = type === SESSION ? this.statements.withoutSession : this.statements.withoutUser;
+    const ids = [...(rows.spans.all(place) as bigint[]), ...(rows.logs.all(place) as bigint[])];
+    if (ids.length === 0) return;
+    const identityId = this.identities.idOf([place.workspaceId, type, name]);
+    for (const id of ids) this.changes.change(id, () => rows.give.run(identityId, id));
+  }
+
+  private isCounted(
+    span: Span,
+    generation: Generation,
+    workspace: string,
+    place: TracePlace,
+    inBatch: Sighting[],
+  ): boolean {
+    const isCall = generation.kind === 'llm' || generation.kind === 'embedding';
+    if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, place.workspaceId)) return false;
+    const sighting = sightingOf(generation, {
+      spanId: span.spanId,
+      parentSpanId: span.parentSpanId,
+      scope: span.scope.name,
+    });
+    const looksLike = (other: Sighting) => looksLikeSameCall(other, sighting);
+    if (inBatch.some(looksLike) || this.storedSightings(generation, place).some(looksLike)) return false;
+    inBatch.push(sighting);
+    return true;
+  }
+
+  /** Whether a counted row has the same response. */
+  private wasAnswered(generation: Generation, workspace: string, workspaceId: number): boolean {
+    const { responseId } = generation;
+    if (responseId === '') return false;
+    const hash = responseHash(responseId);
+    const sighting = { responseId, model: modelOf(generation) };
+    const isSame = (other: SeenResponse) => haveSameResponse(other, sighting);
+    const own = this.statements.answered.all(hash, workspaceId) as SeenResponse[];
+    return own.some(isSame) || this.options.seenElsewhere(workspace, hash).some(isSame);
+  }
+
+  private storedSightings({ usage, responseId }: Generation, place: TracePlace): Sighting[] {
+    const { alike } = this.statements;
+    const rows = alike.all({
+      ...place,
+      input: usage.input ?? 0,
+      output: usage.output ?? 0,
+      answered: responseId === '' ? 1 : 0,
+      limit: MAX_COMPARED,
+    }) as GenerationRow[];
+    return rows.map((row) =>
+      sightingOf(toStoredGeneration(row), { spanId: row.span_id, parentSpanId: row.parent_span_id, scope: row.scope }),
+    );
+  }
+}
+
+interface BatchRow {
+  first_span: number;
+  span_ids: Buffer;
+}
+
+/** The root's word counts before that of others; of those, the first's. */
+function toldBy(spans: readonly Span[], tell: (generation: Generation) => string): string {
+  const told = spans.filter(({ generation }) => generation && tell(generation) !== '');
+  const teller = told.find(({ parentSpanId }) => parentSpanId === undefined) ?? told[0];
+  return teller?.generation ? tell(storable(teller.generation)) : '';
+}
+
+function prepareStatements(db: Database.Database) {
+  const places = GENERATION_COLUMNS.map(() => '?').join(', ');
+  const withBigints = (sql: string) => db.prepare(sql).safeIntegers(true);
+  const name = (column: string) =>
+    `coalesce((SELECT i.name FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column} WHERE ${OF_TRACE} LIMIT 1), '')`;
+  const without = (column: string, bit: number) => ({
+    spans: withBigints(`SELECT x.id FROM ${ROWS_OF_TRACE} WHERE ${OF_TRACE} AND x.${column} IS NULL`).pluck(),
+    logs: withBigints(
+      `SELECT x.id FROM log_records l INDEXED BY log_records_by_trace CROSS JOIN generations x ON x.id = -l.id
+        WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId AND x.${column} IS NULL`,
+    ).pluck(),
+    give: db.prepare(`UPDATE generations SET ${column} = ?, inherited = inherited | ${bit} WHERE id = ?`),
+  });
+  return {
+    insert: db.prepare(`INSERT INTO generations (${GENERATION_COLUMNS.join(', ')}) VALUES (${places})`),
+    batches: db.prepare(
+      `SELECT b.first_span, b.span_ids FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}`,
+    ),
+    identity: db.prepare(`SELECT ${name('session_id')} AS session, ${name('user_id')} AS user`),
+    withoutSession: without('session_id', INHERITED_SESSION),
+    withoutUser: without('user_id', INHERITED_USER),
+    answered: db.prepare(
+      `SELECT x.response_id AS responseId, coalesce(nullif(d.response_model, ''), d.request_model) AS model
+        FROM generations x CROSS JOIN descriptions d ON d.id = x.description_id
+        WHERE x.response_hash = ? AND x.workspace_id = ? AND x.counted = 1`,
+    ),
+    alike: withBigints(
+      `${selectGenerations(ROWS_OF_TRACE)} WHERE ${OF_TRACE} AND x.counted = 1
+        AND coalesce(x.input_tokens, 0) = @input AND coalesce(x.output_tokens, 0) = @output
+        AND (@answered OR x.response_hash IS NULL) LIMIT @limit`,
+    ),
+  };
+}
