@@ -1,0 +1,217 @@
+/**
+ * What went into a call and what came out, in one form: from the span's attributes, its events, or the log records that
+ * came with its ids. Of several carriers of the same messages the first that has any is taken, so none is shown twice.
+ */
+import type { Conversation, ConversationSource, Message } from '../model/conversation.js';
+import type { Draft } from './draft.js';
+import {
+  CHOICE,
+  CONTENT_COMPLETION,
+  CONTENT_PROMPT,
+  eventNameOf,
+  MESSAGE_ROLES,
+  OPERATION_DETAILS,
+} from './event-names.js';
+import { unflattened } from './flattened.js';
+import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
+import { messagesOf, systemMessages } from './messages.js';
+import { parametersOf, toolsOf } from './parameters.js';
+import { structured } from './parts.js';
+import { Room } from './room.js';
+import { draftOf, SPANS } from './table.js';
+
+export function conversationOf({ attributes, events, logRecords }: ConversationSource): Conversation {
+  const room = new Room();
+  const own = JSON.parse(attributes) as JsonObject;
+  const carried = [...spanEvents(events), ...logEvents(logRecords)];
+  const draft = draftOf(own, SPANS, 0n);
+  const tools =
+    [own, ...detailsOf(carried)].map((source) => toolsOf(source, room)).find((list) => list.length > 0) ?? [];
+  return {
+    input: inputOf(draft, own, carried, room),
+    output: outputOf(draft, own, carried, room),
+    tools,
+    parameters: parametersOf(own, room),
+    truncated: room.truncated,
+  };
+}
+
+// ---- events ----
+
+interface ContentEvent {
+  name: string;
+  body: unknown;
+  attributes: JsonObject;
+}
+
+function spanEvents(text: string): ContentEvent[] {
+  if (text === '[]' || !text.includes('gen_ai')) return [];
+  const events = JSON.parse(text) as { name: string; attributes: JsonObject }[];
+  return events.map(({ name, attributes }) => ({ name, body: undefined, attributes }));
+}
+
+/** In the order of their times; those of one time stay as they came. */
+function logEvents(records: ConversationSource['logRecords']): ContentEvent[] {
+  const sorted = [...records].sort((a, b) => Number(BigInt(a.timeUnixNano) - BigInt(b.timeUnixNano)));
+  return sorted.map((record) => ({
+    name: eventNameOf(record),
+    body: JSON.parse(record.body) as unknown,
+    attributes: JSON.parse(record.attributes) as JsonObject,
+  }));
+}
+
+/** An attribute or a member of the body, of the latest event that has it: each such event has whole messages. */
+function latest(events: readonly ContentEvent[], name: string): unknown {
+  return detailsOf(events)
+    .map((details) => details[name])
+    .findLast((value) => value !== undefined && value !== null);
+}
+
+function detailsOf(events: readonly ContentEvent[]): JsonObject[] {
+  const details = events.filter(({ name }) => name === OPERATION_DETAILS);
+  return details.map(({ body, attributes }) => ({ ...(isObject(body) ? body : {}), ...attributes }));
+}
+
+/** What a deprecated event says: its body, or the attributes that early SDKs put it into. */
+function saidBy({ body, attributes }: ContentEvent): JsonObject {
+  const told = body ?? attributes['gen_ai.event.content'] ?? attributes;
+  const value = untagged(typeof told === 'string' ? (parseContainer(told) ?? told) : told);
+  return isObject(value) ? value : { content: value };
+}
+
+function eventInput(events: readonly ContentEvent[], room: Room): Message[] {
+  return events.flatMap((event) => {
+    const role = MESSAGE_ROLES.get(event.name);
+    if (role !== undefined) return messageOfEvent(saidBy(event), role, room);
+    return event.name === CONTENT_PROMPT ? messagesOf(event.attributes['gen_ai.prompt'], 'user', room) : [];
+  });
+}
+
+/** A tool's answer names its call `id`. */
+function messageOfEvent(said: JsonObject, role: string, room: Room): Message[] {
+  if (role !== 'tool') return messagesOf({ role, ...said }, role, room);
+  const id = said.id ?? said.tool_call_id;
+  const response = structured(said.content, room);
+  return [{ role, parts: [{ type: 'tool_call_response', id: typeof id === 'string' ? id : '', response }] }];
+}
+
+function eventOutput(events: readonly ContentEvent[], room: Room): Message[] {
+  return events.flatMap((event) => {
+    if (event.name === CHOICE) return choiceOf(saidBy(event), room);
+    const isCompletion = event.name === CONTENT_COMPLETION;
+    return isCompletion ? messagesOf(event.attributes['gen_ai.completion'], 'assistant', room) : [];
+  });
+}
+
+/** Early SDKs leave the message beside the choice, or as JSON text within it. */
+function choiceOf(choice: JsonObject, room: Room): Message[] {
+  const message =
+    typeof choice.message === 'string' ? (parseContainer(choice.message) ?? choice.message) : choice.message;
+  const said = isObject(message)
+    ? { role: 'assistant', ...message }
+    : { role: 'assistant', content: message ?? choice.content };
+  const finish = choice.finish_reason;
+  return messagesOf({ message: said, finish_reason: finish, tool_calls: choice.tool_calls }, 'assistant', room);
+}
+
+/** pydantic-ai and Logfire keep such events in an attribute. */
+function attributeEvents({ content }: Draft): ContentEvent[] {
+  const list = typeof content.events === 'string' ? parseContainer(content.events) : content.events;
+  const events = Array.isArray(list) ? list.filter(isObject) : [];
+  return events.map((event) => ({
+    name: String(event['event.name'] ?? event.name ?? ''),
+    body: event,
+    attributes: {},
+  }));
+}
+
+// ---- sides ----
+
+/** Asked one after another: the first that has messages counts. */
+function firstOf(...sources: (() => Message[])[]): Message[] {
+  for (const source of sources) {
+    const messages = source();
+    if (messages.length > 0) return messages;
+  }
+  return [];
+}
+
+function inputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
+  const { content } = draft;
+  const messages = firstOf(
+    () => messagesOf(content.inputMessages, 'user', room),
+    () => flatMessages(own, ['llm.input_messages.', 'gen_ai.prompt.'], 'user', room),
+    () => toolCallOf(draft, room),
+    () => messagesOf(content.input, 'user', room),
+    () => flatMessages(own, ['llm.prompts.', 'embedding.embeddings.'], 'user', room),
+    () => eventInput(attributeEvents(draft), room),
+    () => messagesOf(latest(carried, 'gen_ai.input.messages'), 'user', room),
+    () => eventInput(carried, room),
+  );
+  return withSystem(content.system ?? latest(carried, 'gen_ai.system_instructions'), messages, room);
+}
+
+function outputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
+  const { content } = draft;
+  return firstOf(
+    () => messagesOf(content.outputMessages, 'assistant', room),
+    () => flatMessages(own, ['llm.output_messages.', 'gen_ai.completion.'], 'assistant', room),
+    () => toolResultOf(draft, room),
+    () => answerOf(draft, room),
+    () => flatMessages(own, ['llm.choices.'], 'assistant', room),
+    () => flatMessages(own, ['retrieval.documents.'], 'document', room),
+    () => eventOutput(attributeEvents(draft), room),
+    () => messagesOf(latest(carried, 'gen_ai.output.messages'), 'assistant', room),
+    () => eventOutput(carried, room),
+  );
+}
+
+function withSystem(system: unknown, messages: Message[], room: Room): Message[] {
+  if (system === undefined || messages[0]?.role === 'system') return messages;
+  return [...systemMessages(system, room), ...messages];
+}
+
+/** Wrapped as their vocabularies wrap them: `{message: …}`, `{completion: …}`, `{document: …}`. */
+const FLAT_WRAPPERS = ['completion', 'prompt', 'document', 'embedding'];
+
+function flatMessages(own: JsonObject, prefixes: readonly string[], role: string, room: Room): Message[] {
+  const onCut = () => {
+    room.truncated = true;
+  };
+  const lists = prefixes.map((prefix) => unflattened(own, prefix, onCut));
+  const elements = lists.find((list) => list.length > 0) ?? [];
+  return elements.flatMap((element) => messagesOf(unwrapElement(element), role, room));
+}
+
+function unwrapElement(element: unknown): unknown {
+  if (!isObject(element)) return element;
+  const name = FLAT_WRAPPERS.find((candidate) => isObject(element[candidate]));
+  const inner = name === undefined ? element : (element[name] as JsonObject);
+  const text = inner.text ?? inner.content;
+  return name === undefined ? element : text;
+}
+
+/** A tool's span: the model's call, and what the tool answered. */
+function toolCallOf({ content, kind, toolName, toolCallId }: Draft, room: Room): Message[] {
+  if (content.toolArguments === undefined || (kind !== undefined && kind !== 'tool')) return [];
+  const given = structured(content.toolArguments, room);
+  const part = { type: 'tool_call', id: toolCallId ?? '', name: toolName ?? '', arguments: given } as const;
+  return [{ role: 'assistant', parts: [part] }];
+}
+
+function toolResultOf({ content, toolCallId }: Draft, room: Room): Message[] {
+  if (content.toolResult === undefined) return [];
+  const response = structured(content.toolResult, room);
+  return [{ role: 'tool', parts: [{ type: 'tool_call_response', id: toolCallId ?? '', response }] }];
+}
+
+/** A text, and tool calls beside it, are one message. */
+function answerOf({ content }: Draft, room: Room): Message[] {
+  const messages = messagesOf(content.output, 'assistant', room);
+  const calls =
+    typeof content.outputToolCalls === 'string' ? parseContainer(content.outputToolCalls) : content.outputToolCalls;
+  if (!Array.isArray(calls)) return messages;
+  const called = messagesOf({ role: 'assistant', tool_calls: calls }, 'assistant', room);
+  if (messages.length !== 1 || called.length === 0) return [...messages, ...called];
+  return [{ ...messages[0]!, parts: [...messages[0]!.parts, ...called[0]!.parts] }];
+}

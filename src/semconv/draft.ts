@@ -1,0 +1,118 @@
+/** What is known of a span while its attributes are gone through: what was told first stays. */
+import type { GenerationKind, Usage } from '../model/generation.js';
+import { Warnings } from './warnings.js';
+
+export interface Draft {
+  warnings: Warnings;
+  /** What a moment in an attribute is counted from. */
+  startTimeUnixNano: bigint;
+  kind: GenerationKind | undefined;
+  operation: string | undefined;
+  /** Its usage is a sum over its children, whatever its kind. */
+  isAggregate: boolean;
+  /** The level that Langfuse sets where others set the status. */
+  isError: boolean;
+  provider: string | undefined;
+  requestModel: string | undefined;
+  responseModel: string | undefined;
+  responseId: string | undefined;
+  serviceTier: string | undefined;
+  usage: Usage;
+  totalTokens: number | undefined;
+  /** The sender counts parts beside their whole (true) or within it (false); undefined: the figures have to tell. */
+  isInputApart: boolean | undefined;
+  isOutputApart: boolean | undefined;
+  reportedCost: bigint | undefined;
+  /** Where nobody told the sum. */
+  inputCost: bigint | undefined;
+  outputCost: bigint | undefined;
+  finishReasons: string[] | undefined;
+  timeToFirstTokenNano: bigint | undefined;
+  durationNano: bigint | undefined;
+  streaming: boolean | undefined;
+  promptName: string | undefined;
+  promptVersion: string | undefined;
+  template: string | undefined;
+  sessionId: string | undefined;
+  userId: string | undefined;
+  environment: string | undefined;
+  release: string | undefined;
+  tags: string[] | undefined;
+  agentName: string | undefined;
+  workflowName: string | undefined;
+  /** A name that means an agent, a tool or a workflow, according to the kind. */
+  entityName: string | undefined;
+  toolName: string | undefined;
+  toolCallId: string | undefined;
+  /** Attribute values, as JSON.parse gave them. Messages by index stand between `messages` and `input` / `output`. */
+  content: Content;
+}
+
+export interface Content {
+  system: unknown;
+  inputMessages: unknown;
+  outputMessages: unknown;
+  input: unknown;
+  output: unknown;
+  toolArguments: unknown;
+  toolResult: unknown;
+  /** Tool calls of an answer whose text is `output`. */
+  outputToolCalls: unknown;
+  /** Messages as OpenTelemetry's older events, in an attribute. */
+  events: unknown;
+}
+
+export function newContent(): Content {
+  return {
+    system: undefined,
+    inputMessages: undefined,
+    outputMessages: undefined,
+    input: undefined,
+    output: undefined,
+    toolArguments: undefined,
+    toolResult: undefined,
+    outputToolCalls: undefined,
+    events: undefined,
+  };
+}
+
+export function newDraft(startTimeUnixNano: bigint): Draft {
+  return {
+    warnings: new Warnings(),
+    startTimeUnixNano,
+    kind: undefined,
+    operation: undefined,
+    isAggregate: false,
+    isError: false,
+    provider: undefined,
+    requestModel: undefined,
+    responseModel: undefined,
+    responseId: undefined,
+    serviceTier: undefined,
+    usage: {},
+    totalTokens: undefined,
+    isInputApart: undefined,
+    isOutputApart: undefined,
+    reportedCost: undefined,
+    inputCost: undefined,
+    outputCost: undefined,
+    finishReasons: undefined,
+    timeToFirstTokenNano: undefined,
+    durationNano: undefined,
+    streaming: undefined,
+    promptName: undefined,
+    promptVersion: undefined,
+    template: undefined,
+    sessionId: undefined,
+    userId: undefined,
+    environment: undefined,
+    release: undefined,
+    tags: undefined,
+    agentName: undefined,
+    workflowName: undefined,
+    entityName: undefined,
+    toolName: undefined,
+    toolCallId: undefined,
+    content: newContent(),
+  };
+}

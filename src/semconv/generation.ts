@@ -1,0 +1,168 @@
+/**
+ * What a span, or a native log, tells of a call to a model, a tool or an agent. Runs on every span in the store worker: what
+ * has nothing to do with models is told by a look at the attributes' text.
+ */
+import type { Generation, GenerationKind } from '../model/generation.js';
+import { LOG_ATTRIBUTES, LOG_EVENT } from '../model/native-names.js';
+import type { LogRecord, Resource, Span } from '../model/telemetry.js';
+import { contentText } from './content-text.js';
+import type { Draft } from './draft.js';
+import { eventNameOf, isContentEvent } from './event-names.js';
+import { isObject, type JsonObject } from './json.js';
+import { providerOf, providerOfModel } from './provider.js';
+import { resourceFacts } from './resource.js';
+import { collectTexts, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
+import { draftOf, LOGS, SPANS } from './table.js';
+import { makeInclusive } from './usage.js';
+
+/**
+ * Names, as they stand in the text, without which no span is anybody's: each of a table's rows that can make a generation
+ * begins with one of them.
+ */
+const SIGNS =
+  /"(?:gen_ai\.|llm\.|ai\.|openinference\.|traceloop\.|langfuse\.|session\.id"|user\.id"|enduser\.id"|mlflow\.|gcp\.vertex\.agent|pydantic_ai\.|all_messages_events"|request_data"|lk\.|input\.value"|embedding\.|reranker\.|retrieval\.)/;
+
+/** Calls to a model, whose usage is theirs; of all other kinds it is a sum over their children. */
+const COUNTABLE: ReadonlySet<GenerationKind> = new Set(['llm', 'embedding', 'reranker']);
+
+const STATUS_ERROR = 2;
+/** OTLP SeverityNumber: from here on it is an error. */
+const SEVERITY_ERROR = 17;
+
+export function generationOf(span: Span): Generation | undefined {
+  const hasEvents = span.events !== '[]' && span.events.includes('"name":"gen_ai.');
+  if (!hasEvents && !SIGNS.test(span.attributes)) return undefined;
+  const attributes = JSON.parse(span.attributes) as JsonObject;
+  const draft = draftOf(attributes, SPANS, span.startTimeUnixNano);
+  draft.kind ??= kindOf(draft);
+  if (draft.kind === undefined) return undefined;
+  const text = contentText(draft, attributes, hasEvents ? contentEvents(span.events) : []);
+  return {
+    ...generationOfDraft(draft, draft.kind, span.resource),
+    ...text,
+    isError: span.statusCode === STATUS_ERROR || draft.isError,
+    startTimeUnixNano: span.startTimeUnixNano,
+    durationNano: lengthOf(span),
+    mappingWarnings: draft.warnings.list,
+  };
+}
+
+/** Where nobody names it. */
+function kindOf(draft: Draft): GenerationKind | undefined {
+  if (draft.requestModel !== undefined || draft.responseModel !== undefined || hasUsage(draft)) return 'llm';
+  if (draft.toolName !== undefined) return 'tool';
+  if (draft.agentName !== undefined) return 'agent';
+  if (draft.provider !== undefined || draft.responseId !== undefined) return 'llm';
+  const hasOwner = draft.sessionId !== undefined || draft.userId !== undefined;
+  return hasOwner || draft.promptName !== undefined ? 'span' : undefined;
+}
+
+function hasUsage({ usage }: Draft): boolean {
+  return usage.input !== undefined || usage.output !== undefined;
+}
+
+/** A clock that went back measured nothing. */
+function lengthOf({ startTimeUnixNano, endTimeUnixNano }: Span): bigint {
+  return endTimeUnixNano > startTimeUnixNano ? endTimeUnixNano - startTimeUnixNano : 0n;
+}
+
+type Mapped = Omit<
+  Generation,
+  'searchText' | 'promptHash' | 'isError' | 'startTimeUnixNano' | 'durationNano' | 'mappingWarnings'
+>;
+
+function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resource): Mapped {
+  makeInclusive(draft);
+  const facts = resourceFacts(resource);
+  return {
+    kind,
+    operation: draft.operation ?? '',
+    provider: resolveProvider(draft),
+    requestModel: draft.requestModel ?? '',
+    responseModel: draft.responseModel ?? '',
+    responseId: draft.responseId ?? '',
+    serviceTier: draft.serviceTier ?? '',
+    usage: draft.usage,
+    countable: COUNTABLE.has(kind) && !draft.isAggregate,
+    reportedCost: reportedCostOf(draft),
+    cost: undefined,
+    finishReasons: draft.finishReasons ?? [],
+    timeToFirstTokenNano: draft.timeToFirstTokenNano,
+    streaming: draft.streaming,
+    promptName: draft.promptName ?? '',
+    promptVersion: draft.promptVersion ?? '',
+    sessionId: draft.sessionId ?? '',
+    userId: draft.userId ?? '',
+    environment: draft.environment ?? facts.environment,
+    release: draft.release ?? facts.release,
+    tags: draft.tags ?? [],
+    agentName: draft.agentName ?? (kind === 'agent' ? draft.entityName : undefined) ?? '',
+    workflowName: draft.workflowName ?? (kind === 'workflow' ? draft.entityName : undefined) ?? '',
+    toolName: draft.toolName ?? (kind === 'tool' ? draft.entityName : undefined) ?? '',
+    toolCallId: draft.toolCallId ?? '',
+  };
+}
+
+function resolveProvider(draft: Draft): string {
+  const told = draft.provider === undefined ? '' : providerOf(draft.provider);
+  return told || providerOfModel(draft.responseModel ?? '') || providerOfModel(draft.requestModel ?? '');
+}
+
+function reportedCostOf({ reportedCost, inputCost, outputCost }: Draft): bigint | undefined {
+  if (reportedCost !== undefined) return reportedCost;
+  return inputCost === undefined && outputCost === undefined ? undefined : (inputCost ?? 0n) + (outputCost ?? 0n);
+}
+
+interface SpanEvent {
+  name: string;
+  attributes: JsonObject;
+}
+
+function contentEvents(events: string): JsonObject[] {
+  const parsed = JSON.parse(events) as SpanEvent[];
+  return parsed.filter(({ name }) => isContentEvent(name)).map(({ attributes }) => textsOf(attributes));
+}
+
+/** The attributes' own names say nothing of their being texts: `gen_ai.prompt`, `gen_ai.event.content`. */
+function textsOf(attributes: JsonObject): JsonObject {
+  const names = ['gen_ai.prompt', 'gen_ai.input.messages', 'content', 'gen_ai.event.content'];
+  const found = [...names, 'gen_ai.completion', 'gen_ai.output.messages', 'message'].map((name) => attributes[name]);
+  return { content: found };
+}
+
+/** Of a native log; undefined for all others. */
+export function generationOfLog(record: LogRecord): Generation | undefined {
+  if (record.eventName !== LOG_EVENT) return undefined;
+  const attributes = JSON.parse(record.attributes) as JsonObject;
+  const draft = draftOf(attributes, LOGS, record.timeUnixNano);
+  return {
+    ...generationOfDraft(draft, 'llm', record.resource),
+    searchText: '',
+    promptHash: '',
+    isError: isErrorLog(record, attributes[LOG_ATTRIBUTES.status]),
+    startTimeUnixNano: record.timeUnixNano,
+    durationNano: draft.durationNano ?? 0n,
+    mappingWarnings: draft.warnings.list,
+  };
+}
+
+function isErrorLog({ severityNumber }: LogRecord, told: unknown): boolean {
+  return told === 'ok' || told === 'error' ? told === 'error' : severityNumber >= SEVERITY_ERROR;
+}
+
+/** The texts of an event that carries messages; undefined for all other records. */
+export function searchTextOfEvent(record: LogRecord): string | undefined {
+  if (!isContentEvent(eventNameOf(record))) return undefined;
+  const text = new SearchText();
+  text.allow(MAX_SEARCH_CHARS);
+  collectTexts(JSON.parse(record.body), text);
+  const attributes: unknown = JSON.parse(record.attributes);
+  if (isObject(attributes)) for (const name of EVENT_CONTENT) collectTexts(attributes[name], text);
+  return text.toString() || undefined;
+}
+
+const EVENT_CONTENT = ['gen_ai.system_instructions', 'gen_ai.input.messages', 'gen_ai.output.messages'].concat([
+  'gen_ai.event.content',
+  'gen_ai.prompt',
+  'gen_ai.completion',
+]);

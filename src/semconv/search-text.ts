@@ -1,0 +1,139 @@
+/**
+ * The texts of messages, found without putting messages together: JSON is gone over once, for strings under the names that
+ * vocabularies give to text. What full text finds a span by, and what a prompt is recognised by.
+ */
+import { endOfString, isObject } from './json.js';
+import { storable } from './value.js';
+
+export const MAX_SEARCH_CHARS = 16 * 1024;
+/** Of them at most, so that a long history leaves room for the answer. */
+export const MAX_INPUT_CHARS = 12 * 1024;
+/** Of one value: what stands behind it is not looked at. */
+const MAX_SCANNED_CHARS = 256 * 1024;
+const MAX_DEPTH = 16;
+
+const TEXT_NAMES = new Set(
+  [
+    'content',
+    'text',
+    'system',
+    'prompt',
+    'input',
+    'output',
+    'thinking',
+    'reasoning',
+    'instructions',
+    'response',
+  ].concat(['result', 'arguments', 'query', 'question', 'answer', 'refusal', 'combined_chunk_content']),
+);
+
+/** Takes texts until it is full. */
+export interface Sink {
+  readonly isFull: boolean;
+  take(text: string): void;
+}
+
+export class SearchText implements Sink {
+  private readonly pieces: string[] = [];
+  private room = 0;
+
+  /** `maxChars` more than there are by now, within the bound of all. */
+  allow(maxChars: number): void {
+    this.room = maxChars;
+  }
+
+  get isFull(): boolean {
+    return this.room <= 0;
+  }
+
+  take(text: string): void {
+    if (this.isFull || isBase64(text)) return;
+    const piece = text.slice(0, this.room);
+    this.pieces.push(piece);
+    this.room -= piece.length + 1;
+  }
+
+  toString(): string {
+    return storable(this.pieces.join('\n'));
+  }
+}
+
+export class FirstText implements Sink {
+  text: string | undefined;
+
+  get isFull(): boolean {
+    return this.text !== undefined;
+  }
+
+  take(text: string): void {
+    this.text ??= text;
+  }
+}
+
+/** Images, sounds and vectors are no text. */
+function isBase64(text: string): boolean {
+  return text.startsWith('data:') || (text.length > 200 && /^[A-Za-z0-9+/=_-]{200}/.test(text));
+}
+
+/** The texts of an attribute: structured, as JSON, or one text. */
+export function collectTexts(value: unknown, sink: Sink): void {
+  if (typeof value !== 'string') walk(value, sink, true, 0);
+  else if (isJsonLike(value)) scan(value, sink);
+  else if (value !== '') sink.take(value);
+}
+
+function isJsonLike(text: string): boolean {
+  const first = text.trimStart().charCodeAt(0);
+  return first === 0x5b || first === 0x7b || first === 0x22;
+}
+
+/** `isText`: it stands under a name of text, or under none. */
+function walk(value: unknown, sink: Sink, isText: boolean, depth: number): void {
+  if (sink.isFull || depth > MAX_DEPTH) return;
+  if (typeof value === 'string') {
+    if (isText) collectNested(value, sink);
+  } else if (Array.isArray(value)) {
+    for (const element of value) walk(element, sink, isText, depth + 1);
+  } else if (isObject(value)) {
+    for (const name in value) walk(value[name], sink, TEXT_NAMES.has(name), depth + 1);
+  }
+}
+
+/** Structured values may hold JSON texts as their strings. */
+function collectNested(text: string, sink: Sink): void {
+  if (text.startsWith('[{') || text.startsWith('{"')) scan(text, sink);
+  else if (text !== '') sink.take(text);
+}
+
+/** Strings that are members under a name of text, and elements of lists under such, or under no name. */
+function scan(value: string, sink: Sink): void {
+  const json = value.length > MAX_SCANNED_CHARS ? value.slice(0, MAX_SCANNED_CHARS) : value;
+  let isText = true;
+  for (let open = json.indexOf('"'); open >= 0 && !sink.isFull; ) {
+    const close = endOfString(json, open);
+    if (close < 0) return;
+    const next = skipSpace(json, close + 1);
+    if (json.charCodeAt(next) === 0x3a) isText = TEXT_NAMES.has(json.slice(open + 1, close));
+    else if (isText) takeString(json, open, close, sink);
+    open = json.indexOf('"', next);
+  }
+}
+
+function skipSpace(json: string, at: number): number {
+  while (json.charCodeAt(at) <= 0x20) at += 1;
+  return at;
+}
+
+function takeString(json: string, open: number, close: number, sink: Sink): void {
+  const raw = json.slice(open + 1, close);
+  const text = raw.includes('\\') ? unescaped(json.slice(open, close + 1)) : raw;
+  if (text !== undefined && text !== '') sink.take(text);
+}
+
+function unescaped(literal: string): string | undefined {
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    return undefined;
+  }
+}

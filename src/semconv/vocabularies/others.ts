@@ -1,0 +1,87 @@
+/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, Google's ADK, LiveKit. */
+import { content, count, kind, list, means, members, text, total, type Vocabulary, when } from '../rule.js';
+import { TOTAL_COST } from './langfuse.js';
+
+const MLFLOW_USAGE: Vocabulary = [
+  ['input_tokens', count('input')],
+  ['output_tokens', count('output')],
+  ['total_tokens', total()],
+  ['cache_read_input_tokens', count('cacheRead')],
+  ['cache_creation_input_tokens', count('cacheWrite')],
+];
+
+const MODEL: Vocabulary = [['model', text('requestModel')]];
+
+const CHAT_RESPONSE: Vocabulary = [
+  ['id', text('responseId')],
+  ['model', text('responseModel')],
+];
+
+export const OTHERS: Vocabulary = [
+  // Logfire announces a span before it has ended, under an id of its own.
+  [
+    'logfire.span_type',
+    when('pending_span', (draft) => {
+      draft.isAggregate = true;
+    }),
+  ],
+  ['logfire.tags', list('tags')],
+  ['request_data', content('input'), members(MODEL)],
+  ['response_data', content('output')],
+
+  // pydantic-ai: an agent's run, which carries the sums of its calls. Early versions name no operation.
+  ['all_messages_events', means({ kind: 'agent', operation: 'invoke_agent', isAggregate: true }), content('events')],
+  [
+    'pydantic_ai.all_messages',
+    means({ kind: 'agent', operation: 'invoke_agent', isAggregate: true }),
+    content('inputMessages'),
+  ],
+  ['final_result', content('output')],
+  ['pydantic_ai.final_result', content('output')],
+  ['agent_name', text('agentName')],
+  ['tool_arguments', content('toolArguments')],
+  ['tool_response', content('toolResult')],
+  ['events', content('events')],
+
+  [
+    'mlflow.spanType',
+    kind({
+      llm: { kind: 'llm', operation: 'text_completion' },
+      chat_model: { kind: 'llm', operation: 'chat' },
+      embedding: { kind: 'embedding', operation: 'embeddings' },
+      tool: { kind: 'tool', operation: 'execute_tool' },
+      agent: { kind: 'agent', operation: 'invoke_agent' },
+      chain: { kind: 'workflow', operation: 'chain' },
+      workflow: { kind: 'workflow', operation: 'invoke_workflow' },
+      task: { kind: 'task', operation: 'execute_task' },
+      parser: { kind: 'task', operation: 'parser' },
+      memory: { kind: 'task', operation: 'memory' },
+      retriever: { kind: 'retriever', operation: 'retrieval' },
+      reranker: { kind: 'reranker', operation: 'rerank' },
+      guardrail: { kind: 'guardrail', operation: 'guardrail' },
+      evaluator: { kind: 'evaluator', operation: 'evaluator' },
+    }),
+  ],
+  ['mlflow.llm.provider', text('provider')],
+  ['mlflow.llm.model', text('requestModel')],
+  ['mlflow.chat.tokenUsage', members(MLFLOW_USAGE)],
+  ['mlflow.llm.cost', TOTAL_COST],
+  ['mlflow.trace.session', text('sessionId')],
+  ['mlflow.trace.user', text('userId')],
+  ['mlflow.spanInputs', content('input'), members(MODEL)],
+  ['mlflow.spanOutputs', content('output'), members(CHAT_RESPONSE)],
+
+  ['gcp.vertex.agent.session_id', text('sessionId')],
+  ['gcp.vertex.agent.llm_request', content('input'), members(MODEL)],
+  ['gcp.vertex.agent.llm_response', content('output')],
+  ['gcp.vertex.agent.tool_call_args', content('toolArguments')],
+  ['gcp.vertex.agent.tool_response', content('toolResult')],
+
+  ['lk.user_id', text('userId')],
+  ['lk.function_tool.name', text('toolName')],
+  ['lk.function_tool.arguments', content('toolArguments')],
+  ['lk.function_tool.output', content('toolResult')],
+  ['lk.chat_ctx', content('input')],
+  ['lk.input_text', content('input')],
+  ['lk.response.text', content('output')],
+];
