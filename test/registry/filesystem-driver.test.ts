@@ -226,6 +226,31 @@ describe.each<Implementation>(['program', 'script'])('the filesystem driver, Git
   });
 });
 
+it('many files of one commit are told apart: those that it has, and those that it has not', async () => {
+  const place = await makePlace('program');
+  try {
+    const driver = await place.open();
+    const names = Array.from({ length: 300 }, (_, at) => `p-${at}`);
+    for (const name of names) {
+      await mkdir(path.join(place.directory, 'prompts', name), { recursive: true });
+      await writeFile(path.join(place.directory, 'prompts', name, '1.0.0.json'), `of ${name}`);
+    }
+    place.git('add', '.');
+    place.git('commit', '-m', 'All of them');
+    const { versions } = await driver.arrivals(undefined);
+    const missing = { ...versions[0]!, name: 'nobody' };
+    for (let round = 0; round < 3; round++) {
+      expect(await driver.adopt(missing)).toBeUndefined();
+      const adopted = await Promise.all(versions.map((version) => driver.adopt(version)));
+      const texts = await Promise.all(adopted.map((version) => driver.read(version!)));
+      expect(texts).toEqual(versions.map(({ name }) => `of ${name}`));
+      expect(await driver.read(missing)).toBeUndefined();
+    }
+  } finally {
+    await place.remove();
+  }
+});
+
 it('a tag that a power cut has left as an empty file is made anew', async () => {
   const place = await makePlace('program');
   try {

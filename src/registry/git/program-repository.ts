@@ -4,6 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
+import { Listing } from './listing.js';
 import { LOG_FORMAT, LogReader } from './log.js';
 import { ObjectReader } from './object-reader.js';
 import { type Outcome, type RunOptions, readGit, runGit } from './program.js';
@@ -73,6 +74,7 @@ export class ProgramRepository implements GitRepository {
   private readonly before: readonly string[];
   private readonly objects: ObjectReader;
 
+  private readonly listing = new Listing({ list: (commit) => this.filesOf(commit) });
   private readonly newTags: NewTag[] = [];
   /** Those that a power cut may still take away. */
   private unpacked = 0;
@@ -104,7 +106,7 @@ export class ProgramRepository implements GitRepository {
   }
 
   async close(): Promise<void> {
-    await this.tagging;
+    await Promise.all([this.tagging, this.listing.close()]);
     await this.packTags();
     await this.objects.close();
   }
@@ -118,7 +120,14 @@ export class ProgramRepository implements GitRepository {
   }
 
   async read(commit: string, file: string): Promise<string | undefined> {
-    return (await this.objects.read(`${commit}:${file}`))?.content?.toString('utf8');
+    const listed = this.listing.find(commit, file);
+    if (listed === 'missing') return undefined;
+    return (await this.objects.read(listed ?? `${commit}:${file}`))?.content?.toString('utf8');
+  }
+
+  async has(commit: string, file: string): Promise<boolean> {
+    const listed = this.listing.find(commit, file);
+    return listed === undefined ? (await this.read(commit, file)) !== undefined : listed !== 'missing';
   }
 
   /** fast-import moves the branch only forwards, from where it found it, and under Git's own lock. */
@@ -203,6 +212,17 @@ export class ProgramRepository implements GitRepository {
   async maintain(): Promise<void> {
     await this.packTags();
     await this.attempt(['gc', '--auto', '--quiet']);
+  }
+
+  /** `<mode> <type> <id>\t<path>`, each with NUL behind it. */
+  private async *filesOf(commit: string): AsyncGenerator<[string, string][]> {
+    const listing = [...this.before, 'ls-tree', '-r', '-z', '--full-tree', commit, '--', ...ROOTS];
+    let rest = '';
+    for await (const text of readGit(listing, (outcome) => failed('ls-tree', outcome))) {
+      const lines = (rest + text).split('\0');
+      rest = lines.pop()!;
+      yield lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.split(/[ \t]/, 3)[2]!]);
+    }
   }
 
   private async isAncestor(commit: string, head: string): Promise<boolean> {

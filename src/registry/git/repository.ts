@@ -56,6 +56,8 @@ export interface GitRepository {
   tagged(tag: string): Promise<string | undefined>;
   /** The text of a file at that commit; undefined when it isn't there, or is too large. */
   read(commit: string, path: string): Promise<string | undefined>;
+  /** Whether a file is there at that commit. One that is too large to be read may be told as missing. */
+  has(commit: string, path: string): Promise<boolean>;
   /** Moves the branch to a new commit with one file more; undefined when somebody else has moved it, or holds its lock. */
   commit(commit: NewCommit): Promise<string | undefined>;
   /** A tag that is there already stays as it is. */

@@ -79,6 +79,10 @@ export class ScriptRepository implements GitRepository {
     }
   }
 
+  async has(commit: string, file: string): Promise<boolean> {
+    return (await this.read(commit, file)) !== undefined;
+  }
+
   async commit(commit: NewCommit): Promise<string | undefined> {
     const written: string[] = [];
     const root = commit.parent === undefined ? undefined : await this.treeOf(commit.parent);

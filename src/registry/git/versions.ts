@@ -33,8 +33,8 @@ export class GitVersions {
   }
 
   /** Whether the commit is here and has its file. */
-  async isAt(commit: string, key: PromptKey): Promise<boolean> {
-    return (await this.repository.read(commit, pathOf(key))) !== undefined;
+  isAt(commit: string, key: PromptKey): Promise<boolean> {
+    return this.repository.has(commit, pathOf(key));
   }
 
   /** Not what has gone again before anybody looked. */
