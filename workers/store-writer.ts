@@ -13,6 +13,7 @@ import { decodeRequest } from '../src/otlp/decode.js';
 import type { TelemetryWriter, TraceDeletion, WriteResult } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
 import { isDeadLetter, writeDeadLetter } from './dead-letters.js';
+import { Enrichment } from './enrichment.js';
 import type {
   Burial,
   Care,
@@ -20,6 +21,10 @@ import type {
   DeleteResult,
   DeleteTask,
   FrameDeletion,
+  Ignorant,
+  Informed,
+  RepriceTask,
+  RepriceTaskResult,
   Stored,
   StoreResult,
   StoreTask,
@@ -52,6 +57,7 @@ interface Batch {
 }
 
 const options = workerData as WriterThreadOptions;
+const enrichment = new Enrichment();
 let opening: Promise<TelemetryWriter> | undefined;
 
 /** Opened by the first task, and again after a failed try: the database may come up later than this process. */
@@ -174,11 +180,23 @@ class StoreRun {
       return [];
     }
     try {
-      return [handOf(raw, decodeRequest(raw))];
+      const hand = handOf(raw, decodeRequest(raw));
+      if (options.mapping) this.enrich(hand);
+      return [hand];
     } catch (error) {
       this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);
       return [];
     }
+  }
+
+  private enrich({ decoded }: FrameInHand): void {
+    const failures = enrichment.enrich(decoded);
+    if (!failures) return;
+    const before = this.total.mappingFailures;
+    this.total.mappingFailures = {
+      count: failures.count + (before?.count ?? 0),
+      reason: before?.reason ?? failures.reason,
+    };
   }
 
   private async write(batch: Batch): Promise<void> {
@@ -331,8 +349,33 @@ async function close(): Promise<void> {
   await target?.close();
 }
 
+/** Runs what needs to know of prices and prompts, if this thread was told of those that the task thinks it was. */
+async function informed<Result>(
+  { knowledge }: Partial<Informed>,
+  work: () => Promise<Result>,
+): Promise<Result | Ignorant> {
+  if (knowledge) {
+    const { known } = enrichment;
+    const { pricesVersion, promptsVersion } = knowledge.after;
+    if (known.pricesVersion !== pricesVersion || known.promptsVersion !== promptsVersion)
+      return { outcome: 'ignorant', known };
+    enrichment.learn(knowledge);
+  }
+  return work();
+}
+
+function reprice({ step }: RepriceTask): Promise<RepriceTaskResult> {
+  const { priceBook } = enrichment;
+  return answering(async (target) => {
+    const result = await target.reprice!(step, (generation) => priceBook.costOf(step.workspace, generation));
+    return { outcome: 'repriced' as const, ...result };
+  });
+}
+
 const OPERATIONS = {
-  store: (task: StoreTask): Promise<StoreResult> => answering((target) => new StoreRun(task, target).run()),
+  store: (task: StoreTask): Promise<StoreResult | Ignorant> =>
+    informed(task, () => answering((target) => new StoreRun(task, target).run())),
+  reprice: (task: RepriceTask): Promise<RepriceTaskResult | Ignorant> => informed(task, () => reprice(task)),
   recall: (task: StoreTask): Promise<StoreResult> => answering((target) => new StoreRun(task, target).recall()),
   delete: (task: DeleteTask): Promise<DeleteResult> => answering((target) => deleteAll(task, target)),
   close,
@@ -340,5 +383,5 @@ const OPERATIONS = {
 
 /** The argument is the operation's task: see messages.ts. */
 export default function run({ operation, argument }: { operation: keyof typeof OPERATIONS; argument: unknown }) {
-  return OPERATIONS[operation](argument as StoreTask & DeleteTask);
+  return OPERATIONS[operation](argument as StoreTask & DeleteTask & RepriceTask);
 }
