@@ -16,7 +16,7 @@ import { unflattened } from './flattened.js';
 import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
 import { messagesOf, systemMessages } from './messages.js';
 import { parametersOf, toolsOf } from './parameters.js';
-import { structured } from './parts.js';
+import { answered, structured } from './parts.js';
 import { Room } from './room.js';
 import { draftOf, SPANS } from './table.js';
 
@@ -60,11 +60,27 @@ function logEvents(records: ConversationSource['logRecords']): ContentEvent[] {
   }));
 }
 
-/** An attribute or a member of the body, of the latest event that has it: each such event has whole messages. */
+/** An attribute or a member of the body, of the latest event that has it. */
 function latest(events: readonly ContentEvent[], name: string): unknown {
   return detailsOf(events)
     .map((details) => details[name])
     .findLast((value) => value !== undefined && value !== null);
+}
+
+/** Each event has whole messages, but some send an event for each item of the answer. */
+function detailMessages(events: readonly ContentEvent[], name: string, role: string, room: Room): Message[] {
+  let said: Message[] = [];
+  for (const details of detailsOf(events)) {
+    const more = messagesOf(details[name], role, room);
+    if (isWithin(said, more)) said = more;
+    else if (!isWithin(more, said)) said = said.concat(more);
+  }
+  return said;
+}
+
+function isWithin(some: readonly Message[], all: readonly Message[]): boolean {
+  const texts = new Set(all.map((message) => JSON.stringify(message)));
+  return some.every((message) => texts.has(JSON.stringify(message)));
 }
 
 function detailsOf(events: readonly ContentEvent[]): JsonObject[] {
@@ -91,7 +107,7 @@ function eventInput(events: readonly ContentEvent[], room: Room): Message[] {
 function messageOfEvent(said: JsonObject, role: string, room: Room): Message[] {
   if (role !== 'tool') return messagesOf({ role, ...said }, role, room);
   const id = said.id ?? said.tool_call_id;
-  const response = structured(said.content, room);
+  const response = answered(said.content, room);
   return [{ role, parts: [{ type: 'tool_call_response', id: typeof id === 'string' ? id : '', response }] }];
 }
 
@@ -145,7 +161,7 @@ function inputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[]
     () => messagesOf(content.input, 'user', room),
     () => flatMessages(own, ['llm.prompts.', 'embedding.embeddings.'], 'user', room),
     () => eventInput(attributeEvents(draft), room),
-    () => messagesOf(latest(carried, 'gen_ai.input.messages'), 'user', room),
+    () => detailMessages(carried, 'gen_ai.input.messages', 'user', room),
     () => eventInput(carried, room),
   );
   return withSystem(content.system ?? latest(carried, 'gen_ai.system_instructions'), messages, room);
@@ -161,7 +177,7 @@ function outputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[
     () => flatMessages(own, ['llm.choices.'], 'assistant', room),
     () => flatMessages(own, ['retrieval.documents.'], 'document', room),
     () => eventOutput(attributeEvents(draft), room),
-    () => messagesOf(latest(carried, 'gen_ai.output.messages'), 'assistant', room),
+    () => detailMessages(carried, 'gen_ai.output.messages', 'assistant', room),
     () => eventOutput(carried, room),
   );
 }

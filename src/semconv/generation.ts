@@ -9,7 +9,7 @@ import { contentText } from './content-text.js';
 import type { Draft } from './draft.js';
 import { eventNameOf, isContentEvent } from './event-names.js';
 import { isObject, type JsonObject } from './json.js';
-import { providerOf, providerOfModel } from './provider.js';
+import { providerOf, providerOfModel, providerOfSpanName } from './provider.js';
 import { resourceFacts } from './resource.js';
 import { collectTexts, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
 import { draftOf, LOGS, SPANS } from './table.js';
@@ -39,6 +39,7 @@ export function generationOf(span: Span): Generation | undefined {
   const text = contentText(draft, attributes, hasEvents ? contentEvents(span.events) : []);
   return {
     ...generationOfDraft(draft, draft.kind, span.resource),
+    provider: providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : ''),
     ...text,
     isError: span.statusCode === STATUS_ERROR || draft.isError,
     startTimeUnixNano: span.startTimeUnixNano,
@@ -77,7 +78,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
   return {
     kind,
     operation: draft.operation ?? '',
-    provider: resolveProvider(draft),
+    provider: providerOfDraft(draft),
     requestModel: draft.requestModel ?? '',
     responseModel: draft.responseModel ?? '',
     responseId: draft.responseId ?? '',
@@ -103,7 +104,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
   };
 }
 
-function resolveProvider(draft: Draft): string {
+function providerOfDraft(draft: Draft): string {
   const told = draft.provider === undefined ? '' : providerOf(draft.provider);
   return told || providerOfModel(draft.responseModel ?? '') || providerOfModel(draft.requestModel ?? '');
 }

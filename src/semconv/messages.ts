@@ -1,7 +1,7 @@
 /** Messages in one form, from whatever a span carries: a request, an answer, a list of messages, one message, a text. */
 import type { Message, MessagePart } from '../model/conversation.js';
 import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
-import { partsOf, stringOf, structured, toolCall } from './parts.js';
+import { answered, partsOf, stringOf, toolCall } from './parts.js';
 import type { Room } from './room.js';
 import { scalarTextOf } from './value.js';
 
@@ -9,12 +9,21 @@ const MAX_DEPTH = 8;
 
 /** `role`: of what names none. */
 export function messagesOf(value: unknown, role: string, room: Room, depth = 0): Message[] {
-  const content = typeof value === 'string' ? readText(value) : untagged(value);
-  if (content === undefined || content === null || content === '') return [];
+  if (typeof value === 'string') return textMessages(value, role, room, depth);
+  const content = untagged(value);
+  if (content === undefined || content === null) return [];
   if (depth > MAX_DEPTH) return messageOf(role, partsOf(JSON.stringify(content), room));
   if (Array.isArray(content)) return listMessages(content, role, room, depth);
   if (isObject(content)) return objectMessages(content, role, room, depth);
   return messageOf(role, partsOf(String(content), room));
+}
+
+/** JSON that is no messages is a text that happens to be JSON: an answer of structured output, say. */
+function textMessages(text: string, role: string, room: Room, depth: number): Message[] {
+  const container = parseContainer(text);
+  const messages = container === undefined ? [] : messagesOf(container, role, room, depth);
+  const isKnown = messages.some(({ parts }) => parts.some(({ type }) => type !== 'other'));
+  return isKnown ? messages : textMessage(scalarTextOf(text), role, room);
 }
 
 function readText(text: string): unknown {
@@ -68,9 +77,8 @@ function isLangChain(object: JsonObject, type: string): boolean {
 }
 
 function objectMessages(object: JsonObject, role: string, room: Room, depth: number): Message[] {
-  for (const [name, unwrap] of WRAPPERS) {
-    if (isPresent(object[name])) return unwrap(object, role, room, depth + 1);
-  }
+  const wrapper = object.role === undefined ? WRAPPERS.find(([name]) => isPresent(object[name])) : undefined;
+  if (wrapper) return wrapper[1](object, role, room, depth + 1);
   if (isMessageLike(object)) return messageOfObject(object, role, room);
   return messageOf(role, contentParts(object, room));
 }
@@ -102,6 +110,8 @@ const WRAPPERS: readonly (readonly [string, Unwrap])[] = [
   ['kwargs', langChainMessages],
   ['instructions', responsesRequest],
   ['system', vercelPrompt],
+  ['prompt', vercelPrompt],
+  ['input', responsesRequest],
 ];
 
 /** OpenAI's choice, LangChain's generation, OpenInference's message. */
@@ -167,9 +177,15 @@ function withDetails(message: Message, object: JsonObject): Message {
 function messageParts(object: JsonObject, room: Room): MessagePart[] {
   const responseId = stringOf(object.tool_call_id ?? object.toolCallId);
   if (responseId !== '' && !Array.isArray(object.parts)) {
-    return [{ type: 'tool_call_response', id: responseId, response: structured(object.content, room) }];
+    return [{ type: 'tool_call_response', id: responseId, response: answered(object.content, room) }];
   }
-  return [...reasoningParts(object, room), ...contentOf(object, room), ...toolCallParts(object, room)];
+  return [...reasoningParts(object, room), ...withToolCalls(contentOf(object, room), toolCallParts(object, room))];
+}
+
+/** Some name a call twice: as a block, and beside the blocks. */
+function withToolCalls(parts: MessagePart[], calls: MessagePart[]): MessagePart[] {
+  const ids = new Set(parts.map((part) => (part.type === 'tool_call' ? part.id : '')));
+  return [...parts, ...calls.filter((call) => call.type !== 'tool_call' || call.id === '' || !ids.has(call.id))];
 }
 
 function reasoningParts(object: JsonObject, room: Room): MessagePart[] {
@@ -188,7 +204,12 @@ function contentOf(object: JsonObject, room: Room): MessagePart[] {
 /** OpenInference: `contents: [{message_content: {type, text}}]`. */
 function unwrapped(content: unknown): unknown {
   if (!Array.isArray(content)) return isObject(content) && Array.isArray(content.parts) ? content.parts : content;
-  return content.map((block) => (isObject(block) && isObject(block.message_content) ? block.message_content : block));
+  return content.map((block) => (isObject(block) ? unwrappedBlock(block) : block));
+}
+
+function unwrappedBlock(block: JsonObject): JsonObject {
+  if (isObject(block.tool_call)) return { type: 'tool_call', ...block.tool_call };
+  return isObject(block.message_content) ? block.message_content : block;
 }
 
 function toolCallParts(object: JsonObject, room: Room): MessagePart[] {

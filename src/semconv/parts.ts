@@ -73,7 +73,7 @@ const RESULT_NAMES = ['response', 'result', 'output', 'content'];
 function toolResponse(block: JsonObject, room: Room): MessagePart {
   const name = RESULT_NAMES.find((candidate) => block[candidate] !== undefined);
   const id = firstString(block, ['tool_use_id', 'toolCallId', 'tool_call_id', 'call_id', 'id']) ?? '';
-  return { type: 'tool_call_response', id, response: structured(name && block[name], room) };
+  return { type: 'tool_call_response', id, response: answered(name && block[name], room) };
 }
 
 /** JSON text of an object or list becomes what it says; other texts stay. */
@@ -81,6 +81,13 @@ export function structured(value: unknown, room: Room): unknown {
   if (typeof value !== 'string') return value === undefined ? null : withinRoom(untagged(value), room);
   const parsed = parseContainer(value);
   return parsed === undefined ? room.text(value) : withinRoom(parsed, room);
+}
+
+/** What a tool answered, as it came: its text was the model's to read. The Vercel AI SDK 5 says beside it of what type it is. */
+export function answered(value: unknown, room: Room): unknown {
+  if (isObject(value) && typeof value.type === 'string' && value.value !== undefined)
+    return answered(value.value, room);
+  return typeof value === 'string' ? room.text(value) : structured(value, room);
 }
 
 function withinRoom(value: unknown, room: Room): unknown {

@@ -103,3 +103,8 @@ export function providerOfModel(model: string): string {
   const name = model.toLowerCase();
   return MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? '';
 }
+
+/** Langfuse's drop-ins name nothing else of a call that failed: "OpenAI.chat" (JavaScript), "OpenAI-generation" (Python). */
+export function providerOfSpanName(name: string): string {
+  return /^OpenAI[.-]/.test(name) ? 'openai' : '';
+}

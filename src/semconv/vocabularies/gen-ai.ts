@@ -1,6 +1,6 @@
 /**
  * OpenTelemetry's semantic conventions for generative AI, current and deprecated names, and what OpenLLMetry, Logfire,
- * pydantic-ai and litellm put under `gen_ai.` beside them.
+ * pydantic-ai, litellm and the Anthropic SDK put beside them.
  */
 import {
   content,
@@ -54,6 +54,7 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.openai.response.service_tier', text('serviceTier')],
   ['openai.request.service_tier', text('serviceTier')],
   ['gen_ai.openai.request.service_tier', text('serviceTier')],
+  ['anthropic.response.service_tier', text('serviceTier')],
 
   ['gen_ai.usage.input_tokens', count('input')],
   ['gen_ai.usage.prompt_tokens', count('input')],
@@ -89,6 +90,7 @@ export const GEN_AI: Vocabulary = [
 
   ['gen_ai.response.finish_reasons', list('finishReasons')],
   ['gen_ai.response.finish_reason', list('finishReasons')],
+  ['anthropic.message.stop_reason', list('finishReasons')],
   ['gen_ai.response.time_to_first_chunk', duration('timeToFirstTokenNano', 's')],
   ['gen_ai.request.stream', streaming()],
   ['gen_ai.is_streaming', streaming()],

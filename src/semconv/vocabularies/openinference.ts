@@ -1,5 +1,18 @@
 /** OpenInference (Arize Phoenix). */
-import { content, count, kind, list, members, money, template, text, total, type Vocabulary } from '../rule.js';
+import { objectOf } from '../json.js';
+import {
+  type Apply,
+  content,
+  count,
+  kind,
+  list,
+  members,
+  money,
+  template,
+  text,
+  total,
+  type Vocabulary,
+} from '../rule.js';
 
 /** Which ids LangChain's users put where OpenInference keeps what it was given. */
 const METADATA: Vocabulary = [
@@ -12,6 +25,26 @@ const METADATA: Vocabulary = [
   ['userId', text('userId')],
   ['user.id', text('userId')],
 ];
+
+/** Of more the head is enough: OpenAI and Anthropic begin with the id. */
+const MAX_ANSWER_CHARS = 64 * 1024;
+const ID_AT_HEAD = /^\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"/;
+
+/** It has no attribute for the id of the answer, but keeps the provider's answer as it came. */
+function providerAnswer(): Apply {
+  return (draft, value, attribute) => {
+    if (draft.kind !== 'llm' || draft.responseId !== undefined || typeof value !== 'string') return;
+    const isLong = value.length > MAX_ANSWER_CHARS;
+    const answer = isLong ? { id: ID_AT_HEAD.exec(value)?.[1], model: '' } : objectOf(value);
+    if (typeof answer?.id === 'string' && typeof answer.model === 'string') readAnswer(draft, answer, attribute);
+  };
+}
+
+const readAnswer = members([
+  ['id', text('responseId')],
+  ['model', text('responseModel')],
+  ['service_tier', text('serviceTier')],
+]);
 
 export const OPENINFERENCE: Vocabulary = [
   [
@@ -72,5 +105,5 @@ export const OPENINFERENCE: Vocabulary = [
   ['tool_call.id', text('toolCallId')],
   ['tool.parameters', content('toolArguments')],
   ['input.value', content('input')],
-  ['output.value', content('output')],
+  ['output.value', content('output'), providerAnswer()],
 ];
