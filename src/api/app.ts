@@ -36,6 +36,8 @@ import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
 import { otelLogsPlugin } from './otel-logs/plugin.js';
 import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
+import { pricesPlugin } from './prices/plugin.js';
+import { repricingPlugin } from './prices/repricing.js';
 import { promptEventsPlugin } from './prompts/events.js';
 import { promptsPlugin } from './prompts/plugin.js';
 import { parseQueryString } from './query-string.js';
@@ -162,6 +164,8 @@ async function registerAccess(
   await app.register(workspacesPlugin, { access, telemetry });
   await app.register(auditLogsPlugin, { access, events });
   await app.register(runsPlugin, { access, telemetry });
+  await app.register(pricesPlugin, { access });
+  await app.register(repricingPlugin, { access });
 }
 
 async function registerRegistry(app: FastifyInstance, { webhookSecret: secret, registry }: ApiOptions): Promise<void> {

@@ -35,7 +35,7 @@ interface PagingQuery {
 /** Which list a cursor is of: one can't be followed in another. */
 export type CursorKind =
   | ('trace' | 'span' | 'log' | 'native' | 'metric' | 'generation' | 'session' | 'user')
-  | ('key' | 'audit' | 'run' | 'workspace');
+  | ('key' | 'audit' | 'run' | 'workspace' | 'price' | 'repricing');
 
 export function encodeCursor(kind: CursorKind, { timeUnixNano, id, skip }: Keyset): string {
   const skipped = skip ? `+${skip}` : '';

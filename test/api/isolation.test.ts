@@ -57,6 +57,7 @@ let app: FastifyInstance;
 let ours: Minted;
 let theirs: Minted;
 let theirKey: Minted;
+let theirPrice: number;
 
 beforeAll(async () => {
   access = await startAccess();
@@ -68,6 +69,9 @@ beforeAll(async () => {
   context = await testNativeApp({ access: access.keyring, identify: access.keyring.forApi, deadLetters, registry });
   app = context.app;
   const run = { workspace: THEIRS, runId: THEIR_RUN, workflowName: MARK, status: 'running', metadata: '{}' } as const;
+  const key = { workspace: THEIRS, pattern: MARK, provider: '', serviceTier: '', validFromUnixMs: 0 };
+  theirPrice = (await access.control.prices.put(key, { input: '1' }, 1)).id;
+  await access.control.repricings.create({ workspace: THEIRS, fromUnixMs: 1, toUnixMs: 2 }, 1);
   await access.control.runs.create({ ...run, input: undefined, output: undefined, traceId: undefined }, 1);
   const author = { ...OPERATOR, workspace: THEIRS };
   await registry.create({ name: MARK, version: '1.0.0', messages: [{ role: 'user', content: MARK }] }, author, {});
@@ -93,6 +97,8 @@ function theirId(pathToParameter: string): string | undefined {
     '/v1/traces/:trace_id/spans/:span_id': hex(spans[0]!.spanId),
     '/v1/logs/:id': String(logIdOf(nativeLog.timeUnixNano)),
     '/v1/runs/:run_id': THEIR_RUN.hex,
+    '/v1/prices/:id': String(theirPrice),
+    '/v1/prices/reprice/:id': '1',
     '/v1/dead-letters/:id': letters[0]!.id,
     '/v1/prompts/:name': MARK,
     '/v1/prompts/:name/versions/:version': '1.0.0',
@@ -120,6 +126,14 @@ const BODIES: Record<string, unknown> = {
   'POST /v1/protected-labels': { name: 'production' },
   'POST /v1/runs': { workflow_name: 'spy' },
   'PATCH /v1/runs/:run_id': { status: 'failed' },
+  'PUT /v1/prices': { model_pattern: 'spy', rates: { input: 1 } },
+  'POST /v1/prices/reprice': { from: 1, to: 2 },
+};
+
+/** Of the routes that answer no request without. */
+const QUERIES: Record<string, string> = {
+  'GET /v1/prices/effective': '?model=gpt-4o',
+  'DELETE /v1/prices': `?model_pattern=${MARK}`,
 };
 
 function theirUrl(pattern: string): string {
@@ -143,7 +157,7 @@ function call({ method, url }: Route, key: string, workspace: string) {
   const payload = BODIES[`${method} ${url}`];
   return app.inject({
     method: method as HTTPMethods as 'GET',
-    url: theirUrl(url),
+    url: `${theirUrl(url)}${QUERIES[`${method} ${url}`] ?? ''}`,
     headers: { 'x-api-key': key, 'x-workspace-id': workspace },
     ...(payload !== undefined && { payload: payload as object }),
   });
@@ -228,6 +242,7 @@ describe("with a key of one's own workspace, what is another's", () => {
     expect((await access.control.apiKeys.get(theirKey.id, 'all'))?.replacedBy).toBeUndefined();
     expect(await access.control.workspaces.get(THEIRS)).toBeDefined();
     expect(await access.control.runs.get(THEIRS, THEIR_RUN.hex)).toMatchObject({ status: 'running' });
+    expect(await access.control.prices.get(THEIRS, theirPrice)).toMatchObject({ revision: 1, rates: { input: '1' } });
     const { total } = await access.control.apiKeys.list({ visible: { workspace: THEIRS }, limit: 10 });
     expect(total).toBe(2);
   });

@@ -65,6 +65,7 @@ const TAGS = [
   'logs',
   'metrics',
   'runs',
+  'prices',
   'prompts',
   'labels',
   'otlp',
