@@ -1,5 +1,9 @@
 import type { MigrationSeries } from '../../src/store/migrator.js';
 import * as foundation from './0001-foundation.js';
 import * as native from './0002-native.js';
+import * as generations from './0003-generations.js';
 
-export const telemetryPostgresMigrations: MigrationSeries = { name: 'telemetry', migrations: [foundation, native] };
+export const telemetryPostgresMigrations: MigrationSeries = {
+  name: 'telemetry',
+  migrations: [foundation, native, generations],
+};

@@ -21,9 +21,17 @@ import {
 import { Claims, lockTraces } from './claims.js';
 import { copyInto, encoding } from './copy.js';
 import { CopyRows } from './copy-rows.js';
+import { longSketches, type RollupPlace } from './generation-statements.js';
+import {
+  applyGenerations,
+  type BroughtGenerations,
+  broughtBy,
+  compactSketches,
+  type GoneGenerations,
+} from './generation-writes.js';
 import { keepKeys, partsWithoutRepeatedKeys, repeatedFrames, takeKeys } from './idempotency.js';
 import { beginApplying, gaps, isAppliedAlready, noteUnwritten, readApplied, readUnwritten } from './ledger.js';
-import { isNative, type NativeFrame, traceKey } from './native-ids.js';
+import { hexOf, isNative, type NativeFrame, traceKey } from './native-ids.js';
 import type { Partitions } from './partitions.js';
 import type { Queries } from './queries.js';
 import {
@@ -36,9 +44,9 @@ import {
   type TraceName,
 } from './revisions.js';
 import { COLUMNS, type CopiedTable } from './rows.js';
-import { type Settled, settle, unsettled } from './settle.js';
+import { type Revision, type Settled, settle, unsettled } from './settle.js';
 import { type Shared, storeShared, trimShared } from './shared-rows.js';
-import { insertStaged, STAGED_SPANS } from './staging.js';
+import { type InsertedSpans, insertStaged, STAGED_SPANS } from './staging.js';
 import { runTogether } from './statements.js';
 import { addBytes } from './stored-bytes.js';
 
@@ -123,20 +131,22 @@ async function store(session: Session, work: Work): Promise<WriteResult | undefi
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await session.client.query('rollback');
-    return await storeStaged(session, work);
+    return await storeStaged(session, work, tellsOfGenerations(found));
   }
   const { spans, traces } = settled.frames === work.frames ? found : survey(settled.frames, session.shared);
-  return await finish(session, work, settled, replaced, { spans, traces });
+  const inserted = { spans, traces, frames: settled.frames };
+  return await finish(session, work, settled, { replaced, inserted, tells: tellsOfGenerations(found) });
 }
 
 /** The slower way, for a batch in which a client resends spans. */
-async function storeStaged(session: Session, work: Work): Promise<WriteResult | undefined> {
+async function storeStaged(session: Session, work: Work, tells: boolean): Promise<WriteResult | undefined> {
   await ensureStaging(session);
   const settled = await begin(session, work);
   if (!settled) return undefined;
   const replaced = await removeRevised(session.client, settled.revisions);
   await copySpans(session, settled.frames, STAGED_SPANS);
-  return await finish(session, work, settled, replaced, await insertStaged(session.client, settled.frames));
+  const inserted = await insertStaged(session.client, settled.frames);
+  return await finish(session, work, settled, { replaced, inserted, tells });
 }
 
 /** Whatever other writers may want to make at the same time, before this transaction holds anything. */
@@ -145,6 +155,8 @@ async function prepare({ client, shared, partitions }: Session, found: Survey): 
   await partitions.ensure(client, 'spans', found.spanDays.days);
   await partitions.ensure(client, 'logRecords', found.logDays.days);
   await partitions.ensure(client, 'metricPoints', found.pointDays.days);
+  await partitions.ensure(client, 'generations', found.generationDays.days);
+  await partitions.ensure(client, 'texts', found.textDays.days);
 }
 
 /**
@@ -193,12 +205,23 @@ async function runApplying(
   }
 }
 
+function tellsOfGenerations({ generationDays, textDays }: Survey): boolean {
+  return generationDays.days.size + textDays.days.size > 0;
+}
+
+/** What became of the batch's spans. */
+interface SpansWritten {
+  replaced: Replaced;
+  inserted: InsertedSpans;
+  /** Something of the batch tells of calls to models. */
+  tells: boolean;
+}
+
 async function finish(
   session: Session,
   work: Work,
   settled: Settled,
-  replaced: Replaced,
-  inserted: Pick<Survey, 'spans' | 'traces'>,
+  { replaced, inserted, tells }: SpansWritten,
 ): Promise<WriteResult> {
   const { client, shared } = session;
   const { frames } = settled;
@@ -209,7 +232,9 @@ async function finish(
   if (traces.size > 0) await copy(client, 'trace_batches', (rows) => encodeTraceBatches(rows, traces.all()));
   if (logRecords > 0) await copy(client, 'log_records', (rows) => encodeLogRecords(rows, frames, shared));
   if (metricPoints > 0) await copy(client, 'metric_points', (rows) => encodeMetricPoints(rows, frames, shared));
-  await commit(session, [...sumUp(settled, replaced, anew), ...note(session, work, settled)]);
+  const ofGenerations = await writeGenerations(session, inserted.frames, replaced, tells);
+  const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofGenerations];
+  await tidy(session, longSketches(await commit(session, ending)));
   trimShared(shared);
   const duplicateSpans = countOf(frames, 'spans') - inserted.spans + settled.knownSpans;
   return { spans: inserted.spans, duplicateSpans, logRecords, metricPoints, outcomes: settled.outcomes };
@@ -236,12 +261,44 @@ function note({ writer }: Session, { bufferId, frames }: Work, settled: Settled)
   ];
 }
 
-async function commit({ client }: Session, statements: readonly string[]): Promise<void> {
+const NO_GENERATIONS: BroughtGenerations = { rows: [], texts: [] };
+
+/** Nothing, for a batch that tells of none and revises no span. */
+async function writeGenerations(
+  { client, shared }: Session,
+  frames: readonly DecodedFrame[],
+  replaced: Replaced,
+  tells: boolean,
+): Promise<string[]> {
+  const gone = replaced.filter(({ old }) => old.length > 0).map(({ revision }) => goneWith(revision));
+  if (!tells && gone.length === 0) return [];
+  return await applyGenerations(client, shared, tells ? broughtBy(frames) : NO_GENERATIONS, gone);
+}
+
+function goneWith({ workspace, span }: Revision): GoneGenerations {
+  const spanId = hexOf(span.spanId);
+  return {
+    workspace,
+    traceId: hexOf(span.traceId),
+    isGone: (row) => row.source === 'span' && row.spanId === spanId,
+  };
+}
+
+/** What can't be tidied now is found again by the next batch with such a row. */
+export async function tidy({ client }: Session, long: readonly RollupPlace[]): Promise<void> {
+  if (long.length === 0) return;
+  await compactSketches(client, long).catch(() => client.query('rollback').catch(() => {}));
+}
+
+type Results = Awaited<ReturnType<typeof runTogether>>;
+
+async function commit({ client }: Session, statements: readonly string[]): Promise<Results> {
   const results = await runTogether(client, [...statements, 'commit']);
   // The answer to the COMMIT of a failed transaction is no error, but ROLLBACK.
   if (results.at(-1)!.command !== 'COMMIT') {
     throw new GatewayError('STORE_UNAVAILABLE', 'Postgres rolled the transaction back');
   }
+  return results;
 }
 
 async function copySpans(

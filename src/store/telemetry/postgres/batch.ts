@@ -1,6 +1,7 @@
 /** A batch on its way into the tables: what it touches, and its rows. */
 import { randomBytes } from 'node:crypto';
 import type { SequenceRange } from '../../../component.js';
+import type { Generation } from '../../../model/generation.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/telemetry.js';
 import type { CopyRows } from './copy-rows.js';
 import { DaySet } from './partitions.js';
@@ -22,6 +23,9 @@ export interface Survey {
   spanDays: DaySet;
   logDays: DaySet;
   pointDays: DaySet;
+  /** Empty for a batch that tells of no call to a model, and asks for nothing of it. */
+  generationDays: DaySet;
+  textDays: DaySet;
   traces: TraceBatches;
 }
 
@@ -34,6 +38,8 @@ export function survey(frames: readonly DecodedFrame[], shared: Shared): Survey 
     spanDays: new DaySet(),
     logDays: new DaySet(),
     pointDays: new DaySet(),
+    generationDays: new DaySet(),
+    textDays: new DaySet(),
     traces: new TraceBatches(),
   };
   for (const frame of frames) {
@@ -53,6 +59,7 @@ function surveySpans({ workspace, spans, receivedTimeUnixMs }: DecodedFrame, sha
     found.spanDays.add(span.startTimeUnixNano);
     found.traces.add(workspace, span, receivedTimeUnixMs);
     idsOf(shared, workspace, span);
+    if (span.generation) surveyGeneration(workspace, span.generation, shared, found);
   }
 }
 
@@ -61,7 +68,15 @@ function surveyLogRecords({ workspace, logRecords }: DecodedFrame, shared: Share
   for (const record of logRecords) {
     found.logDays.add(logItemTime(record));
     idsOf(shared, workspace, record);
+    if (record.generation) surveyGeneration(workspace, record.generation, shared, found);
+    else if (record.searchText) found.textDays.add(logItemTime(record));
   }
+}
+
+function surveyGeneration(workspace: string, generation: Generation, { prices }: Shared, found: Survey): void {
+  found.generationDays.add(generation.startTimeUnixNano);
+  if (generation.searchText !== '') found.textDays.add(generation.startTimeUnixNano);
+  if (generation.cost) prices.idOf(workspace, generation.cost.price);
 }
 
 function surveyMetricPoints({ workspace, metricPoints }: DecodedFrame, shared: Shared, found: Survey): void {

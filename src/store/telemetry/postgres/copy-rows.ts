@@ -9,6 +9,8 @@ const CHUNK_BYTES = 256 * 1024;
 /** A field that is not text: its length and 16 bytes at most. */
 const FIXED_FIELD_BYTES = 20;
 const TEXT_OID = 25;
+const NUMERIC_BASE = 10_000n;
+const NUMERIC_NEGATIVE = 0x4000;
 /** Below this a loop in JavaScript is faster than the call into C++. */
 const SHORT_TEXT = 24;
 
@@ -71,6 +73,54 @@ export class CopyRows {
     this.fixed(4);
     this.view.setInt32(this.at, value);
     this.at += 4;
+  }
+
+  boolean(value: boolean): void {
+    this.reserve(5);
+    this.view.setInt32(this.at, 1);
+    this.chunk[this.at + 4] = value ? 1 : 0;
+    this.at += 5;
+  }
+
+  /** A whole `numeric`: digits to the base of 10,000 (PostgreSQL, numeric_recv). */
+  numeric(value: bigint): void {
+    const digits: number[] = [];
+    for (let left = value < 0n ? -value : value; left > 0n; left /= NUMERIC_BASE)
+      digits.unshift(Number(left % NUMERIC_BASE));
+    this.reserve(4 + 8 + digits.length * 2);
+    this.view.setInt32(this.at, 8 + digits.length * 2);
+    this.at += 4;
+    const weight = Math.max(digits.length - 1, 0);
+    for (const field of [digits.length, weight, value < 0n ? NUMERIC_NEGATIVE : 0, 0, ...digits]) {
+      this.view.setUint16(this.at, field);
+      this.at += 2;
+    }
+  }
+
+  /** A `tsvector` without positions: distinct, without NUL, in any order (tsvectorrecv sorts them). */
+  lexemes(lexemes: readonly string[]): void {
+    let longest = 8;
+    for (const lexeme of lexemes) longest += lexeme.length * 3 + 3;
+    this.reserve(longest);
+    const start = this.at;
+    this.view.setInt32(start + 4, lexemes.length);
+    this.at += 8;
+    for (const lexeme of lexemes) this.lexeme(lexeme);
+    this.view.setInt32(start, this.at - start - 4);
+  }
+
+  /** Ended by NUL, and followed by the number of its positions. */
+  private lexeme(value: string): void {
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 0x7f) {
+        this.at += this.chunk.write(value.slice(index), this.at);
+        break;
+      }
+      this.chunk[this.at++] = code;
+    }
+    this.chunk.fill(0, this.at, this.at + 3);
+    this.at += 3;
   }
 
   double(value: number): void {

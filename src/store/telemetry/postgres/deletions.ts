@@ -1,12 +1,18 @@
-/** Deleting traces: in one transaction, and in one round trip. */
+/** Deleting traces, with what they told of calls to models: in one transaction. */
 import type pg from 'pg';
 import type { TraceDeletion } from '../telemetry.js';
 import { lockTraces } from './claims.js';
+import { applyGenerations, type GoneGenerations } from './generation-writes.js';
 import { hexOf, traceIdArray } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
+import type { Shared } from './shared-rows.js';
 import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 
-export async function deleteTraces(client: pg.ClientBase, deletions: readonly TraceDeletion[]): Promise<void> {
+export async function deleteTraces(
+  client: pg.ClientBase,
+  shared: Shared,
+  deletions: readonly TraceDeletion[],
+): Promise<void> {
   if (deletions.length === 0) return;
   const rows = deletions.map(({ workspace, traceId, receivedUntilUnixMs }) => ({
     workspace,
@@ -32,6 +38,25 @@ export async function deleteTraces(client: pg.ClientBase, deletions: readonly Tr
        select 1 from spans span where span.trace_id = native.trace_id and span.span_id = native.span_id
          and span.workspace = native.workspace offset 0)`,
     ...sumUpAnew(deletions),
-    'commit',
   ]);
+  const ending = await applyGenerations(client, shared, { rows: [], texts: [] }, deletions.map(goneWith));
+  await runTogether(client, [...ending, deleteEventTexts(deletions), 'commit']);
+}
+
+function goneWith({ workspace, traceId, receivedUntilUnixMs }: TraceDeletion): GoneGenerations {
+  return {
+    workspace,
+    traceId: hexOf(traceId),
+    isGone: (row) => row.source === 'span' && row.receivedTimeUnixMs <= receivedUntilUnixMs,
+  };
+}
+
+/** Of spans that are not there any more; those that are to come yet lose the words of their events, as the trace was deleted. */
+function deleteEventTexts(deletions: readonly TraceDeletion[]): string {
+  const rows = deletions.map(({ workspace, traceId }) => ({ workspace, trace_id: hexOf(traceId) }));
+  return `delete from generation_texts text using ${rowsOf('item', 'workspace text, trace_id uuid', rows)}
+    where text.trace_id = any(${traceIdArray(deletions.map(({ traceId }) => traceId))})
+      and text.trace_id = item.trace_id and text.workspace = item.workspace and text.of_event
+      and not exists (select 1 from generations row where row.trace_id = text.trace_id and row.row_id = text.row_id
+        and row.workspace = text.workspace offset 0)`;
 }

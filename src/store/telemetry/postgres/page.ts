@@ -33,7 +33,7 @@ export interface PageQuery {
   countsAll?: boolean;
 }
 
-type TieType = 'uuid' | 'bigint' | 'bytea';
+type TieType = 'uuid' | 'bigint' | 'bytea' | 'text';
 
 /** Where a row stands: by time in the order of the query, then by the tie. */
 interface Place {
@@ -89,6 +89,7 @@ function keysetOf({ slice_time: time, slice_tie: tie }: Place, { order }: PageQu
 /** How a tie stands in a keyset, and as Postgres writes it. */
 const TIES: Record<TieType, { isId(id: string): boolean; idOf(tie: string): string; tieOf(id: string): string }> = {
   uuid: { isId: (id) => /^[0-9a-f]{32}$/.test(id), idOf: (tie) => tie.replaceAll('-', ''), tieOf: (id) => id },
+  text: { isId: (id) => !id.includes('\0'), idOf: (tie) => tie, tieOf: (id) => id },
   bytea: { isId: (id) => /^[0-9a-f]{16}$/.test(id), idOf: (tie) => tie.slice(2), tieOf: (id) => `\\x${id}` },
   bigint: {
     isId: (id) => /^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id),

@@ -4,7 +4,13 @@
  */
 import type pg from 'pg';
 
-const TABLES = { spans: ['spans', 'trace_batches'], logRecords: ['log_records'], metricPoints: ['metric_points'] };
+const TABLES = {
+  spans: ['spans', 'trace_batches'],
+  logRecords: ['log_records'],
+  metricPoints: ['metric_points'],
+  generations: ['generations'],
+  texts: ['generation_texts'],
+};
 export type PartitionedRecords = keyof typeof TABLES;
 
 const DAY_MS = 86_400_000;
@@ -107,4 +113,6 @@ const KEYS: Record<string, string> = {
   trace_batches: 'start_time_unix_nano',
   log_records: 'item_time_unix_nano',
   metric_points: 'time_unix_nano',
+  generations: 'start_time_unix_nano',
+  generation_texts: 'time_unix_nano',
 };

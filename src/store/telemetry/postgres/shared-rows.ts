@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import type { Price } from '../../../model/generation.js';
 import type { Metric, Resource, Scope } from '../../../model/telemetry.js';
 import { encoding } from './copy.js';
 import { ExactTexts, readableText } from './json-text.js';
@@ -68,6 +69,28 @@ const METRICS: SharedTable<Metric> = {
     metric.temporality | 0,
     metric.monotonic,
     exact.readable('metadata', metric.metadata),
+  ],
+};
+
+const PRICES: SharedTable<Price> = {
+  name: 'prices',
+  columns: [
+    'key text',
+    'source text',
+    'version text',
+    'provider text',
+    'model text',
+    'service_tier text',
+    'rates json',
+  ],
+  valuesOf: (price, exact) => [
+    readableText(price.key),
+    price.source,
+    readableText(price.version),
+    readableText(price.provider),
+    readableText(price.model),
+    readableText(price.serviceTier),
+    exact.readable('rates', JSON.stringify(price.rates)),
   ],
 };
 
@@ -157,19 +180,27 @@ export interface Shared {
   resources: SharedRows<Resource>;
   scopes: SharedRows<Scope>;
   metrics: SharedRows<Metric>;
+  prices: SharedRows<Price>;
 }
 
 /** What one connection has stored or found. */
 export function createShared(): Shared {
-  return { resources: new SharedRows(RESOURCES), scopes: new SharedRows(SCOPES), metrics: new SharedRows(METRICS) };
+  return {
+    resources: new SharedRows(RESOURCES),
+    scopes: new SharedRows(SCOPES),
+    metrics: new SharedRows(METRICS),
+    prices: new SharedRows(PRICES),
+  };
 }
 
-export async function storeShared(client: pg.ClientBase, { resources, scopes, metrics }: Shared): Promise<void> {
-  await resources.storeFresh(client);
-  await scopes.storeFresh(client);
-  await metrics.storeFresh(client);
+export async function storeShared(client: pg.ClientBase, shared: Shared): Promise<void> {
+  for (const rows of allOf(shared)) await rows.storeFresh(client);
 }
 
-export function trimShared({ resources, scopes, metrics }: Shared): void {
-  for (const rows of [resources, scopes, metrics]) rows.trim();
+export function trimShared(shared: Shared): void {
+  for (const rows of allOf(shared)) rows.trim();
+}
+
+function allOf({ resources, scopes, metrics, prices }: Shared) {
+  return [resources, scopes, metrics, prices] as const;
 }

@@ -15,11 +15,16 @@ interface InsertedRow {
   start: string;
 }
 
-/** Spans inserted, and what they add to their traces: what was there already counts nowhere. */
-export async function insertStaged(
-  client: pg.ClientBase,
-  frames: readonly DecodedFrame[],
-): Promise<{ spans: number; traces: TraceBatches }> {
+export interface InsertedSpans {
+  spans: number;
+  /** What they add to their traces. */
+  traces: TraceBatches;
+  /** The batch without the other spans. */
+  frames: readonly DecodedFrame[];
+}
+
+/** What was there already counts nowhere. */
+export async function insertStaged(client: pg.ClientBase, frames: readonly DecodedFrame[]): Promise<InsertedSpans> {
   const { rows } = await client.query<InsertedRow>(
     `insert into spans (${COLUMNS.spans}) select ${COLUMNS.spans} from ${STAGED_SPANS} on conflict do nothing
      returning workspace, trace_id, span_id, start_time_unix_nano::text as start`,
@@ -28,14 +33,14 @@ export async function insertStaged(
     rows.map((row) => identity(row.workspace, row.trace_id.replaceAll('-', ''), row.span_id, row.start)),
   );
   const traces = new TraceBatches();
-  for (const { workspace, spans, receivedTimeUnixMs, native } of frames) {
-    for (const span of spans) {
-      // Deleted, so that a span that stands in the batch twice counts once.
-      if (inserted.delete(identityOf(workspace, span))) traces.add(workspace, span, receivedTimeUnixMs);
-      else if (native) throw overtaken();
-    }
-  }
-  return { spans: rows.length, traces };
+  const left = frames.map((frame) => {
+    // Deleted, so that a span that stands in the batch twice counts once.
+    const spans = frame.spans.filter((span) => inserted.delete(identityOf(frame.workspace, span)));
+    if (frame.native && spans.length < frame.spans.length) throw overtaken();
+    for (const span of spans) traces.add(frame.workspace, span, frame.receivedTimeUnixMs);
+    return { ...frame, spans };
+  });
+  return { spans: rows.length, traces, frames: left };
 }
 
 /** A span whose id was free is there now, by OTLP: the next try finds it, and tells its client. */

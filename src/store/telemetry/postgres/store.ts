@@ -8,20 +8,24 @@ import { migrate } from '../../migrator.js';
 import { createPostgresDialect } from '../../postgres/dialect.js';
 import { createPool, type PostgresOptions } from '../../postgres/pool.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
+import type { GenerationReader } from '../generations.js';
 import type { TelemetryStore } from '../telemetry.js';
+import { getGeneration, listGenerations } from './generation-list.js';
+import { getSession, getUser, listSessions, listSessionTraces, listUsers } from './identities.js';
 import { listLogs, listMetricPoints } from './items.js';
 import { forgetBefore, readApplied } from './ledger.js';
 import { type Queries, queriesOver } from './queries.js';
 import { listSpans } from './span-list.js';
 import { storedBytes } from './stored-bytes.js';
 import { getSpan, getTrace, listTraces } from './traces.js';
+import { readUsage } from './usage.js';
 
 export interface PostgresTelemetryOptions extends PostgresOptions {
   /** How long a list may look for its page; PAGE_BUDGET_MS when absent. */
   pageBudgetMs?: number;
 }
 
-export function createPostgresTelemetry(options: PostgresTelemetryOptions): TelemetryStore {
+export function createPostgresTelemetry(options: PostgresTelemetryOptions): TelemetryStore & GenerationReader {
   const pool = createPool({ ...options, int8: 'bigint', json: 'text' });
   const queries = queriesOver(pool);
   const lists = { queries, pageBudgetMs: options.pageBudgetMs ?? PAGE_BUDGET_MS };
@@ -50,6 +54,14 @@ export function createPostgresTelemetry(options: PostgresTelemetryOptions): Tele
     storedBytes: (workspace) => storedBytes(queries, workspace),
     listLogs: (wanted) => listLogs(lists, wanted),
     listMetricPoints: (wanted) => listMetricPoints(lists, wanted),
+    listGenerations: (wanted) => listGenerations(lists, wanted),
+    getGeneration: (workspace, place) => getGeneration(queries, workspace, place),
+    listSessions: (wanted) => listSessions(lists, wanted),
+    getSession: (workspace, id) => getSession(queries, workspace, id),
+    listSessionTraces: (workspace, id, limit) => listSessionTraces(queries, workspace, id, limit),
+    listUsers: (wanted) => listUsers(lists, wanted),
+    getUser: (workspace, id) => getUser(queries, workspace, id),
+    readUsage: (wanted) => readUsage(queries, wanted),
   };
 }
 

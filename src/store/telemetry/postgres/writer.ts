@@ -3,14 +3,18 @@
  * next write makes another, and the ledger tells whether a COMMIT whose answer was lost has happened.
  */
 import pg from 'pg';
+import type { Cost } from '../../../model/generation.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
 import { fromPostgres, isDataError } from '../../postgres/errors.js';
+import type { RepriceResult, RepriceStep, StoredGeneration } from '../generations.js';
 import type { TelemetryBatch, TelemetryWriter, TraceDeletion, WriteResult, WriterOptions } from '../telemetry.js';
-import { apply, type Session } from './apply.js';
+import { apply, type Session, tidy } from './apply.js';
+import { sweepCalls } from './call-claims.js';
 import { EncodingError } from './copy.js';
 import { deleteTraces } from './deletions.js';
 import { sweepKeys } from './idempotency.js';
 import { Partitions } from './partitions.js';
+import { reprice } from './reprice.js';
 import { createShared } from './shared-rows.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -46,7 +50,15 @@ class PostgresWriter implements TelemetryWriter {
   }
 
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void> {
-    return this.inTurn(({ client }) => deleteTraces(client, deletions));
+    return this.inTurn(({ client, shared }) => deleteTraces(client, shared, deletions));
+  }
+
+  reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult> {
+    return this.inTurn(async (session) => {
+      const { long, ...result } = await reprice(session.client, session.shared, step, priceOf);
+      await tidy(session, long);
+      return result;
+    });
   }
 
   async close(): Promise<void> {
@@ -74,9 +86,12 @@ class PostgresWriter implements TelemetryWriter {
 
   /** By the clock of the frames, as keys are kept by it, and never by one that runs ahead. */
   private async sweep({ client }: Session, frames: readonly DecodedFrame[]): Promise<void> {
-    const receivedTimeUnixMs = frames.find((frame) => frame.native?.idempotency)?.receivedTimeUnixMs;
+    const receivedTimeUnixMs = frames.find(keepsSomething)?.receivedTimeUnixMs;
     if (receivedTimeUnixMs === undefined || Date.now() < this.nextSweepTimeUnixMs) return;
-    const more = await sweepKeys(client, Math.min(receivedTimeUnixMs, Date.now())).catch(() => false);
+    const now = Math.min(receivedTimeUnixMs, Date.now());
+    const keys = await sweepKeys(client, now).catch(() => false);
+    const calls = await sweepCalls(client, now).catch(() => false);
+    const more = keys || calls;
     this.nextSweepTimeUnixMs = more ? 0 : Date.now() + SWEEP_INTERVAL_MS;
   }
 
@@ -86,6 +101,13 @@ class PostgresWriter implements TelemetryWriter {
     // In the middle of a statement pg doesn't wait for the server, but cuts the connection.
     void session?.client.end().catch(() => {});
   }
+}
+
+/** That is swept later: an idempotency key, or the id of a response. */
+function keepsSomething({ native, spans, logRecords }: DecodedFrame): boolean {
+  return (
+    native?.idempotency !== undefined || spans[0]?.generation !== undefined || logRecords[0]?.generation !== undefined
+  );
 }
 
 async function openSession({ connectionString, writer }: WriterAddress): Promise<Session> {

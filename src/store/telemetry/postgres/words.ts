@@ -1,0 +1,50 @@
+/**
+ * Words for full text, made here and not by the server's parser: what is searched is then cut as what was written, whatever
+ * the server's version and locale, and a text can't pass the limits of a tsvector.
+ */
+import type { CopyRows } from './copy-rows.js';
+
+/** A tsvector holds 1 MB of lexemes (MAXSTRPOS), each with its end and some alignment. */
+const MAX_BYTES = 512 * 1024;
+/** Longer ones are no words: keys, hashes, base64. */
+const MAX_WORD_CHARS = 64;
+const MAX_QUERY_WORDS = 32;
+
+const ASCII = /^[\0-\x7f]*$/;
+const ASCII_WORDS = /[a-z0-9]+/g;
+const WORDS = /[\p{L}\p{N}]+/gu;
+const MARKS = /\p{M}+/gu;
+
+/** Distinct, in lower case, without accents. */
+export function wordsOf(text: string): Set<string> {
+  const words = new Set<string>();
+  let bytes = 0;
+  for (const [word] of wordsIn(text)) {
+    if (word.length > MAX_WORD_CHARS || words.has(word)) continue;
+    bytes += word.length * 3 + 4;
+    if (bytes > MAX_BYTES) break;
+    words.add(word);
+  }
+  return words;
+}
+
+function wordsIn(text: string): Iterable<RegExpMatchArray> {
+  if (ASCII.test(text)) return text.toLowerCase().matchAll(ASCII_WORDS);
+  return text.normalize('NFKD').replace(MARKS, '').toLowerCase().matchAll(WORDS);
+}
+
+/** Of a search: those that are too long find nothing, and so say so by staying. */
+export function searchedWords(text: string): string[] {
+  const words = new Set([...wordsIn(text)].map(([word]) => word.slice(0, MAX_WORD_CHARS + 1)));
+  return [...words].slice(0, MAX_QUERY_WORDS);
+}
+
+/** As a tsquery: words are letters and digits only. */
+export function queryOf(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(' & ');
+}
+
+/** A field of COPY: lexemes without positions, which nothing here asks for. */
+export function writeWords(rows: CopyRows, words: ReadonlySet<string>): void {
+  rows.lexemes([...words]);
+}
