@@ -1,6 +1,6 @@
 /** Turns zod's issues into the messages that clients of this API know, all of one request at once. */
 import type { FastifySchemaCompiler } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { GatewayError } from '../errors.js';
 
 type Issue = z.core.$ZodIssue;
@@ -85,12 +85,19 @@ export function validationError(messages: string[]): GatewayError {
   return new GatewayError('VALIDATION_FAILED', 'Validation failed', { details: { fields: messages } });
 }
 
+/** Parts of a path are text: a schema that asks for nothing else finds nothing. */
+function isTextAlone(schema: z.ZodType): boolean {
+  const isText = (field: z.core.$ZodType) => field instanceof z.ZodString && (field.def.checks ?? []).length === 0;
+  return schema instanceof z.ZodObject && Object.values<z.core.$ZodType>(schema.shape).every(isText);
+}
+
 /** A bad part of the path is a bad request; a bad query or body is listed field by field. */
-export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
-  ({ schema, httpPart }) =>
-  (data: unknown) => {
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
+  if (httpPart === 'params' && isTextAlone(schema)) return (data: unknown) => ({ value: data });
+  return (data: unknown) => {
     const result = schema.safeParse(data, { reportInput: true });
     if (result.success) return { value: result.data };
     const { issues } = result.error;
     return { error: httpPart === 'params' ? invalidParameter(issues[0]!) : validationError(fieldMessages(issues)) };
   };
+};

@@ -1,4 +1,5 @@
 /** A version that is ready to be served: read, parsed, and its templates made out. Never changed. */
+import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
 import { type Include, readReference } from './include.js';
@@ -19,6 +20,8 @@ export interface CompiledPrompt {
   readonly prompt: Prompt;
   /** The prompt as JSON, with its placeholders. */
   readonly json: string;
+  /** What of that is around and between its texts: one more than there are of these. */
+  readonly frame: readonly string[];
   /** All its texts, in their order. */
   readonly texts: readonly string[];
   /** One for each text; undefined for those that are never rendered. */
@@ -53,7 +56,14 @@ export async function compile(prompt: Prompt): Promise<CompiledPrompt> {
   const variables = Object.entries(prompt.variables ?? {});
   const required = variables.filter(([, variable]) => variable.required).map(([name]) => name);
   const texts = textsOf(prompt).map(({ text }) => text);
-  return { prompt, json: JSON.stringify(prompt), texts, templates, required, includes: includesOf(templates) };
+  const [json, frame] = [JSON.stringify(prompt), frameOf(prompt, texts)];
+  return { prompt, json, frame, texts, templates, required, includes: includesOf(templates) };
+}
+
+/** To render a prompt then takes writing its texts alone. */
+function frameOf(prompt: Prompt, texts: readonly string[]): string[] {
+  const mark = randomUUID();
+  return JSON.stringify(withTexts(prompt, Array<string>(texts.length).fill(mark))).split(`"${mark}"`);
 }
 
 function parseText({ text, rendered }: PromptText): Template | undefined {
@@ -138,13 +148,13 @@ function composedJson({ prompt, texts, templates }: CompiledPrompt, { partials, 
 
 /** The prompt as JSON, its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
 export function renderWith(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
-  const { prompt, texts, templates } = compiled;
+  const { frame, texts, templates } = compiled;
   const budget = new RenderBudget();
-  const rendered = texts.map((text, at) => {
+  return texts.reduce((json, text, at) => {
     const template = templates[at];
-    return template ? withFaultsTold(() => render(template, variables, budget, included?.partials)) : text;
-  });
-  return JSON.stringify(withTexts(prompt, rendered));
+    const rendered = template ? withFaultsTold(() => render(template, variables, budget, included?.partials)) : text;
+    return json + JSON.stringify(rendered) + frame[at + 1]!;
+  }, frame[0]!);
 }
 
 function withFaultsTold(write: () => string): string {

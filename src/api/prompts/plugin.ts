@@ -50,9 +50,12 @@ function selectorOf({ version = '', label }: Pick<GetPromptQuery, 'version' | 'l
   return { label };
 }
 
-/** Values of a query are text, whatever they look like. */
-function textsOf(variables: GetPromptQuery['variables'] = {}): Variables {
-  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
+/** Values of a query are text, whatever they look like. What is no object is as good as absent: undefined. */
+function variablesOf({ variables }: GetPromptQuery): Variables | undefined {
+  if (typeof variables !== 'object' || variables === null || Array.isArray(variables)) return undefined;
+  const given = Object.entries(variables);
+  if (given.every(([, value]) => typeof value === 'string')) return variables as Variables;
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 interface Answer {
@@ -75,12 +78,14 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
     return found.then((each) => registry.compose(workspace, each));
   };
 
-  const answerOf = (resolved: Resolved, { render, compose, variables }: GetPromptQuery): Answer => {
+  const answerOf = (resolved: Resolved, query: GetPromptQuery): Answer => {
     const { stale, compiled, composition } = resolved;
+    const { render, compose } = query;
+    const variables = variablesOf(query);
     const isOwn = composition === undefined && variables === undefined && compiled.required.length === 0;
     const isPlain = render === 'false' || compose === 'false' || isOwn;
     if (isPlain) return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
-    const body = answers.rendered(resolved, textsOf(variables));
+    const body = answers.rendered(resolved, variables ?? {});
     return { stale, etag: etagOf(body), body: () => body };
   };
 

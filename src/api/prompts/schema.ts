@@ -8,14 +8,14 @@ export const promptParameters = z.object({ name: z.string().meta({ examples: ['w
 
 export const listVersionsQuery = z.object(offsetParameters);
 
-/** What is no object is as good as absent. */
+/** Read by `variablesOf`: a schema of all these would take as long as rendering. */
 const variables = z
-  .preprocess(
-    (given) => (typeof given === 'object' && given !== null && !Array.isArray(given) ? given : undefined),
-    z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
-  )
+  .unknown()
+  .optional()
   .meta({
     description: 'variables[name]=value: with any of them, the messages are rendered',
+    type: 'object',
+    additionalProperties: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
     style: 'deepObject',
     explode: true,
   });
