@@ -64,7 +64,7 @@ export const labelsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { reg
       description:
         'With If-Match, the ETag of the label as it was read: 412 when somebody has moved it since. With a split, GET ' +
         '/v1/prompts/{name}?label=&unit= gives each unit the same version each time. A protected label takes the scope ' +
-        'admin, or an approved proposal: 403.',
+        'admin, or an approved proposal: 403. 422 for a version whose includes can’t be put together then, as in a cycle.',
       headers: setLabelHeaders,
       params: labelsParameters,
       body: setLabelBody,
