@@ -1,5 +1,5 @@
 /** OpenInference (Arize Phoenix). */
-import { objectOf } from '../json.js';
+import { isObject, type JsonObject, objectOf } from '../json.js';
 import {
   type Apply,
   content,
@@ -35,14 +35,21 @@ function providerAnswer(): Apply {
   return (draft, value, attribute) => {
     if (draft.kind !== 'llm' || draft.responseId !== undefined || typeof value !== 'string') return;
     const isLong = value.length > MAX_ANSWER_CHARS;
-    const answer = isLong ? { id: ID_AT_HEAD.exec(value)?.[1], model: '' } : objectOf(value);
-    if (typeof answer?.id === 'string' && typeof answer.model === 'string') readAnswer(draft, answer, attribute);
+    const answer = isLong ? { id: ID_AT_HEAD.exec(value)?.[1], model: '' } : answerIn(objectOf(value));
+    const model = answer?.model ?? answer?.model_name;
+    if (typeof answer?.id === 'string' && typeof model === 'string') readAnswer(draft, answer, attribute);
   };
+}
+
+/** LangChain keeps what the provider said of the whole in a member. */
+function answerIn(object: JsonObject | undefined): JsonObject | undefined {
+  return isObject(object?.llm_output) ? object.llm_output : object;
 }
 
 const readAnswer = members([
   ['id', text('responseId')],
   ['model', text('responseModel')],
+  ['model_name', text('responseModel')],
   ['service_tier', text('serviceTier')],
 ]);
 

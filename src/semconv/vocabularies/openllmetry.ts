@@ -26,6 +26,8 @@ export const OPENLLMETRY: Vocabulary = [
   ['llm.usage.reasoning_tokens', count('reasoning')],
 
   ['llm.response.finish_reason', list('finishReasons')],
+  // Before 0.50 it is said of each completion.
+  ['gen_ai.completion.0.finish_reason', list('finishReasons')],
   ['llm.is_streaming', streaming()],
   ['traceloop.prompt.key', text('promptName')],
   ['traceloop.prompt.version', text('promptVersion')],

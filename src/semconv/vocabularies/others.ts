@@ -1,4 +1,4 @@
-/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, Google's ADK, LiveKit. */
+/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, litellm, Google's ADK, LiveKit. */
 import { content, count, kind, list, means, members, text, total, type Vocabulary, when } from '../rule.js';
 import { TOTAL_COST } from './langfuse.js';
 
@@ -8,6 +8,13 @@ const MLFLOW_USAGE: Vocabulary = [
   ['total_tokens', total()],
   ['cache_read_input_tokens', count('cacheRead')],
   ['cache_creation_input_tokens', count('cacheWrite')],
+];
+
+/** litellm names the two sums in attributes of their own, and their parts only here, as a Python literal. */
+const LITELLM_USAGE: Vocabulary = [
+  ['prompt_tokens_details.cached_tokens', count('cacheRead')],
+  ['prompt_tokens_details.cache_write_tokens', count('cacheWrite')],
+  ['completion_tokens_details.reasoning_tokens', count('reasoning')],
 ];
 
 const MODEL: Vocabulary = [['model', text('requestModel')]];
@@ -70,6 +77,8 @@ export const OTHERS: Vocabulary = [
   ['mlflow.trace.user', text('userId')],
   ['mlflow.spanInputs', content('input'), members(MODEL)],
   ['mlflow.spanOutputs', content('output'), members(CHAT_RESPONSE)],
+
+  ['metadata.usage_object', members(LITELLM_USAGE)],
 
   ['gcp.vertex.agent.session_id', text('sessionId')],
   ['gcp.vertex.agent.llm_request', content('input'), members(MODEL)],
