@@ -2,10 +2,12 @@
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { Metric, Resource, Scope, TraceRecord } from '../../../model/telemetry.js';
+import type { StoredGeneration } from '../generations.js';
 import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
 import type { Budget } from './budget.js';
 import { bodyContains, type Conditions } from './conditions.js';
 import { openReadOnly } from './connection.js';
+import { type GenerationRow, selectGenerations, toStoredGeneration } from './generation-rows.js';
 import { PLAIN_SPAN_COLUMNS, type PlainSpan, type PlainSpans } from './plain-spans.js';
 import {
   type LogRow,
@@ -23,7 +25,8 @@ import {
   toSpan,
   toTraceRecord,
 } from './rows.js';
-import { NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { signed, spanIdKey, spanIdKeys } from './trace-groups.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
 export const CACHE_KIB = 256;
@@ -197,6 +200,15 @@ export class BlockReader {
     return this.prepared(sql).iterate(parameters) as IterableIterator<Row>;
   }
 
+  /** As `iterate`, each row an array: making objects of many columns takes as long as reading them. */
+  iterateArrays(sql: string, parameters: unknown): IterableIterator<unknown[]> {
+    return this.arrays(sql).iterate(parameters) as IterableIterator<unknown[]>;
+  }
+
+  getArray(sql: string, parameters: unknown): unknown[] | undefined {
+    return this.arrays(sql).get(parameters) as unknown[] | undefined;
+  }
+
   /** Throws UnsupportedBlock. */
   info(): BlockInfo {
     const row = this.get<Record<string, bigint | null>>('SELECT * FROM block', [])!;
@@ -221,8 +233,56 @@ export class BlockReader {
 
   /** Blocks of version 1 have no declarations, no revisions, and no index by event name. */
   get isNative(): boolean {
+    return this.schemaVersion() >= NATIVE_VERSION;
+  }
+
+  get hasGenerations(): boolean {
+    return this.schemaVersion() >= GENERATION_VERSION;
+  }
+
+  private schemaVersion(): number {
     this.version ??= Number(this.get<{ version: bigint }>('SELECT schema_version AS version FROM block', [])!.version);
-    return this.version >= NATIVE_VERSION;
+    return this.version;
+  }
+
+  /** Of a span, or (negative) of a native log. */
+  generation(id: bigint): StoredGeneration | undefined {
+    const row = this.get<GenerationRow>(`${selectGenerations()} WHERE x.id = ?`, [id]);
+    return row && toStoredGeneration(row);
+  }
+
+  /** Of a native log, by its time. */
+  generationOfLog(workspace: string, timeUnixNano: bigint): StoredGeneration | undefined {
+    const sql = `${selectGenerations('generations x INDEXED BY generations_by_time')}
+      WHERE x.workspace_id = ? AND x.start_time_unix_nano = ? AND x.id < 0 LIMIT 1`;
+    const workspaceId = this.workspaceId(workspace);
+    if (workspaceId === undefined) return undefined;
+    const row = this.get<GenerationRow>(sql, [workspaceId, signed(timeUnixNano)]);
+    return row && toStoredGeneration(row);
+  }
+
+  /** Of a session or a user; undefined when the block has none of that name. */
+  identityId(workspaceId: bigint, type: number, name: string): bigint | undefined {
+    const sql = 'SELECT id FROM identities WHERE name = ? AND type = ? AND workspace_id = ?';
+    return this.get<{ id: bigint }>(sql, [name, type, workspaceId])?.id;
+  }
+
+  /** Where generations of the trace may be: rows of its spans in every version, and of its logs. */
+  generationIdsOfTrace(workspaceId: bigint, traceId: Uint8Array): bigint[] {
+    const spans = this.shares(workspaceId, traceId).flatMap(({ first_span: first, span_ids: ids }) =>
+      Array.from({ length: ids.length / 8 }, (_, at) => first + BigInt(at)),
+    );
+    const sql =
+      'SELECT -id AS id FROM log_records INDEXED BY log_records_by_trace WHERE trace_id = ? AND workspace_id = ?';
+    return [...spans, ...this.all<{ id: bigint }>(sql, [traceId, workspaceId]).map(({ id }) => id)];
+  }
+
+  /** Rows of one span, in every version. */
+  generationIds(workspaceId: bigint, { traceId, spanId }: { traceId: Uint8Array; spanId: Uint8Array }): bigint[] {
+    const key = spanIdKey(spanId);
+    return this.shares(workspaceId, traceId).flatMap(({ first_span: first, span_ids: ids }) =>
+      spanIdKeys(ids).flatMap((held, at) => (held === key ? [first + BigInt(at)] : [])),
+    );
   }
 
   appliedRanges(bufferId: string, from: number): SequenceRange[] {

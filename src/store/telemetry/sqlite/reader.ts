@@ -2,6 +2,16 @@
 import { accessSync, constants } from 'node:fs';
 import type { SequenceRange } from '../../../component.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
+import type {
+  GenerationQuery,
+  GenerationReader,
+  SessionQuery,
+  SessionSummary,
+  StoredGeneration,
+  UsageQuery,
+  UsageRow,
+  UserSummary,
+} from '../generations.js';
 import { mergeRanges } from '../ranges.js';
 import type {
   LogQuery,
@@ -14,9 +24,12 @@ import type {
   TraceQuery,
   TraceSummary,
 } from '../telemetry.js';
+import type { BlockReader } from './block-reader.js';
 import { Budget } from './budget.js';
 import { Catalog, type UnreadableBlock } from './catalog.js';
 import { failureOf } from './failures.js';
+import { listGenerations } from './generation-list.js';
+import { listSessions, listUsers, sessionSummary, sessionTraces, userSummary } from './identity-list.js';
 import type { ListContext } from './list-page.js';
 import type { PointAnswer, PointRead } from './messages.js';
 import type { PlainSpans } from './plain-spans.js';
@@ -36,6 +49,7 @@ import { TraceHolders } from './trace-holders.js';
 import { listTraces } from './trace-list.js';
 import { readShares, summaryOf } from './trace-scan.js';
 import { byRevision, type Share } from './trace-summary.js';
+import { readUsage } from './usage.js';
 
 /**
  * A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. A list ends its page well
@@ -50,6 +64,12 @@ const MESSAGE_BUDGET_MS = 50;
 const SMALL_TRACE_SPANS = 100;
 const SPAN_ID_BYTES = 8;
 
+interface SpanName {
+  traceId: Uint8Array;
+  spanId: Uint8Array;
+}
+type GenerationPlace = Parameters<GenerationReader['getGeneration']>[1];
+
 export interface ReaderOptions {
   queryBudgetMs?: number;
   pageBudgetMs?: number;
@@ -57,6 +77,10 @@ export interface ReaderOptions {
 
 function rowsOf({ first_span: first, span_ids: ids }: Share): bigint[] {
   return Array.from({ length: ids.length / SPAN_ID_BYTES }, (_, at) => first + BigInt(at));
+}
+
+function generationIn(block: BlockReader, id: bigint): StoredGeneration | undefined {
+  return block.hasGenerations ? block.generation(id) : undefined;
 }
 
 export class SqliteReader {
@@ -84,6 +108,45 @@ export class SqliteReader {
 
   listMetricPoints(query: MetricQuery): Page<StoredMetricPoint> {
     return listMetricPoints(this.listContext(), query);
+  }
+
+  listGenerations(query: GenerationQuery): Page<StoredGeneration> {
+    return listGenerations(this.listContext(), query);
+  }
+
+  getGeneration({ workspace, place }: { workspace: string; place: GenerationPlace }): StoredGeneration | undefined {
+    this.startBudget();
+    if ('logTimeUnixNano' in place) return this.generationOfLog(workspace, place.logTimeUnixNano);
+    const [newest] = this.versions(workspace, place);
+    return newest && this.catalog.read(newest.file, (block) => generationIn(block, newest.id));
+  }
+
+  listSessions(query: SessionQuery): Page<SessionSummary> {
+    return listSessions(this.listContext(), query);
+  }
+
+  listUsers(query: SessionQuery): Page<UserSummary> {
+    return listUsers(this.listContext(), query);
+  }
+
+  getSession({ workspace, id }: { workspace: string; id: string }): SessionSummary | undefined {
+    this.startBudget();
+    return sessionSummary(this.catalog, workspace, id);
+  }
+
+  getUser({ workspace, id }: { workspace: string; id: string }): UserSummary | undefined {
+    this.startBudget();
+    return userSummary(this.catalog, workspace, id);
+  }
+
+  listSessionTraces({ workspace, id, limit }: { workspace: string; id: string; limit: number }): string[] {
+    this.startBudget();
+    return sessionTraces(this.catalog, workspace, id, limit);
+  }
+
+  readUsage(query: UsageQuery): UsageRow[] {
+    this.startBudget();
+    return this.catalog.hold(() => readUsage(this.catalog, query));
   }
 
   /** The answers to the first of the reads, as many as go into a message; one at least. */
@@ -148,13 +211,28 @@ export class SqliteReader {
     traceId: Uint8Array;
     spanId: Uint8Array;
   }): StoredSpan | undefined {
+    for (const { file, id } of this.versions(workspace, { traceId, spanId })) {
+      const found = this.catalog.read(file, (block) => block.spans(id, 1n));
+      if (found) return found[0];
+    }
+    return undefined;
+  }
+
+  /** The rows of a span, the newest first. */
+  private *versions(workspace: string, { traceId, spanId }: SpanName): Generator<{ file: string; id: bigint }> {
     const key = spanIdKey(spanId);
     const newestFirst = byRevision(this.sharesOf(workspace, traceId)).reverse();
     for (const { file, first_span: first, span_ids: ids } of newestFirst) {
       // The ids stand in the order of the rows.
       const at = spanIdKeys(ids).indexOf(key);
-      const found = at >= 0 && this.catalog.read(file, (block) => block.spans(first + BigInt(at), 1n));
-      if (found) return found[0];
+      if (at >= 0) yield { file, id: first + BigInt(at) };
+    }
+  }
+
+  private generationOfLog(workspace: string, timeUnixNano: bigint): StoredGeneration | undefined {
+    for (const { file, generations } of this.catalog.blocks()) {
+      const found = generations && this.catalog.read(file, (block) => block.generationOfLog(workspace, timeUnixNano));
+      if (found) return found;
     }
     return undefined;
   }

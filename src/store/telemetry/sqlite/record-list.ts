@@ -35,18 +35,19 @@ import {
 import { signed, unsigned } from './trace-groups.js';
 import { type Order, ordered, type Stream, walk } from './walk.js';
 
-/** What differs between the two kinds of record. */
-interface RecordKind<Query extends ListQuery, Item> {
-  table: 'log_records' | 'metric_points';
+/** What differs between the kinds of record. */
+export interface RecordKind<Query extends ListQuery, Item> {
+  table: 'log_records' | 'metric_points' | 'generations';
   timeColumn: string;
-  /** The index to go by: without statistics SQLite may take the one by time where few rows match. */
-  index(query: Query, reader: BlockReader): string;
+  /** The index to go by: without statistics SQLite may take the one by time where few rows match. undefined: by rowid. */
+  index(query: Query, reader: BlockReader): string | undefined;
   extent(block: Block): Extent | undefined;
   /** Those of this kind alone; time, service and attributes are common. */
   conditions(query: Query): Conditions;
   /** Read one after another and merged: a filter that is an index key gives a run of rows for each of its values. */
   runs(reader: BlockReader, query: Query): Conditions[];
-  load(reader: BlockReader, id: bigint): Item;
+  /** undefined when it is gone in the meantime. */
+  load(reader: BlockReader, id: bigint): Item | undefined;
 }
 
 const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
@@ -190,12 +191,12 @@ class RecordStream<Query extends ListQuery> implements Stream<Place> {
   }
 }
 
-function fromRecords({ table }: { table: string }, index: string, conditions: readonly string[]): string {
+function fromRecords({ table }: { table: string }, index: string | undefined, conditions: readonly string[]): string {
   const where = ['x.workspace_id = @workspace', ...conditions].join(' AND ');
-  return `FROM ${table} x INDEXED BY ${index} WHERE ${where}`;
+  return `FROM ${table} x ${index === undefined ? 'NOT INDEXED' : `INDEXED BY ${index}`} WHERE ${where}`;
 }
 
-class RecordList<Query extends ListQuery, Item> {
+export class RecordList<Query extends ListQuery, Item> {
   private readonly selection: RecordSelection<Query>;
   private readonly blocks: Block[];
 
@@ -309,7 +310,7 @@ function keysetOf({ time, file, id }: Place): Keyset {
 }
 
 function placeOf({ timeUnixNano, id }: Keyset): Place {
-  const match = /^([\d-]+\.db)\/(\d{1,18})$/.exec(id);
+  const match = /^([\d-]+\.db)\/(-?\d{1,18})$/.exec(id);
   if (!match) throw new GatewayError('BAD_REQUEST', 'The position in the list is malformed');
   return { time: signed(timeUnixNano), file: match[1]!, id: BigInt(match[2]!) };
 }

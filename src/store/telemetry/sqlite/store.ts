@@ -4,6 +4,17 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SequenceRange, TaskPool } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
+import type {
+  GenerationQuery,
+  GenerationReader,
+  SessionQuery,
+  SessionSummary,
+  StoredGeneration,
+  UsageQuery,
+  UsageRow,
+  UserQuery,
+  UserSummary,
+} from '../generations.js';
 import {
   type LogQuery,
   MAX_TRACE_SPANS,
@@ -47,7 +58,7 @@ export interface SqliteTelemetryOptions {
 const BLOCK_MAX_SPANS = 4_000_000;
 const BLOCK_MAX_BYTES = 2 * 2 ** 30;
 
-export function createSqliteTelemetry(options: SqliteTelemetryOptions): TelemetryStore {
+export function createSqliteTelemetry(options: SqliteTelemetryOptions): TelemetryStore & GenerationReader {
   const { pool, events = nopSqliteTelemetryEvents } = options;
   const directory = path.resolve(options.directory);
   const reported = new Set<string>();
@@ -102,6 +113,14 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     getSpan: (workspace, traceId, spanId) =>
       points.run<StoredSpan | undefined>({ operation: 'getSpan', workspace, traceId, spanId }),
     listSpans: (query: SpanQuery) => read<Page<StoredSpan> | undefined>('listSpans', query),
+    listGenerations: (query: GenerationQuery) => read<Page<StoredGeneration>>('listGenerations', query),
+    getGeneration: (workspace, place) => read<StoredGeneration | undefined>('getGeneration', { workspace, place }),
+    listSessions: (query: SessionQuery) => read<Page<SessionSummary>>('listSessions', query),
+    getSession: (workspace, id) => read<SessionSummary | undefined>('getSession', { workspace, id }),
+    listSessionTraces: (workspace, id, limit) => read<string[]>('listSessionTraces', { workspace, id, limit }),
+    listUsers: (query: UserQuery) => read<Page<UserSummary>>('listUsers', query),
+    getUser: (workspace, id) => read<UserSummary | undefined>('getUser', { workspace, id }),
+    readUsage: (query: UsageQuery) => read<UsageRow[]>('readUsage', query),
     storedBytes: (workspace) => read<number>('storedBytes', { workspace }),
     appliedRanges: (bufferId, from) => read<SequenceRange[]>('appliedRanges', { bufferId, from }),
     // Ranges that follow each other are one row, frames that brought nothing new are few: they go with their block.

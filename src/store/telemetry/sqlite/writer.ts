@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { FrameOutcome } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
+import type { RepriceResult, RepriceStep } from '../generations.js';
 import { covers, includes } from '../ranges.js';
 import type { TelemetryBatch, TelemetryWriter, TraceDeletion, WriteResult, WriterOptions } from '../telemetry.js';
 import { type Admission, admit } from './admission.js';
@@ -15,6 +16,7 @@ import { BlockWriter, createBlockFile } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
 import { removeReplaced } from './replaced-generations.js';
+import { type PriceOf, Repricing } from './reprice.js';
 import { TraceDeletions } from './trace-deletion.js';
 import type { TraceGroup } from './trace-groups.js';
 import { TraceIdentities } from './trace-identities.js';
@@ -62,6 +64,14 @@ class SqliteWriter {
         if (this.isLost(file, error)) continue;
         throw toWriteError(error);
       }
+    }
+  }
+
+  reprice(step: RepriceStep, priceOf: PriceOf): RepriceResult {
+    try {
+      return new Repricing(this.options.directory, step, priceOf).run((file, error) => this.isLost(file, error));
+    } catch (error) {
+      throw toWriteError(error);
     }
   }
 
@@ -204,6 +214,7 @@ export async function openSqliteWriter(options: SqliteWriterOptions): Promise<Te
   return {
     write: async (batch) => writer.write(batch),
     deleteTraces: async (deletions) => writer.deleteTraces(deletions),
+    reprice: async (step, priceOf) => writer.reprice(step, priceOf),
     close: async () => writer.close(),
   };
 }

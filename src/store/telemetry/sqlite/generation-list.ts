@@ -1,0 +1,59 @@
+/** Generations by the time of their start: each block by an index that keeps it, merged. */
+import type { GenerationQuery, StoredGeneration } from '../generations.js';
+import type { Page } from '../telemetry.js';
+import type { BlockReader } from './block-reader.js';
+import { allOf, type Conditions } from './conditions.js';
+import { generationConditions } from './generation-conditions.js';
+import { SESSION, USER } from './generation-rows.js';
+import type { ListContext } from './list-page.js';
+import { type RecordKind, RecordList } from './record-list.js';
+import { TextSearch } from './text-search.js';
+
+const NO_CONDITIONS: Conditions = { sql: [], parameters: {} };
+
+export function listGenerations(context: ListContext, query: GenerationQuery): Page<StoredGeneration> {
+  const search = query.text === undefined ? undefined : new TextSearch(context.catalog, query.text);
+  return new RecordList(context, kindOf(search), query).page();
+}
+
+function kindOf(search: TextSearch | undefined): RecordKind<GenerationQuery, StoredGeneration> {
+  return {
+    table: 'generations',
+    timeColumn: 'start_time_unix_nano',
+    index: ({ traceId, sessionId, userId }) => {
+      if (traceId) return undefined;
+      if (sessionId !== undefined) return 'generations_by_session';
+      return userId === undefined ? 'generations_by_time' : 'generations_by_user';
+    },
+    extent: ({ generations }) => generations,
+    conditions: generationConditions,
+    runs: (reader, query) => {
+      const workspace = reader.workspaceId(query.workspace)!;
+      const own = ownConditions(reader, workspace, query);
+      if (!own) return [];
+      return [search ? allOf(own, search.conditionsIn(reader, workspace)) : own];
+    },
+    load: (reader, id) => reader.generation(id),
+  };
+}
+
+/** By trace, session and user; undefined when the block has none of these. */
+function ownConditions(reader: BlockReader, workspace: bigint, query: GenerationQuery): Conditions | undefined {
+  const { traceId, sessionId, userId } = query;
+  const parts: Conditions[] = [NO_CONDITIONS];
+  if (traceId) parts.push(ofTrace(reader.generationIdsOfTrace(workspace, traceId)));
+  for (const [type, name, column] of [
+    [SESSION, sessionId, 'session_id'],
+    [USER, userId, 'user_id'],
+  ] as const) {
+    if (name === undefined) continue;
+    const id = reader.identityId(workspace, type, name);
+    if (id === undefined) return undefined;
+    parts.push({ sql: [`x.${column} = @${column}`], parameters: { [column]: id } });
+  }
+  return allOf(...parts);
+}
+
+function ofTrace(ids: readonly bigint[]): Conditions {
+  return { sql: ['x.id IN (SELECT value FROM json_each(@ofTrace))'], parameters: { ofTrace: `[${ids.join()}]` } };
+}
