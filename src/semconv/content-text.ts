@@ -4,6 +4,7 @@ import { type FlatTexts, flatTexts } from './flattened.js';
 import type { JsonObject } from './json.js';
 import { promptHashOf } from './prompt-hash.js';
 import { collectTexts, FirstText, MAX_INPUT_CHARS, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
+import { listOf } from './value.js';
 
 export interface ContentText {
   searchText: string;
@@ -13,6 +14,9 @@ export interface ContentText {
 /** `events`: attribute objects of events with content, those of the question before those of the answer. */
 export function contentText(draft: Draft, attributes: JsonObject, events: readonly unknown[]): ContentText {
   const flat = flatTexts(attributes, draft.warnings);
+  if (flat.finishReasons.length > 0) {
+    draft.finishReasons ??= listOf(flat.finishReasons, 'finish_reason', draft.warnings);
+  }
   const inputs = inputsOf(draft, flat, events);
   return { searchText: searchTextOf(inputs, outputsOf(draft, flat)), promptHash: hashOf(draft, inputs, flat) };
 }

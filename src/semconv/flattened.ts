@@ -27,11 +27,13 @@ export interface FlatTexts {
   output: string[];
   /** Of the first message. */
   first: string | undefined;
+  /** OpenLLMetry 0.47 has them with the answers alone. */
+  finishReasons: string[];
 }
 
 /** The texts alone, in the order in which they came: enough to find a span by, without putting messages together. */
 export function flatTexts(attributes: JsonObject, warnings: Warnings): FlatTexts {
-  const texts: FlatTexts = { input: [], output: [], first: undefined };
+  const texts: FlatTexts = { input: [], output: [], first: undefined, finishReasons: [] };
   for (const name in attributes) {
     if (!isFlat(name)) continue;
     const input = FLAT_INPUT.exec(name);
@@ -49,7 +51,9 @@ function addText(
   warnings: Warnings,
 ): void {
   if (Number(index) > MAX_INDEX) warnings.add(name, `has an index beyond ${MAX_INDEX}`);
-  if (Number(index) > MAX_INDEX || typeof value !== 'string' || !TEXT.test(rest)) return;
+  if (Number(index) > MAX_INDEX || typeof value !== 'string') return;
+  if (rest === 'finish_reason' && side === 'output') texts.finishReasons.push(value);
+  if (!TEXT.test(rest)) return;
   texts[side].push(value);
   if (side === 'input' && Number(index) === 0) texts.first ??= value;
 }

@@ -5,7 +5,7 @@
 import type { Generation, GenerationKind } from '../model/generation.js';
 import { LOG_ATTRIBUTES, LOG_EVENT } from '../model/native-names.js';
 import type { LogRecord, Resource, Span } from '../model/telemetry.js';
-import { contentText } from './content-text.js';
+import { type ContentText, contentText } from './content-text.js';
 import type { Draft } from './draft.js';
 import { eventNameOf, isContentEvent } from './event-names.js';
 import { isObject, type JsonObject } from './json.js';
@@ -36,16 +36,11 @@ export function generationOf(span: Span): Generation | undefined {
   const draft = draftOf(attributes, SPANS, span.startTimeUnixNano);
   draft.kind ??= kindOf(draft);
   if (draft.kind === undefined) return undefined;
+  draft.provider = providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : '');
+  draft.isError ||= span.statusCode === STATUS_ERROR;
+  draft.durationNano = lengthOf(span);
   const text = contentText(draft, attributes, hasEvents ? contentEvents(span.events) : []);
-  return {
-    ...generationOfDraft(draft, draft.kind, span.resource),
-    provider: providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : ''),
-    ...text,
-    isError: span.statusCode === STATUS_ERROR || draft.isError,
-    startTimeUnixNano: span.startTimeUnixNano,
-    durationNano: lengthOf(span),
-    mappingWarnings: draft.warnings.list,
-  };
+  return generationOfDraft(draft, draft.kind, span.resource, text);
 }
 
 /** Where nobody names it. */
@@ -67,18 +62,14 @@ function lengthOf({ startTimeUnixNano, endTimeUnixNano }: Span): bigint {
   return endTimeUnixNano > startTimeUnixNano ? endTimeUnixNano - startTimeUnixNano : 0n;
 }
 
-type Mapped = Omit<
-  Generation,
-  'searchText' | 'promptHash' | 'isError' | 'startTimeUnixNano' | 'durationNano' | 'mappingWarnings'
->;
-
-function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resource): Mapped {
+/** One literal: spreading objects into each other cost as much as all the rest. */
+function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resource, text: ContentText): Generation {
   makeInclusive(draft);
   const facts = resourceFacts(resource);
   return {
     kind,
     operation: draft.operation ?? '',
-    provider: providerOfDraft(draft),
+    provider: draft.provider ?? '',
     requestModel: draft.requestModel ?? '',
     responseModel: draft.responseModel ?? '',
     responseId: draft.responseId ?? '',
@@ -92,6 +83,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
     streaming: draft.streaming,
     promptName: draft.promptName ?? '',
     promptVersion: draft.promptVersion ?? '',
+    promptHash: text.promptHash,
     sessionId: draft.sessionId ?? '',
     userId: draft.userId ?? '',
     environment: draft.environment ?? facts.environment,
@@ -101,6 +93,11 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
     workflowName: draft.workflowName ?? (kind === 'workflow' ? draft.entityName : undefined) ?? '',
     toolName: draft.toolName ?? (kind === 'tool' ? draft.entityName : undefined) ?? '',
     toolCallId: draft.toolCallId ?? '',
+    isError: draft.isError,
+    startTimeUnixNano: draft.startTimeUnixNano,
+    durationNano: draft.durationNano ?? 0n,
+    searchText: text.searchText,
+    mappingWarnings: draft.warnings.list,
   };
 }
 
@@ -136,16 +133,12 @@ export function generationOfLog(record: LogRecord): Generation | undefined {
   if (record.eventName !== LOG_EVENT) return undefined;
   const attributes = JSON.parse(record.attributes) as JsonObject;
   const draft = draftOf(attributes, LOGS, record.timeUnixNano);
-  return {
-    ...generationOfDraft(draft, 'llm', record.resource),
-    searchText: '',
-    promptHash: '',
-    isError: isErrorLog(record, attributes[LOG_ATTRIBUTES.status]),
-    startTimeUnixNano: record.timeUnixNano,
-    durationNano: draft.durationNano ?? 0n,
-    mappingWarnings: draft.warnings.list,
-  };
+  draft.provider = providerOfDraft(draft);
+  draft.isError = isErrorLog(record, attributes[LOG_ATTRIBUTES.status]);
+  return generationOfDraft(draft, 'llm', record.resource, NO_TEXT);
 }
+
+const NO_TEXT: ContentText = { searchText: '', promptHash: '' };
 
 function isErrorLog({ severityNumber }: LogRecord, told: unknown): boolean {
   return told === 'ok' || told === 'error' ? told === 'error' : severityNumber >= SEVERITY_ERROR;
