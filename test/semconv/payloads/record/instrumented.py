@@ -18,6 +18,8 @@ elif kind == "openllmetry" and is_anthropic:
     from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor as Instrumentor
 elif kind == "openllmetry":
     from opentelemetry.instrumentation.openai import OpenAIInstrumentor as Instrumentor
+elif kind == "opentelemetry-genai":
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor as Instrumentor
 elif kind == "opentelemetry":
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor as Instrumentor
 else:
