@@ -124,9 +124,10 @@ function suite({ makePlace }: DialectCase): void {
     await closeAll();
     await github.comeUp();
     const again = await start();
+    // A start waits for the comparison, but not for ever.
+    await expect.poll(audited, { timeout: 20_000 }).toEqual(['0.9.0', '1.0.0']);
     expect(await served(again)).toBe('1.0.0');
     expect(subjects()).toEqual(['Add p 1.0.0', 'Add p 0.9.0']);
-    expect(await audited()).toEqual(['0.9.0', '1.0.0']);
     expect(settled).toEqual(['activated default/p/1.0.0', 'activated default/p/0.9.0']);
   });
 
