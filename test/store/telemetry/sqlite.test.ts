@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createPool } from '../../../workers/pool.js';
 import { telemetryContract } from './contract.js';
 import { nativeTelemetryContract } from './contract-native.js';
+import { generationContract } from './generations-contract.js';
 import { makeSqliteStore } from './sqlite-files.js';
 
 const pool = createPool({ entry: 'sqlite-reader', threads: 2, maxQueue: 100, closeOperation: 'close' });
@@ -10,3 +11,4 @@ afterAll(() => pool.shutdown({ deadlineMs: 5000 }));
 
 telemetryContract('SQLite', (options) => makeSqliteStore(pool, options));
 nativeTelemetryContract('SQLite', (options) => makeSqliteStore(pool, options));
+generationContract('SQLite', (options) => makeSqliteStore(pool, options));
