@@ -24,6 +24,7 @@ import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
+import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
@@ -35,6 +36,8 @@ import { VERSION } from './version.js';
 export interface Gateway extends Component {
   readonly logger: Observability['logger'];
 }
+
+const CONVERSATION_IDLE_MS = 60_000;
 
 /** SQLite reads beside one another; more would only take memory from the writers. */
 const READER_THREADS = 2;
@@ -59,6 +62,15 @@ export function createGateway(config: Config): Gateway {
     pool: telemetryReaders,
     events: events.store,
   });
+
+  // Messages are read out of spans on a thread of its own, which is there while somebody asks.
+  const conversations = createPool({
+    entry: 'conversation-reader',
+    threads: 1,
+    idleTimeoutMs: CONVERSATION_IDLE_MS,
+    maxQueue: 1000,
+  });
+  const readConversation: ReadConversation = (source) => conversations.run('read', source);
 
   // The durable ring buffer, and the workers that drain it into the store.
   const maxFrameBytes = config.receivers.maxBodyBytes + MAX_FRAME_HEADER_BYTES;
@@ -132,6 +144,7 @@ export function createGateway(config: Config): Gateway {
   const api = createApi({
     config: config.api,
     telemetry,
+    generations: { reader: telemetry, readConversation },
     identify: keyring.forApi,
     identifyOtlp: keyring.forOtlp,
     access: keyring,
@@ -175,6 +188,7 @@ export function createGateway(config: Config): Gateway {
   const components = [
     data,
     ...storage,
+    conversations,
     keyring,
     limiter,
     registry,

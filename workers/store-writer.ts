@@ -367,7 +367,7 @@ async function informed<Result>(
 function reprice({ step }: RepriceTask): Promise<RepriceTaskResult> {
   const { priceBook } = enrichment;
   return answering(async (target) => {
-    const result = await target.reprice!(step, (generation) => priceBook.costOf(step.workspace, generation));
+    const result = await target.reprice(step, (generation) => priceBook.costOf(step.workspace, generation));
     return { outcome: 'repriced' as const, ...result };
   });
 }

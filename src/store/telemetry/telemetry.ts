@@ -2,7 +2,7 @@
 import type { Component, FrameOutcome, SequenceRange } from '../../component.js';
 import type { Cost } from '../../model/generation.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span, TraceRecord } from '../../model/telemetry.js';
-import type { RepriceResult, RepriceStep, StoredGeneration } from './generations.js';
+import type { GenerationReader, RepriceResult, RepriceStep, StoredGeneration } from './generations.js';
 
 /** Plain data that tells a worker thread how to open its writer. */
 export type WriterOptions =
@@ -50,7 +50,7 @@ export interface TelemetryWriter {
    * Sets the cost of what `priceOf` says another one of, in the rows and in every sum, in one transaction. Throws
    * STORE_UNAVAILABLE when trying again can help.
    */
-  reprice?(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult>;
+  reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult>;
   close(): Promise<void>;
 }
 
@@ -190,7 +190,7 @@ export interface TelemetryReader {
   listMetricPoints(query: MetricQuery): Promise<Page<StoredMetricPoint>>;
 }
 
-export interface TelemetryStore extends Component, TelemetryReader {
+export interface TelemetryStore extends Component, TelemetryReader, GenerationReader {
   /** Options for writer number `writer` (0, 1, …), to be opened with `openTelemetryWriter` in a worker thread. */
   writerOptions(writer: number): WriterOptions;
   /** Ranges of that buffer that are stored for good, from sequence `from` on: sorted, not overlapping. */
