@@ -38,6 +38,7 @@ export function generationOf(span: Span): Generation | undefined {
   if (draft.kind === undefined) return undefined;
   draft.provider = providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : '');
   draft.isError ||= span.statusCode === STATUS_ERROR;
+  draft.isAggregate ||= isAnnouncement(draft, span.scope.name);
   draft.durationNano = lengthOf(span);
   const text = contentText(draft, attributes, hasEvents ? contentEvents(span.events) : []);
   return generationOfDraft(draft, draft.kind, span.resource, text);
@@ -51,6 +52,12 @@ function kindOf(draft: Draft): GenerationKind | undefined {
   if (draft.provider !== undefined || draft.responseId !== undefined) return 'llm';
   const hasOwner = draft.sessionId !== undefined || draft.userId !== undefined;
   return hasOwner || draft.promptName !== undefined ? 'span' : undefined;
+}
+
+/** Logfire's span of a streamed call ends when the stream begins; what came of it is another span, with the usage. */
+function isAnnouncement(draft: Draft, scopeName: string): boolean {
+  if (!scopeName.startsWith('logfire.') || draft.isError || hasUsage(draft)) return false;
+  return draft.content.outputMessages === undefined && draft.content.output === undefined;
 }
 
 function hasUsage({ usage }: Draft): boolean {

@@ -1,8 +1,18 @@
 /** What a vocabulary's table is made of: an attribute's name, and what its value says. */
 import type { GenerationKind, TokenType } from '../model/generation.js';
 import type { Content, Draft } from './draft.js';
-import { isObject, type JsonObject, objectOf } from './json.js';
-import { booleanOf, countOf, durationOf, durationUntil, listOf, moneyOf, scalarTextOf, textOf } from './value.js';
+import { isObject, type JsonObject } from './json.js';
+import {
+  booleanOf,
+  countOf,
+  durationOf,
+  durationUntil,
+  listOf,
+  moneyOf,
+  readObject,
+  scalarTextOf,
+  textOf,
+} from './value.js';
 
 export type Apply = (draft: Draft, value: unknown, attribute: string) => void;
 /** In the order in which they are asked: the first that is present and understood counts. */
@@ -119,7 +129,7 @@ export function when(expected: string, then: (draft: Draft) => void): Apply {
 /** An object, structured or as text, with rules for its members; `a.b` is member b of member a. */
 export function members(vocabulary: Vocabulary): Apply {
   return (draft, value, attribute) => {
-    const object = objectOf(value);
+    const object = readObject(value, attribute, draft.warnings);
     if (object) eachMember(object, vocabulary, draft, attribute);
   };
 }

@@ -78,8 +78,13 @@ function isBase64(text: string): boolean {
 /** The texts of an attribute: structured, as JSON, or one text. */
 export function collectTexts(value: unknown, sink: Sink): void {
   if (typeof value !== 'string') walk(value, sink, true, 0);
-  else if (isJsonLike(value)) scan(value, sink);
-  else if (value !== '') sink.take(value);
+  else collectString(value, sink);
+}
+
+/** What only looks like JSON, or has no text that is known as such, is a text itself. */
+function collectString(text: string, sink: Sink): void {
+  if (text === '') return;
+  if (!isJsonLike(text) || !scan(text, sink)) sink.take(text);
 }
 
 function isJsonLike(text: string): boolean {
@@ -91,7 +96,7 @@ function isJsonLike(text: string): boolean {
 function walk(value: unknown, sink: Sink, isText: boolean, depth: number): void {
   if (sink.isFull || depth > MAX_DEPTH) return;
   if (typeof value === 'string') {
-    if (isText) collectNested(value, sink);
+    if (isText) collectString(value, sink);
   } else if (Array.isArray(value)) {
     for (const element of value) walk(element, sink, isText, depth + 1);
   } else if (isObject(value)) {
@@ -99,35 +104,37 @@ function walk(value: unknown, sink: Sink, isText: boolean, depth: number): void 
   }
 }
 
-/** Structured values may hold JSON texts as their strings. */
-function collectNested(text: string, sink: Sink): void {
-  if (text.startsWith('[{') || text.startsWith('{"')) scan(text, sink);
-  else if (text !== '') sink.take(text);
-}
-
-/** Strings that are members under a name of text, and elements of lists under such, or under no name. */
-function scan(value: string, sink: Sink): void {
+/**
+ * Strings that are members under a name of text, and elements of lists under such, or under no name. Whether there are any.
+ */
+function scan(value: string, sink: Sink): boolean {
   const json = value.length > MAX_SCANNED_CHARS ? value.slice(0, MAX_SCANNED_CHARS) : value;
   let isText = true;
+  let isFound = false;
   for (let open = json.indexOf('"'); open >= 0 && !sink.isFull; ) {
     const close = endOfString(json, open);
-    if (close < 0) return;
+    if (close < 0) break;
     const next = skipSpace(json, close + 1);
-    if (json.charCodeAt(next) === 0x3a) isText = TEXT_NAMES.has(json.slice(open + 1, close));
-    else if (isText) takeString(json, open, close, sink);
+    if (json.charCodeAt(next) === COLON) isText = TEXT_NAMES.has(json.slice(open + 1, close));
+    else if (isText) isFound = takeString(json, open, close, sink) || isFound;
     open = json.indexOf('"', next);
   }
+  return isFound || sink.isFull;
 }
+
+const COLON = 0x3a;
 
 function skipSpace(json: string, at: number): number {
   while (json.charCodeAt(at) <= 0x20) at += 1;
   return at;
 }
 
-function takeString(json: string, open: number, close: number, sink: Sink): void {
+function takeString(json: string, open: number, close: number, sink: Sink): boolean {
   const raw = json.slice(open + 1, close);
   const text = raw.includes('\\') ? unescaped(json.slice(open, close + 1)) : raw;
-  if (text !== undefined && text !== '') sink.take(text);
+  if (text === undefined || text === '') return false;
+  sink.take(text);
+  return true;
 }
 
 function unescaped(literal: string): string | undefined {

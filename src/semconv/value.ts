@@ -4,7 +4,7 @@
  */
 import { picodollarsOf } from '../model/money.js';
 import { withoutNul } from '../model/nul.js';
-import { isObject, parseContainer, parseJson } from './json.js';
+import { isObject, type JsonObject, objectOf, parseContainer, parseJson } from './json.js';
 import { shown, type Warnings } from './warnings.js';
 
 /** Names and ids. */
@@ -60,6 +60,14 @@ function decoded(text: string): string {
   if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return text;
   const value = parseJson(text);
   return typeof value === 'string' ? value.trim() : text;
+}
+
+/** An object that looks like one but can't be read, being too long or too deep or no JSON, is a warning. */
+export function readObject(value: unknown, attribute: string, warnings: Warnings): JsonObject | undefined {
+  const object = objectOf(value);
+  const isMeant = typeof value === 'string' && value.trimStart().startsWith('{');
+  if (object === undefined && isMeant) warnings.add(attribute, `can't be read as JSON: ${shown(value)}`);
+  return object;
 }
 
 /** Tokens: a whole number from 0 to 2^53 − 1, also as text or as a double. */

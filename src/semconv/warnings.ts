@@ -1,5 +1,7 @@
 /** What could not be understood of one span, bounded: a sender of nonsense gets a few sentences, not a store full of them. */
 
+import { TAGS } from '../model/json-value.js';
+
 export const MAX_WARNINGS = 10;
 export const MAX_WARNING_CHARS = 200;
 const MAX_SHOWN_CHARS = 40;
@@ -12,8 +14,15 @@ export class Warnings {
   }
 }
 
-/** A value as a warning shows it. */
+/** A value as a warning shows it, and of what is not a scalar only what it is. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value.slice(0, MAX_SHOWN_CHARS + 1) : String(JSON.stringify(value));
-  return JSON.stringify(text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text);
+  if (typeof value === 'string') return JSON.stringify(cut(value));
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  const tagged: unknown = Object.values(value)[0];
+  return TAGS.some((tag) => Object.hasOwn(value, tag)) && typeof tagged === 'string' ? cut(tagged) : 'an object';
+}
+
+function cut(text: string): string {
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
 }

@@ -5,9 +5,9 @@
  */
 import type { TokenType } from '../../model/generation.js';
 import type { Draft } from '../draft.js';
-import { isObject, type JsonObject, objectOf } from '../json.js';
+import { isObject, type JsonObject } from '../json.js';
 import { type Apply, memberOf } from '../rule.js';
-import { countOf, moneyOf } from '../value.js';
+import { countOf, moneyOf, readObject } from '../value.js';
 
 /** In the order in which they are asked. */
 const BUCKETS: Readonly<Record<TokenType, readonly string[]>> = {
@@ -62,7 +62,7 @@ const TOTALS = ['total', 'total_tokens', 'totalTokens'];
 
 export function langfuseUsage(): Apply {
   return (draft, value, attribute) => {
-    const details = objectOf(value);
+    const details = readObject(value, attribute, draft.warnings);
     if (!details) return;
     for (const type of TYPES) {
       const tokens = draft.usage[type] ?? countIn(details, BUCKETS[type], draft, attribute);
@@ -101,7 +101,7 @@ function isFlattened(details: JsonObject): boolean {
 /** The sum, or what all of it sums up to. */
 export function langfuseCost(): Apply {
   return (draft, value, attribute) => {
-    const details = objectOf(value);
+    const details = readObject(value, attribute, draft.warnings);
     if (!details || draft.reportedCost !== undefined) return;
     const sum = moneyOf(details.total, `${attribute} total`, draft.warnings);
     draft.reportedCost = sum ?? sumOf(details, draft, attribute);

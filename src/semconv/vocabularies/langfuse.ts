@@ -46,6 +46,7 @@ export const LANGFUSE: Vocabulary = [
     }),
   ],
   ['langfuse.observation.model.name', text('requestModel')],
+  ['langfuse.observation.model.parameters', members([['service_tier', text('serviceTier')]])],
   ['langfuse.observation.usage_details', langfuseUsage()],
   ['langfuse.observation.cost_details', langfuseCost()],
   ['langfuse.observation.completion_start_time', momentOfFirstToken()],

@@ -43,6 +43,8 @@ export const OTHERS: Vocabulary = [
     means({ kind: 'agent', operation: 'invoke_agent', isAggregate: true }),
     content('inputMessages'),
   ],
+  ['gen_ai.aggregated_usage.input_tokens', means({ isAggregate: true }), count('input')],
+  ['gen_ai.aggregated_usage.output_tokens', means({ isAggregate: true }), count('output')],
   ['final_result', content('output')],
   ['pydantic_ai.final_result', content('output')],
   ['agent_name', text('agentName')],
