@@ -8,6 +8,7 @@ import { createDrainEvents } from './drain-events.js';
 import { createLimitEvents } from './limit-events.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
+import { createPricingEvents } from './pricing-events.js';
 import { createReceiverEvents } from './receiver-events.js';
 import { createRegistryEvents } from './registry-events.js';
 import { createRepetition } from './repetition.js';
@@ -39,6 +40,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       api: createApiEvents(logger, metrics, repetition()),
       limit: createLimitEvents(logger, metrics),
       registry: createRegistryEvents(logger, metrics, repetition()),
+      pricing: createPricingEvents(logger, repetition()),
     },
   };
 }

@@ -2,6 +2,8 @@ import { expect, it } from 'vitest';
 import { MAX_PRICES, MAX_RUNNING_REPRICINGS } from '../../src/pricing/changes.js';
 import { onEachDatabase } from './databases.js';
 
+const DONE = { status: 'done', examined: 12, changed: 4 } as const;
+
 onEachDatabase((open) => {
   const start = async () => {
     const context = await open();
@@ -175,9 +177,9 @@ onEachDatabase((open) => {
     await access.control.repricings.claim(lease);
     await access.control.repricings.advance(id, { cursor: 'x', examined: 10, changed: 3 }, lease);
     expect((await call('GET', `/v1/prices/reprice/${id}`)).json()).toMatchObject({ examined: 10, changed: 3 });
-    await access.control.repricings.finish(id, { status: 'done' }, lease);
+    await access.control.repricings.finish(id, DONE, lease);
     const { items } = (await call('GET', '/v1/prices/reprice?status=done')).json();
-    expect(items).toMatchObject([{ id, status: 'done', finished_at: expect.any(String) }]);
+    expect(items).toMatchObject([{ id, ...DONE, finished_at: expect.any(String) }]);
     expect((await call('GET', '/v1/prices/reprice/count?status=running')).json().count).toBe(0);
   });
 

@@ -57,6 +57,7 @@ const ALLOWED: Record<string, string[]> = {
     'src/limits',
     'src/buffer',
     'src/registry',
+    'src/pricing',
     'receivers',
     'workers',
     'src/api',

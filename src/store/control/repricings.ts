@@ -38,6 +38,11 @@ export interface Lease {
 
 export type RepricingProgress = Pick<Repricing, 'cursor' | 'examined' | 'changed'>;
 
+export interface RepricingOutcome extends Pick<Repricing, 'examined' | 'changed'> {
+  status: 'done' | 'failed';
+  error?: string;
+}
+
 export interface RepricingFilters {
   workspace: string;
   status?: RepricingStatus | undefined;
@@ -59,7 +64,7 @@ export interface Repricings {
   claim(lease: Lease): Promise<Repricing | undefined>;
   /** After a step. false when somebody else has the job by now. */
   advance(id: number, progress: RepricingProgress, lease: Lease): Promise<boolean>;
-  finish(id: number, outcome: { status: 'done' | 'failed'; error?: string }, lease: Lease): Promise<boolean>;
+  finish(id: number, outcome: RepricingOutcome, lease: Lease): Promise<boolean>;
   /** For whoever comes next. */
   release(owner: string): Promise<void>;
   /** Drops what has ended, but the latest of the workspace. */
@@ -115,9 +120,11 @@ export function createRepricings(db: Kysely<ControlSchema>): Repricings {
       });
       return (await update.executeTakeFirst()).numUpdatedRows > 0n;
     },
-    async finish(id, { status, error }, { owner, nowUnixMs }) {
+    async finish(id, { status, error, examined, changed }, { owner, nowUnixMs }) {
       const update = held(id, owner).set({
         status,
+        examined,
+        changed,
         error: error === undefined ? null : storable(error),
         owner: null,
         step_cursor: null,

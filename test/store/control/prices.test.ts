@@ -8,6 +8,7 @@ const server = await startPostgres();
 afterAll(() => server?.remove());
 
 const NOW = 1_800_000_000_000;
+const DONE = { status: 'done', examined: 9, changed: 4 } as const;
 const RATES = { input: '2.5', output: '10' };
 
 function pricesSuite({ makePlace }: DialectCase): void {
@@ -128,7 +129,7 @@ function pricesSuite({ makePlace }: DialectCase): void {
     it('is listed newest first, by its status, in its workspace', async () => {
       const jobs = [await start(), await start(), await start('other'), await start()];
       const claimed = await store.repricings.claim(lease('a'));
-      await store.repricings.finish(claimed!.id, { status: 'failed', error: 'why\0' }, lease('a', NOW + 5));
+      await store.repricings.finish(claimed!.id, { ...DONE, status: 'failed', error: 'why\0' }, lease('a', NOW + 5));
       const first = await store.repricings.list({ workspace: 'default', limit: 2 });
       const second = await store.repricings.list({ workspace: 'default', limit: 2, after: first.next! });
       expect([first, second].flatMap(({ items }) => items.map(({ id }) => id))).toEqual(
@@ -158,8 +159,8 @@ function pricesSuite({ makePlace }: DialectCase): void {
         changed: 2,
       });
       expect(await store.repricings.advance(first.id, progress, lease('a', NOW + 60_002))).toBe(false);
-      expect(await store.repricings.finish(first.id, { status: 'done' }, lease('a', NOW + 60_002))).toBe(false);
-      expect(await store.repricings.finish(first.id, { status: 'done' }, late)).toBe(true);
+      expect(await store.repricings.finish(first.id, DONE, lease('a', NOW + 60_002))).toBe(false);
+      expect(await store.repricings.finish(first.id, DONE, late)).toBe(true);
       await store.repricings.release('b');
       expect((await store.repricings.claim(late))?.id).toBe(second.id);
     });
@@ -175,7 +176,7 @@ function pricesSuite({ makePlace }: DialectCase): void {
       for (const at of [0, 1, 2]) {
         const claimed = await store.repricings.claim(lease('a'));
         expect(claimed?.id).toBe(jobs[at]!.id);
-        await store.repricings.finish(claimed!.id, { status: 'done' }, lease('a'));
+        await store.repricings.finish(claimed!.id, DONE, lease('a'));
       }
       await store.repricings.forgetEnded('default', 1);
       const { items } = await store.repricings.list({ workspace: 'default', limit: 10 });
