@@ -86,6 +86,8 @@ export class Adoption {
       }
     }
     // It is the content store that is at fault, not a version.
+    const closed = failures.find(({ error }) => error instanceof GatewayError && error.code === 'SHUTTING_DOWN');
+    if (closed) throw closed.error;
     if (failures.length > 1 && adoptable.length === 0) throw failures[0]!.error;
     for (const { arrival, error } of failures) this.tell(arrival, error);
     return { adoptable, failed: failures.map(({ arrival }) => arrival) };

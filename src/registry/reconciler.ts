@@ -1,4 +1,5 @@
 /** Compares the index with the content store: what was broken off is settled, and what came past the gateway adopted. */
+import { GatewayError } from '../errors.js';
 import type { ControlStore } from '../store/control/store.js';
 import { Adoption } from './adoption.js';
 import type { Arrival, PromptDriver } from './driver.js';
@@ -41,6 +42,7 @@ export class Reconciler {
   private ahead: Ahead | undefined;
   private running: Promise<void> | undefined;
   private again = false;
+  private stopped = false;
 
   constructor(private readonly options: ReconcilerOptions) {
     const { driver, events, index } = options;
@@ -56,7 +58,9 @@ export class Reconciler {
     return this.running;
   }
 
-  async idle(): Promise<void> {
+  /** Ends one that goes on behind its step: of a hundred thousand arrivals, that may be minutes early. */
+  async stop(): Promise<void> {
+    this.stopped = true;
     await this.running?.catch(() => {});
   }
 
@@ -88,6 +92,7 @@ export class Reconciler {
   private async adoptAll(arrivals: readonly Arrival[]): Promise<Open> {
     const open: Open = { waiting: [], failed: [] };
     for (let at = 0; at < arrivals.length; at += VERSIONS_PER_STEP) {
+      if (this.stopped) throw new GatewayError('SHUTTING_DOWN', 'The comparison goes on with the next start');
       const { waiting, failed } = await this.adopt(arrivals.slice(at, at + VERSIONS_PER_STEP));
       open.waiting.push(...waiting);
       open.failed.push(...failed);

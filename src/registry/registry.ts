@@ -126,7 +126,7 @@ class IndexedRegistry implements Registry {
     this.stopHearing();
     const { opened } = this;
     this.opened = undefined;
-    if (opened) await within(deadlineMs, opened.reconciler.idle());
+    if (opened) await within(deadlineMs, opened.reconciler.stop());
     await this.options.driver.shutdown({ deadlineMs });
   }
 
@@ -212,7 +212,8 @@ class IndexedRegistry implements Registry {
       await this.reconcile();
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.options.events.reconcileFailed(error);
+      // One that a shutdown has ended has not failed.
+      if (!this.failing && this.opened) this.options.events.reconcileFailed(error);
       this.failing = true;
     }
   }

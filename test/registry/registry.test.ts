@@ -311,6 +311,23 @@ function registrySuite({ makePlace }: DialectCase): void {
       expect(items).toEqual(['p']);
     });
 
+    it('and is much is taken in steps: a shutdown waits for one of them, and the next start goes on', async () => {
+      const failures: unknown[] = [];
+      const stepped = deferred();
+      const fixture = await start({
+        events: { adopted: () => stepped.resolve(), reconcileFailed: (error) => void failures.push(error) },
+      });
+      const versions = Array.from({ length: 450 }, (_, at) => `1.0.${at}`);
+      await commit(fixture, Object.fromEntries(versions.map((each) => [`prompts/p/${each}.json`, prompt(each)])));
+      const comparing = fixture.registry.reconcile().catch((error: GatewayError) => error.code);
+      await stepped.promise;
+      await fixture.registry.shutdown({ deadlineMs: 60_000 });
+      expect([await comparing, await store.prompts.countVersions('default', 'p')]).toEqual(['SHUTTING_DOWN', 200]);
+      const again = await start({ directory: path.dirname(fixture.directory) });
+      await again.registry.reconcile();
+      expect([failures, await store.prompts.countVersions('default', 'p')]).toEqual([[], 450]);
+    });
+
     it('makes the index anew, where the index is lost', async () => {
       const fixture = await start();
       for (const version of ['1.0.0', '1.1.0']) await create(fixture, prompt(version, { tags: ['t'] }));
