@@ -1,0 +1,602 @@
+import { describe, expect, it } from 'vitest';
+import type { Generation } from '../../src/model/generation.js';
+import { LOG_EVENT } from '../../src/model/native-names.js';
+import { generationOf, generationOfLog, searchTextOfEvent } from '../../src/semconv/generation.js';
+import { promptHashOf } from '../../src/semconv/prompt-hash.js';
+import { logOf, resourceOf, START, scopeOf, spanOf } from './spans.js';
+
+function mapped(attributes: Record<string, unknown> | string, changes = {}): Generation {
+  const generation = generationOf(spanOf(attributes, changes));
+  expect(generation).toBeDefined();
+  return generation!;
+}
+
+const CHAT = { 'gen_ai.operation.name': 'chat', 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-4o' };
+
+describe('which spans are generations', () => {
+  it.each([
+    ['of a web server', { 'http.route': '/v1/chat', 'http.response.status_code': 200 }],
+    ['whose value, not its name, reads like one', { message: 'gen_ai.system' }],
+    ['with an attribute of a vocabulary that tells nothing', { 'ai.settings.maxRetries': 2 }],
+    ['with tags alone', { 'langfuse.trace.tags': ['a'] }],
+  ])('a span %s is none', (_name, attributes) => {
+    expect(generationOf(spanOf(attributes))).toBeUndefined();
+  });
+
+  it.each([
+    ['session.id', 's-1', 'sessionId'],
+    ['user.id', 'u-1', 'userId'],
+    ['gen_ai.conversation.id', 'c-1', 'sessionId'],
+  ] as const)('a span with %s alone says whose its trace is, and counts nothing', (attribute, value, field) => {
+    const generation = mapped({ 'http.route': '/', [attribute]: value });
+    expect(generation).toMatchObject({ kind: 'span', countable: false, [field]: value });
+  });
+
+  it('an operation that nobody knows is still a call when it names a model', () => {
+    expect(mapped({ ...CHAT, 'gen_ai.operation.name': 'dream' })).toMatchObject({ kind: 'llm', operation: 'dream' });
+  });
+});
+
+describe('only leaves of inference count (5.4 #1, 5.5 #13)', () => {
+  const usage = { 'gen_ai.usage.input_tokens': 10, 'gen_ai.usage.output_tokens': 5 };
+
+  it.each(['chat', 'text_completion', 'generate_content', 'embeddings'])('%s counts', (operation) => {
+    expect(mapped({ ...CHAT, ...usage, 'gen_ai.operation.name': operation }).countable).toBe(true);
+  });
+
+  it.each(['invoke_agent', 'create_agent', 'agent_step', 'invoke_workflow', 'execute_task', 'plan', 'execute_tool'])(
+    '%s repeats its children and does not',
+    (operation) => {
+      const generation = mapped({ ...usage, 'gen_ai.operation.name': operation, 'gen_ai.provider.name': 'langchain' });
+      expect(generation).toMatchObject({ countable: false, provider: '', usage: { input: 10, output: 5 } });
+    },
+  );
+
+  it.each(['ai.generateText', 'ai.streamText', 'ai.generateObject', 'ai.embed', 'ai.embedMany'])(
+    'the outer %s does not, its inner span does (5.4 #2, 5.5 #2)',
+    (operationId) => {
+      const inner = { 'ai.embed': 'ai.embed.doEmbed', 'ai.embedMany': 'ai.embedMany.doEmbed' }[operationId];
+      const attributes = { 'ai.model.id': 'gpt-4o', 'ai.usage.promptTokens': 12 };
+      const of = (id: string) => mapped({ ...attributes, 'ai.operationId': id }, { scope: scopeOf('ai') });
+      expect(of(operationId).countable).toBe(false);
+      expect(
+        of(inner ?? `${operationId}.doGenerate`.replace('streamText.doGenerate', 'streamText.doStream')).countable,
+      ).toBe(true);
+    },
+  );
+
+  it('an outer span that has lost its operation id is told by its name', () => {
+    const generation = mapped({ 'operation.name': 'ai.generateText my-function', 'ai.model.id': 'gpt-4o' });
+    expect(generation).toMatchObject({ countable: false, operation: 'ai.generateText' });
+  });
+
+  it('an early pydantic-ai run, which names no operation, is an agent', () => {
+    const generation = mapped({ ...usage, agent_name: 'forecaster', model_name: 'gpt-4o', all_messages_events: '[]' });
+    expect(generation).toMatchObject({ kind: 'agent', countable: false, agentName: 'forecaster' });
+  });
+
+  it('what Logfire announces before it has ended is no second call (5.5 #1)', () => {
+    expect(mapped({ ...CHAT, 'logfire.span_type': 'pending_span' }).countable).toBe(false);
+    const scope = scopeOf('logfire.openai');
+    expect(mapped({ ...CHAT, 'logfire.span_type': 'span' }, { scope }).countable).toBe(false);
+    expect(mapped({ ...CHAT, ...usage, 'logfire.span_type': 'log' }, { scope }).countable).toBe(true);
+    expect(mapped({ ...CHAT, 'logfire.span_type': 'span' }, { scope, statusCode: 2 }).countable).toBe(true);
+  });
+});
+
+describe('counts are inclusive (5.4 #3, 5.5 #3 and #4)', () => {
+  it('a cache that is within the input is not added', () => {
+    const attributes = { 'gen_ai.usage.input_tokens': 1536, 'gen_ai.usage.cache_read.input_tokens': 1024 };
+    expect(mapped({ ...CHAT, ...attributes }).usage).toEqual({ input: 1536, cacheRead: 1024 });
+  });
+
+  it('a cache that is more than the input was counted apart', () => {
+    const attributes = { 'gen_ai.usage.input_tokens': 512, 'gen_ai.usage.cache_read_input_tokens': 1000 };
+    const write = { 'gen_ai.usage.cache_creation_input_tokens': 24 };
+    expect(mapped({ ...CHAT, ...attributes, ...write }).usage.input).toBe(1536);
+  });
+
+  it('a total that holds the cache beside the input tells that it was counted apart', () => {
+    const attributes = {
+      'gen_ai.usage.input_tokens': 5000,
+      'gen_ai.usage.output_tokens': 100,
+      'gen_ai.usage.total_tokens': 6100,
+    };
+    expect(mapped({ ...CHAT, ...attributes, 'gen_ai.usage.cache_read.input_tokens': 1000 }).usage.input).toBe(6000);
+  });
+
+  it('reasoning is within the output and not added again (5.4 #4)', () => {
+    const attributes = { 'gen_ai.usage.output_tokens': 220, 'gen_ai.usage.reasoning.output_tokens': 192 };
+    expect(mapped({ ...CHAT, ...attributes }).usage).toEqual({ output: 220, reasoning: 192 });
+  });
+
+  it('the cache of Anthropic in Vercel 5 is found in its metadata, and outside of the input', () => {
+    const metadata = {
+      anthropic: { usage: { input_tokens: 2000, cache_read_input_tokens: 1024 }, cacheCreationInputTokens: 7 },
+    };
+    const generation = mapped({
+      'ai.operationId': 'ai.generateText.doGenerate',
+      'ai.model.provider': 'anthropic.messages',
+      'ai.usage.inputTokens': 2000,
+      'ai.response.providerMetadata': JSON.stringify(metadata),
+    });
+    expect(generation.usage).toEqual({ input: 3031, cacheRead: 1024, cacheWrite: 7 });
+  });
+
+  it('in Vercel 6 it is inside already', () => {
+    const metadata = { anthropic: { usage: { input_tokens: 512, cache_read_input_tokens: 1024 } } };
+    const generation = mapped({
+      'ai.operationId': 'ai.generateText.doGenerate',
+      'ai.usage.inputTokens': 1536,
+      'ai.usage.inputTokenDetails.cacheReadTokens': 1024,
+      'ai.response.providerMetadata': JSON.stringify(metadata),
+    });
+    expect(generation.usage).toEqual({ input: 1536, cacheRead: 1024 });
+  });
+
+  it.each([
+    [
+      'disjoint by their sum',
+      { input: 512, input_cached_tokens: 1024, output: 28, output_reasoning_tokens: 192, total: 1756 },
+      1536,
+      220,
+    ],
+    ['disjoint when a person fills them in', { input: 2000, output: 28, cache_read_input_tokens: 1024 }, 3024, 28],
+    [
+      'inclusive when they are what the provider answered',
+      { prompt_tokens: 1536, completion_tokens: 28, prompt_tokens_details: { cached_tokens: 1024 } },
+      1536,
+      28,
+    ],
+    ['inclusive by their sum', { input: 1536, input_cached_tokens: 1024, output: 28, total: 1564 }, 1536, 28],
+  ])('buckets of Langfuse are %s', (_name, details, input, output) => {
+    const generation = mapped({
+      'langfuse.observation.type': 'generation',
+      'langfuse.observation.usage_details': JSON.stringify(details),
+    });
+    expect(generation.usage).toMatchObject({ input, output, cacheRead: 1024 });
+  });
+
+  it('an embedding of which only the total is told has it as its input', () => {
+    expect(mapped({ 'gen_ai.operation.name': 'embeddings', 'llm.usage.total_tokens': 9 }).usage).toEqual({ input: 9 });
+  });
+});
+
+describe('numbers (5.4 #5, 5.5 #6)', () => {
+  it.each([
+    ['text', '"12"'],
+    ['JSON within text', '"\\"12\\""'],
+    ['a double', '12.0'],
+    ['a double as text', '"12.0"'],
+  ])('%s is a count', (_name, value) => {
+    const generation = mapped(`{"gen_ai.operation.name":"chat","gen_ai.usage.input_tokens":${value}}`);
+    expect(generation).toMatchObject({ usage: { input: 12 }, mappingWarnings: [] });
+  });
+
+  it.each([
+    ['NaN', '{"$double":"NaN"}'],
+    ['a negative count', '-1'],
+    ['a fraction', '1.5'],
+    ['words', '"many"'],
+    ['an int64 beyond 2^53', '{"$int":"9223372036854775807"}'],
+    ['a map', '{"a":1}'],
+    ['true', 'true'],
+  ])('%s is left out with a warning, and its neighbours live', (_name, value) => {
+    const generation = mapped(
+      `{"gen_ai.operation.name":"chat","gen_ai.usage.input_tokens":${value},"gen_ai.usage.output_tokens":3}`,
+    );
+    expect(generation.usage).toEqual({ output: 3 });
+    expect(generation.mappingWarnings).toEqual([expect.stringMatching(/^gen_ai\.usage\.input_tokens is no count/)]);
+  });
+
+  it.each(['null', '""', '"None"', '[]'])('%s stands for nothing and is no reason to warn', (value) => {
+    const generation = mapped(`{"gen_ai.operation.name":"chat","gen_ai.usage.input_tokens":${value}}`);
+    expect(generation).toMatchObject({ usage: {}, mappingWarnings: [] });
+  });
+
+  it('what can not be understood leaves its place to the next name', () => {
+    const attributes = { 'gen_ai.usage.input_tokens': 'many', 'gen_ai.usage.prompt_tokens': 7 };
+    expect(mapped({ ...CHAT, ...attributes }).usage).toEqual({ input: 7 });
+  });
+
+  it('counts that add up beyond 2^53 are left out', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const attributes = { 'gen_ai.usage.input_tokens': most - 1, 'gen_ai.usage.cache_read_tokens': most };
+    const generation = mapped({ ...CHAT, ...attributes });
+    expect(generation.usage.input).toBeUndefined();
+    expect(generation.mappingWarnings).toHaveLength(1);
+  });
+});
+
+describe('the reported cost is exact', () => {
+  it.each([
+    [{ 'gen_ai.usage.cost': 0.00021 }, 210_000_000n],
+    [{ 'gen_ai.usage.cost': 3.6e-6 }, 3_600_000n],
+    [{ 'gen_ai.usage.cost': 0.1 + 0.2 }, 300_000_000_000n],
+    [{ 'gen_ai.usage.cost_usd': '0.000000000001' }, 1n],
+    [{ 'gen_ai.cost.total_cost': '1234.567890123456' }, 1_234_567_890_123_456n],
+    [{ 'operation.cost': 0 }, 0n],
+    [{ 'llm.cost.total': 0.5, 'llm.cost.prompt': 9 }, 500_000_000_000n],
+    [{ 'llm.cost.prompt': 0.1, 'llm.cost.completion': 0.2 }, 300_000_000_000n],
+    [{ 'langfuse.observation.cost_details': '{"input":0.1,"output":0.2}' }, 300_000_000_000n],
+    [{ 'langfuse.observation.cost_details': '{"input":0.1,"total":0.7}' }, 700_000_000_000n],
+    [{ 'mlflow.llm.cost': '{"total_cost":0.25}' }, 250_000_000_000n],
+  ])('%j', (attributes, picodollars) => {
+    expect(mapped({ ...CHAT, ...attributes })).toMatchObject({ reportedCost: picodollars, cost: undefined });
+  });
+
+  it.each([-1, 'free', 1e12])('%j is no cost', (cost) => {
+    const generation = mapped({ ...CHAT, 'gen_ai.usage.cost': cost });
+    expect(generation.reportedCost).toBeUndefined();
+    expect(generation.mappingWarnings).toHaveLength(1);
+  });
+});
+
+describe('providers have one name each', () => {
+  it.each([
+    ['openai.chat', 'openai'],
+    ['OpenAI', 'openai'],
+    ['anthropic.messages', 'anthropic'],
+    ['Anthropic', 'anthropic'],
+    ['google.vertex.chat', 'gcp.vertex_ai'],
+    ['google.generative-ai', 'gcp.gemini'],
+    ['az.ai.openai', 'azure.ai.openai'],
+    ['xai', 'x_ai'],
+    ['xai.chat', 'x_ai'],
+    ['vertex_ai', 'gcp.vertex_ai'],
+    ['gemini', 'gcp.gemini'],
+    ['AWS', 'aws.bedrock'],
+    ['aws.bedrock', 'aws.bedrock'],
+    ['azure.ai.inference', 'azure.ai.inference'],
+    ['MistralAI', 'mistral_ai'],
+    ['openrouter', 'openrouter'],
+    ['constructor', 'constructor'],
+  ])('%s is %s', (told, provider) => {
+    expect(mapped({ 'gen_ai.operation.name': 'chat', 'gen_ai.system': told }).provider).toBe(provider);
+  });
+
+  it.each([
+    ['gpt-4o-mini', 'openai'],
+    ['o4-mini-2025-04-16', 'openai'],
+    ['claude-sonnet-4-5', 'anthropic'],
+    ['us.anthropic.claude-sonnet-4-20250514-v1:0', 'aws.bedrock'],
+    ['claude-sonnet-4@20250514', 'gcp.vertex_ai'],
+    ['llama-3.1-8b-instruct', ''],
+    ['gpt-oss-120b', ''],
+    ['openai/gpt-4o', ''],
+  ])('of %s alone it is %j', (model, provider) => {
+    expect(mapped({ 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': model }).provider).toBe(provider);
+  });
+
+  it('a framework is no provider, the model tells', () => {
+    expect(mapped({ ...CHAT, 'gen_ai.provider.name': 'Langchain' }).provider).toBe('openai');
+  });
+});
+
+describe('errors (5.5 #7)', () => {
+  it('Langfuse says it with a level alone', () => {
+    const type = { 'langfuse.observation.type': 'generation' };
+    expect(mapped({ ...type, 'langfuse.observation.level': 'ERROR' }).isError).toBe(true);
+    expect(mapped({ ...type, 'langfuse.observation.level': 'WARNING' }).isError).toBe(false);
+  });
+
+  it('all others with the status', () => expect(mapped(CHAT, { statusCode: 2 }).isError).toBe(true));
+
+  it('the model of a failed call is in the parameters of its invocation', () => {
+    const generation = mapped({ 'openinference.span.kind': 'LLM', 'llm.invocation_parameters': '{"model":"gpt-4o"}' });
+    expect(generation.requestModel).toBe('gpt-4o');
+  });
+});
+
+describe('sessions, users and prompts (5.5 #9 and #10)', () => {
+  it('a scrubbed session is none', () => {
+    expect(mapped({ ...CHAT, 'session.id': "[Scrubbed due to 'session']" }).sessionId).toBe('');
+  });
+
+  it.each([
+    [{ metadata: '{"session_id":"s-1","user_id":"u-1"}', 'openinference.span.kind': 'LLM' }],
+    [{ 'langfuse.session.id': 's-1', 'langfuse.user.id': 'u-1' }],
+    [{ 'traceloop.association.properties.session_id': 's-1', 'traceloop.association.properties.user_id': 'u-1' }],
+    [{ 'ai.telemetry.metadata.sessionId': 's-1', 'ai.telemetry.metadata.userId': 'u-1' }],
+    [{ 'mlflow.trace.session': '"s-1"', 'mlflow.trace.user': '"u-1"' }],
+  ])('%j', (attributes) => {
+    expect(mapped({ ...CHAT, ...attributes })).toMatchObject({ sessionId: 's-1', userId: 'u-1' });
+  });
+
+  it.each([
+    [{ 'gen_ai.prompt.name': 'greeting', 'gen_ai.prompt.version': '3' }],
+    [{ 'traceloop.prompt.key': 'greeting', 'traceloop.prompt.version': '3' }],
+    [{ 'langfuse.observation.prompt.name': 'greeting', 'langfuse.observation.prompt.version': 3 }],
+    [{ 'ai.telemetry.metadata.langfusePrompt': '{"name":"greeting","version":3}' }],
+  ])('%j is version 3 of greeting', (attributes) => {
+    expect(mapped({ ...CHAT, ...attributes })).toMatchObject({ promptName: 'greeting', promptVersion: '3' });
+  });
+
+  it('a version without a name stays one', () => {
+    const generation = mapped({ ...CHAT, 'llm.prompt_template.version': 'v7' });
+    expect(generation).toMatchObject({ promptName: '', promptVersion: 'v7' });
+  });
+
+  it('the template is what a prompt is recognised by, else the first message, and nothing when it is named', () => {
+    const messages = {
+      'gen_ai.input.messages': '[{"role":"system","parts":[{"type":"text","content":"Be \\"brief\\"."}]}]',
+    };
+    expect(mapped({ ...CHAT, ...messages }).promptHash).toBe(promptHashOf('Be "brief".'));
+    const template = { 'llm.prompt_template.template': 'Be {{how}}.' };
+    expect(mapped({ ...CHAT, ...messages, ...template }).promptHash).toBe(promptHashOf('Be {{how}}.'));
+    expect(mapped({ ...CHAT, ...messages, 'gen_ai.prompt.name': 'x' }).promptHash).toBe('');
+    expect(mapped(CHAT).promptHash).toBe('');
+  });
+
+  it('instructions come before messages, and flattened messages begin with the first', () => {
+    const system = { 'gen_ai.system_instructions': '[{"type":"text","content":"Be brief."}]' };
+    const input = { 'gen_ai.input.messages': '[{"role":"user","parts":[{"type":"text","content":"Hi"}]}]' };
+    expect(mapped({ ...CHAT, ...input, ...system }).promptHash).toBe(promptHashOf('Be brief.'));
+    const flat = { 'llm.input_messages.1.message.content': 'Hi', 'llm.input_messages.0.message.content': 'Be brief.' };
+    expect(mapped({ ...CHAT, ...flat }).promptHash).toBe(promptHashOf('Be brief.'));
+  });
+});
+
+describe('types (5.5 #12)', () => {
+  it.each([
+    ['["stop"]', ['stop']],
+    [['stop'], ['stop']],
+    ["['stop', 'length']", ['stop', 'length']],
+    ["('stop',)", ['stop']],
+    ['stop', ['stop']],
+    ['"stop"', ['stop']],
+    ['', []],
+    [[], []],
+  ])('finish reasons %j', (value, reasons) => {
+    const generation = mapped({ ...CHAT, 'gen_ai.response.finish_reasons': value });
+    expect(generation).toMatchObject({ finishReasons: reasons, mappingWarnings: [] });
+  });
+
+  it.each([
+    ['True', true],
+    ['false', false],
+    [true, true],
+    ['', undefined],
+  ])('streaming %j is %j', (value, streaming) => {
+    expect(mapped({ ...CHAT, 'llm.is_streaming': value }).streaming).toBe(streaming);
+  });
+
+  it.each([[['a', 'b']], ['["a","b"]'], ["['a', 'b']"]])('tags %j', (tags) => {
+    expect(mapped({ ...CHAT, 'tag.tags': tags }).tags).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    [{ 'gen_ai.response.time_to_first_chunk': 0.25 }],
+    [{ 'ai.response.msToFirstChunk': 250 }],
+    [{ 'langfuse.observation.completion_start_time': '"2026-11-21T20:57:21.142Z"' }],
+  ])('the first token came after a quarter of a second: %j', (attributes) => {
+    const startTimeUnixNano = BigInt(Date.parse('2026-11-21T20:57:20.892Z')) * 1_000_000n;
+    expect(mapped({ ...CHAT, ...attributes }, { startTimeUnixNano }).timeToFirstTokenNano).toBe(250_000_000n);
+  });
+
+  it('a first token before the start is a warning', () => {
+    const generation = mapped({ ...CHAT, 'langfuse.observation.completion_start_time': '1999-01-01T00:00:00Z' });
+    expect(generation.timeToFirstTokenNano).toBeUndefined();
+    expect(generation.mappingWarnings).toHaveLength(1);
+  });
+
+  it('the JSON of MLflow is read where it is a scalar', () => {
+    const generation = mapped({
+      'mlflow.spanType': '"CHAT_MODEL"',
+      'mlflow.llm.model': '"gpt-4o"',
+      'mlflow.chat.tokenUsage': '{"input_tokens": 12, "output_tokens": 3, "total_tokens": 15}',
+    });
+    expect(generation).toMatchObject({
+      kind: 'llm',
+      requestModel: 'gpt-4o',
+      provider: 'openai',
+      usage: { input: 12, output: 3 },
+    });
+  });
+});
+
+describe('resources', () => {
+  it('say environment and release, which a span may say better', () => {
+    const resource = resourceOf({ 'deployment.environment': 'production', 'service.version': '1.2' });
+    expect(mapped(CHAT, { resource })).toMatchObject({ environment: 'production', release: '1.2' });
+    expect(mapped({ ...CHAT, 'langfuse.environment': 'staging' }, { resource }).environment).toBe('staging');
+    expect(mapped({ ...CHAT, 'langfuse.environment': 'default' }, { resource }).environment).toBe('production');
+  });
+
+  it('of two with different contents each has its own', () => {
+    const of = (name: string) =>
+      mapped(CHAT, { resource: resourceOf({ 'deployment.environment.name': name }) }).environment;
+    expect([of('a'), of('b'), of('a')]).toEqual(['a', 'b', 'a']);
+  });
+});
+
+describe('the text that a span is found by', () => {
+  it.each([
+    [{ 'gen_ai.input.messages': '[{"role":"user","parts":[{"type":"text","content":"of pumps"}]}]' }],
+    [{ 'gen_ai.input.messages': [{ role: 'user', parts: [{ type: 'text', content: 'of pumps' }] }] }],
+    [{ 'llm.input_messages.0.message.content': 'of pumps' }],
+    [{ 'gen_ai.prompt.0.content': '[{"type": "text", "text": "of pumps"}]' }],
+    [{ 'ai.prompt.messages': '[{"role":"user","content":[{"type":"text","text":"of pumps"}]}]' }],
+    [{ 'langfuse.observation.input': 'of pumps' }],
+    [{ 'langfuse.observation.input': '[INST] of pumps' }],
+    [{ 'gen_ai.output.messages': '[{"role":"assistant","parts":[{"type":"text","content":"of pumps"}]}]' }],
+    [{ 'traceloop.entity.input': '{"args": ["of pumps"]}' }],
+    [{ all_messages_events: '[{"event.name":"gen_ai.user.message","content":"of pumps"}]' }],
+  ])('%j', (attributes) => {
+    expect(mapped({ ...CHAT, ...attributes }).searchText).toContain('of pumps');
+  });
+
+  it('is not of media', () => {
+    const image = { type: 'blob', content: 'iVBORw0KGgo'.repeat(100) };
+    const uri = { type: 'uri', text: `data:image/png;base64,${'A'.repeat(50)}` };
+    const parts = [{ type: 'text', content: 'look' }, image, uri];
+    expect(mapped({ ...CHAT, 'gen_ai.input.messages': JSON.stringify([{ role: 'user', parts }]) }).searchText).toBe(
+      'look',
+    );
+  });
+
+  it('leaves room for the answer', () => {
+    const messages = (text: string) => JSON.stringify([{ role: 'x', parts: [{ type: 'text', content: text }] }]);
+    const { searchText } = mapped({
+      ...CHAT,
+      'gen_ai.input.messages': messages('long input '.repeat(100_000)),
+      'gen_ai.output.messages': messages('short answer'),
+    });
+    expect(searchText.length).toBeLessThan(16 * 1024);
+    expect(searchText).toContain('short answer');
+  });
+
+  it('has nothing that a database could not store', () => {
+    const { searchText } = mapped({ ...CHAT, 'gen_ai.input.messages': '[{"content":"a\\u0000b\\ud800c"}]' });
+    expect(searchText).toBe('a\ufffdb\ufffdc');
+  });
+
+  it('comes from old events of the span, too', () => {
+    const event = (name: string, attributes: object) => ({
+      timeUnixNano: '1',
+      name,
+      attributes,
+      droppedAttributesCount: 0,
+    });
+    const events = JSON.stringify([
+      event('gen_ai.content.prompt', { 'gen_ai.prompt': '[{"role":"user","content":"of pumps"}]' }),
+      event('gen_ai.content.completion', { 'gen_ai.completion': '[{"role":"assistant","content":"they pump"}]' }),
+    ]);
+    const { searchText, promptHash } = mapped(CHAT, { events });
+    expect(searchText).toBe('of pumps\nthey pump');
+    expect(promptHash).toBe(promptHashOf('of pumps'));
+  });
+});
+
+describe('bad input', () => {
+  it('an index of 99,999,999 makes no slots, but a warning', () => {
+    const generation = mapped({ ...CHAT, 'llm.input_messages.99999999.message.content': 'far' });
+    expect(generation.searchText).toBe('');
+    expect(generation.mappingWarnings).toEqual([expect.stringContaining('beyond 9999')]);
+  });
+
+  it('megabytes of nested JSON are not gone into', () => {
+    const nested = `{"a":${'['.repeat(2_000_000)}`;
+    const generation = mapped({
+      'langfuse.observation.type': 'generation',
+      'langfuse.observation.usage_details': nested,
+      'langfuse.observation.input': '['.repeat(3_000_000),
+    });
+    expect(generation.usage).toEqual({});
+    expect(generation.mappingWarnings).toEqual([expect.stringContaining("can't be read")]);
+    expect(generation.searchText.length).toBeLessThan(17_000);
+  });
+
+  it('depth counts within the length as well', () => {
+    const deep = `{"input":1,"a":${'['.repeat(1000)}${']'.repeat(1000)}}`;
+    const generation = mapped({ ...CHAT, 'langfuse.observation.usage_details': deep });
+    expect(generation).toMatchObject({ usage: {}, mappingWarnings: [expect.stringContaining("can't be read")] });
+  });
+
+  it('names are cut, and the warnings that say so are bounded in number and length', () => {
+    const long = 'x'.repeat(100_000);
+    const names = [
+      'gen_ai.request.model',
+      'gen_ai.response.model',
+      'session.id',
+      'user.id',
+      'gen_ai.response.id',
+      'llm.user',
+    ];
+    const counts = ['input', 'output', 'cache_read.input', 'cache_write.input', 'reasoning.output', 'total'];
+    const generation = mapped({
+      ...Object.fromEntries(names.map((name) => [name, long])),
+      ...Object.fromEntries(counts.map((name) => [`gen_ai.usage.${name}_tokens`, long])),
+    });
+    expect(generation.requestModel).toHaveLength(512);
+    expect(generation.mappingWarnings).toHaveLength(10);
+    expect(Math.max(...generation.mappingWarnings.map(({ length }) => length))).toBeLessThanOrEqual(200);
+  });
+
+  it('keys of prototypes are just keys', () => {
+    const attributes =
+      '{"gen_ai.request.model":"gpt-4o","__proto__":{"polluted":1},"constructor":"x","llm.input_messages.0.__proto__.content":"a",' +
+      '"llm.invocation_parameters":"{\\"__proto__\\":{\\"model\\":\\"evil\\"}}","metadata":"{\\"__proto__\\":{\\"session_id\\":\\"evil\\"}}"}';
+    expect(mapped(attributes)).toMatchObject({ requestModel: 'gpt-4o', sessionId: '' });
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+
+  it('a clock that went back measured nothing', () => {
+    expect(mapped(CHAT, { endTimeUnixNano: START - 1n }).durationNano).toBe(0n);
+  });
+});
+
+describe('native logs', () => {
+  const LOG = {
+    'gen_ai.prompt.name': 'greeting',
+    'gen_ai.prompt.version': '1.0.0',
+    'gen_ai.provider.name': 'openai',
+    'gen_ai.request.model': 'gpt-4o',
+    'gen_ai.usage.input_tokens': 12,
+    'gen_ai.usage.output_tokens': 3,
+    'promptmetrics.latency_ms': 250.5,
+    'promptmetrics.cost_usd': 0.00021,
+    'promptmetrics.status': 'ok',
+  };
+
+  it('are calls of their own', () => {
+    expect(generationOfLog(logOf({ eventName: LOG_EVENT, attributes: LOG }))).toMatchObject({
+      kind: 'llm',
+      countable: true,
+      provider: 'openai',
+      requestModel: 'gpt-4o',
+      usage: { input: 12, output: 3 },
+      promptName: 'greeting',
+      promptVersion: '1.0.0',
+      durationNano: 250_500_000n,
+      startTimeUnixNano: START,
+      reportedCost: 210_000_000n,
+      isError: false,
+      mappingWarnings: [],
+    });
+  });
+
+  it.each(['session_id', 'sessionId', 'session.id', 'conversation_id'])('%s in the metadata is the session', (name) => {
+    const attributes = { ...LOG, [name]: 's-1', user_id: 'u-1', environment: 'staging' };
+    const generation = generationOfLog(logOf({ eventName: LOG_EVENT, attributes }));
+    expect(generation).toMatchObject({ sessionId: 's-1', userId: 'u-1', environment: 'staging' });
+  });
+
+  it('are errors by their status, and by their severity where they have none', () => {
+    const of = (status: unknown, severityNumber: number) =>
+      generationOfLog(logOf({ eventName: LOG_EVENT, severityNumber, attributes: { 'promptmetrics.status': status } }))
+        ?.isError;
+    expect([of('error', 9), of('ok', 17), of(undefined, 17), of(undefined, 9)]).toEqual([true, false, true, false]);
+  });
+
+  it('no other log record is one', () => {
+    expect(generationOfLog(logOf({ eventName: 'gen_ai.choice', attributes: LOG }))).toBeUndefined();
+    expect(generationOfLog(logOf({ attributes: LOG }))).toBeUndefined();
+  });
+});
+
+describe('the text of events', () => {
+  it.each([
+    ['the field', { eventName: 'gen_ai.user.message', body: { content: 'of pumps' } }],
+    ['the attribute', { attributes: { 'event.name': 'gen_ai.user.message' }, body: { content: 'of pumps' } }],
+    ['a choice', { eventName: 'gen_ai.choice', body: { index: 0, message: { content: 'of pumps' } } }],
+    [
+      'whole messages',
+      {
+        eventName: 'gen_ai.client.inference.operation.details',
+        attributes: { 'gen_ai.input.messages': [{ role: 'user', parts: [{ type: 'text', content: 'of pumps' }] }] },
+      },
+    ],
+    ['a JSON text as body', { eventName: 'gen_ai.user.message', body: '{"content":"of pumps"}' }],
+  ])('is found under %s', (_name, record) => {
+    expect(searchTextOfEvent(logOf(record))).toBe('of pumps');
+  });
+
+  it.each([
+    ['of another name', { eventName: 'app.started', body: { content: 'of pumps' } }],
+    ['without content', { eventName: 'gen_ai.user.message', body: null }],
+    ['whose attribute only reads like a name', { attributes: { note: 'gen_ai.user.message' }, body: 'of pumps' }],
+  ])('a record %s has none', (_name, record) => {
+    expect(searchTextOfEvent(logOf(record))).toBeUndefined();
+  });
+});
