@@ -13,12 +13,15 @@ import { gunzipSync } from 'node:zlib';
 import { opentelemetry } from '../../../../proto/generated/otlp.js';
 import { startFakeProvider } from '../../../helpers/fake-provider.js';
 
+/** A folder in the scratch folder that has the packages; several recordings share one. */
+interface Environment {
+  runtime: 'node' | 'python';
+  packages: string[];
+}
+
 interface Recording {
   /** The folder beside this one, named for what makes the spans. */
   folder: string;
-  runtime: 'node' | 'python';
-  /** Of the scratch folder that has the packages; several recordings may share one. */
-  packages: string[];
   environment: string;
   script: string;
   cases: string[];
@@ -42,7 +45,7 @@ const CODECS = {
 
 // ---- the packages ----
 
-function install({ runtime, packages }: Recording, directory: string): void {
+function install({ runtime, packages }: Environment, directory: string): void {
   if (existsSync(directory)) return;
   mkdirSync(directory, { recursive: true });
   if (runtime === 'python') {
@@ -124,7 +127,9 @@ function withoutPlaces(text: string, port: string, directory: string): string {
 // ---- one case ----
 
 function runScript(recording: Recording, directory: string, name: string, env: Record<string, string>): Promise<void> {
-  const program = recording.runtime === 'python' ? path.join(directory, 'bin/python') : process.execPath;
+  const program = existsSync(path.join(directory, 'bin/python'))
+    ? path.join(directory, 'bin/python')
+    : process.execPath;
   for (const file of readdirSync(here)) copyFileSync(path.join(here, file), path.join(directory, file));
   const script = path.join(directory, recording.script);
   const child = spawn(program, [script, name], { env, cwd: directory, stdio: 'inherit' });
@@ -157,7 +162,7 @@ function write(folder: string, exported: Exported[], cleaned: (body: Loose) => L
 async function record(recording: Recording, name: string, scratch: string): Promise<void> {
   const seed = `${recording.folder}/${name}`;
   const directory = path.join(scratch, recording.environment);
-  install(recording, directory);
+  install(environments[recording.environment]!, directory);
   const provider = await startFakeProvider({ seed, firstPieceAfterMs: 20 });
   const sink = await startSink();
   await runScript(recording, directory, name, { ...addressesFor(provider, sink.origin), ...recording.env });
@@ -172,7 +177,10 @@ async function record(recording: Recording, name: string, scratch: string): Prom
 
 const [scratch, only = ''] = process.argv.slice(2);
 if (scratch === undefined) throw new Error('record.ts <folder for the packages> [<part of folder/case>]');
-const recordings = JSON.parse(readFileSync(path.join(here, 'recordings.json'), 'utf8')) as Recording[];
+const { environments, recordings } = JSON.parse(readFileSync(path.join(here, 'recordings.json'), 'utf8')) as {
+  environments: Record<string, Environment>;
+  recordings: Recording[];
+};
 for (const recording of recordings) {
   for (const name of recording.cases) {
     if (`${recording.folder}/${name}`.includes(only)) await record(recording, name, path.resolve(scratch));
