@@ -26,6 +26,7 @@ import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
+import { createPriceList } from './pricing/prices.js';
 import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
@@ -116,6 +117,9 @@ export function createGateway(config: Config): Gateway {
   const limiter = createLimiter({ config: config.limits, events: events.limit });
   const intake = createIngestLimit({ config: config.limits, next: buffer });
 
+  // What calls to models cost, by each workspace's own prices.
+  const prices = createPriceList({ control, events: events.pricing });
+
   // Prompts: their content in a driver's hands, their index in the control store.
   const registry = createRegistry({
     config: config.registry,
@@ -190,6 +194,7 @@ export function createGateway(config: Config): Gateway {
     ...storage,
     conversations,
     keyring,
+    prices,
     limiter,
     registry,
     api,

@@ -16,6 +16,9 @@ import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
 import { nopLimitEvents } from '../../src/limits/events.js';
 import { createLimiter } from '../../src/limits/limiter.js';
+import { nopPricingEvents } from '../../src/pricing/events.js';
+import { createPriceList } from '../../src/pricing/prices.js';
+import { createRepricer } from '../../src/pricing/repricer.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
 import { createConfiguredGithubDriver } from '../../src/registry/github/configured.js';
@@ -87,6 +90,17 @@ const COMPONENTS: Record<string, () => Component> = {
     const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
     const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
     return both(both(thread, control), createGatewayNumber({ control, bufferId: () => 'mine' }));
+  },
+  prices: () => {
+    const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
+    const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
+    return both(both(thread, control), createPriceList({ control, events: nopPricingEvents }));
+  },
+  repricer: () => {
+    const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
+    const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
+    const step = async () => ({ examined: 0, changed: 0, next: undefined });
+    return both(both(thread, control), createRepricer({ control, owner: () => 'me', step, events: nopPricingEvents }));
   },
   'telemetry store': () => {
     const pool = createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 10 });
