@@ -126,7 +126,7 @@ export async function createWorkspace(
 }
 
 /**
- * Revokes its keys and forgets its idempotency keys, too; its audit log stays. Throws FORBIDDEN without a master key, NOT_FOUND, CONFLICT for `default` and while
+ * Revokes its keys, deletes its prices and forgets its idempotency keys, too; its audit log stays. Throws FORBIDDEN without a master key, NOT_FOUND, CONFLICT for `default` and while
  * it has runs or prompts.
  */
 export async function deleteWorkspace(
@@ -138,7 +138,8 @@ export async function deleteWorkspace(
   requireMaster(principal);
   if (id === DEFAULT_WORKSPACE) throw new GatewayError('CONFLICT', `Workspace ${id} can't be deleted`);
   await store.control.transaction(async (repositories) => {
-    const { workspaces, apiKeys, idempotencyKeys, runs, prompts, auditLogs, changes } = repositories;
+    const { workspaces, apiKeys, idempotencyKeys, runs, prompts, prices, repricings, auditLogs, changes } =
+      repositories;
     if (!(await workspaces.delete(id))) throw new GatewayError('NOT_FOUND', 'Workspace not found');
     // Before the runs are counted: on Postgres this waits for requests that hold a key, and they may be making runs.
     await idempotencyKeys.forgetWorkspace(id);
@@ -147,7 +148,10 @@ export async function deleteWorkspace(
     if (total + named > 0) throw new GatewayError('CONFLICT', `Workspace ${id} still has runs or prompts`);
     const revoked = await apiKeys.revokeAll(id, nowSeconds());
     for (const key of revoked) await changes.announce({ topic: 'api-keys', id: key });
-    const details = { revoked_api_keys: revoked };
+    const deletedPrices = await prices.removeAll(id);
+    await repricings.removeAll(id);
+    if (deletedPrices > 0) await changes.announce({ topic: 'prices', workspace: id });
+    const details = { revoked_api_keys: revoked, deleted_prices: deletedPrices };
     const deed = { workspace: id, action: 'workspace:delete', targetId: id, details };
     await auditLogs.append(auditEntry(principal, context, deed));
   });
