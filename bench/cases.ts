@@ -3,19 +3,20 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPostgres } from '../test/helpers/postgres.js';
 import type { Case } from './case.js';
 import { type Driven, driveGrpc, driveHttp, driveHttpSteadily } from './drive.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
+import { GENERATION_CASES } from './generation-cases.js';
 import type { LimitOptions, LimitResult } from './limit.js';
 import { createLoad, type Load, type LoadEncoding, type Shape } from './load.js';
 import { withGateway } from './measured-gateway.js';
 import { NATIVE_CASES } from './native-cases.js';
 import { PROMPT_CASES } from './prompt-cases.js';
 import type { ReadOptions } from './read-traces.js';
+import { assertClean, storeAll, storedSpans, untilStored } from './stored.js';
 import { type Row, thousands } from './table.js';
 
 const SPANS: Record<Shape, { large: number; sdk: number }> = {
@@ -29,10 +30,6 @@ const MEBIBYTE = 2 ** 20;
 
 function describeLoad(load: Load, shape: Shape): string {
   return `${shape}, ${load.spans} spans, ${Math.round(load.bytes / load.spans)} B each`;
-}
-
-function assertClean(driven: Driven): void {
-  if (driven.failures > 0) throw new Error(`${driven.failures} requests failed: the measurement is void`);
 }
 
 type Send = (gateway: GatewayProcess, load: Load, seconds: number) => Promise<Driven>;
@@ -102,31 +99,6 @@ const limitCase: Case = {
     return rows;
   },
 };
-
-/** Spans stored so far, as the gateway counts them. */
-async function storedSpans(gateway: GatewayProcess): Promise<number> {
-  const text = await (await fetch(`${gateway.api}/metrics`)).text();
-  const lines = text.matchAll(/^otelcol_exporter_sent_spans_total\{[^}]*exporter="store"[^}]*\} (\S+)$/gm);
-  return [...lines].reduce((sum, match) => sum + Number(match[1]), 0);
-}
-
-async function untilStored(gateway: GatewayProcess, spans: number): Promise<void> {
-  while ((await storedSpans(gateway)) < spans) await sleep(20);
-}
-
-/** From the first request until the last span is stored, over `requests` requests. */
-async function storeAll(
-  gateway: GatewayProcess,
-  load: Load,
-  requests: number,
-): Promise<{ seconds: number; driven: Driven }> {
-  const storedBefore = await storedSpans(gateway);
-  const started = performance.now();
-  const driven = await driveHttp(gateway.otlpHttp, { load, connections: 8, until: { requests } });
-  assertClean(driven);
-  await untilStored(gateway, storedBefore + driven.spans);
-  return { seconds: (performance.now() - started) / 1000, driven };
-}
 
 function toStoreRow(
   name: string,
@@ -388,6 +360,7 @@ export const CASES: readonly Case[] = [
   readCase,
   growthCase,
   memoryCase,
+  ...GENERATION_CASES,
   ...NATIVE_CASES,
   ...PROMPT_CASES,
 ];

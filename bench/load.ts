@@ -46,9 +46,21 @@ function createRandom(seed: number): () => number {
   };
 }
 
+const SYLLABLES = 'ba co de fi gu la me no pri qua ren sol tu ver wi'.split(' ');
+const RARE_WORDS = 5000;
+
+/** Every third word is one of some thousands, as in what people write: full text has other words in each message. */
+function word(random: () => number): string {
+  if (random() % 3 !== 0) return WORDS[random() % WORDS.length]!;
+  const number = random() % RARE_WORDS;
+  return [1, SYLLABLES.length, SYLLABLES.length ** 2]
+    .map((place) => SYLLABLES[Math.floor(number / place) % SYLLABLES.length])
+    .join('');
+}
+
 function prose(random: () => number, length: number): string {
   let text = '';
-  while (text.length < length) text += `${WORDS[random() % WORDS.length]} `;
+  while (text.length < length) text += `${word(random)} `;
   return text.slice(0, length);
 }
 
