@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import type { InjectOptions } from 'fastify';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_PRICES, MAX_RUNNING_REPRICINGS } from '../../src/pricing/changes.js';
-import { onEachDatabase } from './databases.js';
+import { type AccessApp, onEachDatabase, openForAll } from './databases.js';
 
 const DONE = { status: 'done', examined: 12, changed: 4 } as const;
 
@@ -71,43 +72,6 @@ onEachDatabase((open) => {
     expect((await call('GET', '/v1/prices')).json().items).toMatchObject([{ valid_from: null }]);
   });
 
-  it.each([
-    [{}, ['"model_pattern" is required', '"rates" must be of type object']],
-    [{ model_pattern: '', rates: { input: 1 } }, ['"model_pattern" is not allowed to be empty']],
-    [{ model_pattern: ' ', rates: { input: 1 } }, ['"model_pattern" is not allowed to be empty']],
-    [{ model_pattern: 'a\n', rates: { input: 1 } }, ['"model_pattern" must not have control characters']],
-    [{ model_pattern: 'x', rates: {} }, ['"rates" must have input or output']],
-    [{ model_pattern: 'x', rates: { cache_read: 1 } }, ['"rates" must have input or output']],
-    [{ model_pattern: 'x', rates: { input: '1.0000001' } }, ['"rates.input" must have at most 6 decimals']],
-    [{ model_pattern: 'x', rates: { input: 1_000_001 } }, ['"rates.input" must be less than or equal to 1000000']],
-    [{ model_pattern: 'x', rates: { input: 1, tokens: 1 } }, ['"rates.tokens" is not allowed']],
-    [
-      { model_pattern: 'x', rates: { input: 1 }, valid_from: 'soon' },
-      ['"valid_from" must be an ISO 8601 time or unix milliseconds'],
-    ],
-    [{ model_pattern: 'x', rates: { input: 1 }, price: 1 }, ['"price" is not allowed']],
-    [
-      { model_pattern: 'x'.repeat(257), rates: { input: 1 } },
-      ['"model_pattern" length must be less than or equal to 256 characters long'],
-    ],
-  ])('%j is refused with the names of its faults', async (body, faults) => {
-    const { call } = await start();
-    const response = await call('PUT', '/v1/prices', body);
-    expect(response.statusCode).toBe(422);
-    expect(response.json().details.fields).toEqual(expect.arrayContaining(faults.slice(0, 1)));
-    expect(response.json().details.fields).toHaveLength(faults.length);
-  });
-
-  it.each(['-1', 'abc', '', 'NaN', '1e400', -1, null, true, [1], { usd: 1 }])(
-    'a rate of %j is refused',
-    async (rate) => {
-      const { call } = await start();
-      const response = await call('PUT', '/v1/prices', { model_pattern: 'x', rates: { input: rate } });
-      expect(response.statusCode).toBe(422);
-      expect(response.json().details.fields[0]).toContain('"rates.input" ');
-    },
-  );
-
   it('a workspace has no more prices than are kept in memory', async () => {
     const { call, access } = await start();
     const of = { workspace: 'default', provider: '', serviceTier: '', validFromUnixMs: 0 };
@@ -157,6 +121,18 @@ onEachDatabase((open) => {
     expect((await call('GET', '/v1/prices/effective?model=x&at=soon')).statusCode).toBe(422);
   });
 
+  it('a workspace that is deleted takes its prices along, and what is priced anew', async () => {
+    const { access, as } = await open();
+    const { key } = await access.mint('acme', 'admin');
+    const master = await access.mint('*', 'read,write,admin');
+    await as(key, 'acme')('POST', '/v1/prices/reprice', { from: 1, to: 2 });
+    const of = { workspace: 'acme', pattern: '*', provider: '', serviceTier: '', validFromUnixMs: 0 };
+    await access.control.prices.put(of, { input: '1' }, 1);
+    expect((await as(master.key)('DELETE', '/v1/workspaces/acme')).statusCode).toBe(204);
+    expect(await access.control.prices.allOf('acme')).toEqual([]);
+    expect(await access.control.repricings.count({ workspace: 'acme' })).toMatchObject({ total: 0 });
+  });
+
   it('a repricing is begun, audited, and shown with its progress', async () => {
     const { call, audit, access } = await start();
     const begun = await call('POST', '/v1/prices/reprice', { from: '2026-11-01', to: 1_794_000_000_000 });
@@ -200,4 +176,55 @@ onEachDatabase((open) => {
     expect((await call('POST', '/v1/prices/reprice', { from: 1, to: 2 })).statusCode).toBe(409);
     expect((await call('GET', '/v1/prices/reprice/nope')).statusCode).toBe(404);
   });
+});
+
+describe('a bad price', () => {
+  let context: AccessApp;
+  let key: string;
+  beforeAll(async () => {
+    context = await openForAll();
+    ({ key } = await context.access.mint('default', 'admin'));
+  });
+  const put = (payload: unknown) =>
+    context.app.inject({
+      method: 'PUT',
+      url: '/v1/prices',
+      headers: { 'x-api-key': key },
+      payload: payload as NonNullable<InjectOptions['payload']>,
+    });
+
+  it.each([
+    [{}, ['"model_pattern" is required', '"rates" must be of type object']],
+    [{ model_pattern: '', rates: { input: 1 } }, ['"model_pattern" is not allowed to be empty']],
+    [{ model_pattern: ' ', rates: { input: 1 } }, ['"model_pattern" is not allowed to be empty']],
+    [{ model_pattern: 'a\n', rates: { input: 1 } }, ['"model_pattern" must not have control characters']],
+    [{ model_pattern: 'x', rates: {} }, ['"rates" must have input or output']],
+    [{ model_pattern: 'x', rates: { cache_read: 1 } }, ['"rates" must have input or output']],
+    [{ model_pattern: 'x', rates: { input: '1.0000001' } }, ['"rates.input" must have at most 6 decimals']],
+    [{ model_pattern: 'x', rates: { input: 1_000_001 } }, ['"rates.input" must be less than or equal to 1000000']],
+    [{ model_pattern: 'x', rates: { input: 1, tokens: 1 } }, ['"rates.tokens" is not allowed']],
+    [
+      { model_pattern: 'x', rates: { input: 1 }, valid_from: 'soon' },
+      ['"valid_from" must be an ISO 8601 time or unix milliseconds'],
+    ],
+    [{ model_pattern: 'x', rates: { input: 1 }, price: 1 }, ['"price" is not allowed']],
+    [
+      { model_pattern: 'x'.repeat(257), rates: { input: 1 } },
+      ['"model_pattern" length must be less than or equal to 256 characters long'],
+    ],
+  ])('%j is refused with the names of its faults', async (body, faults) => {
+    const response = await put(body);
+    expect(response.statusCode).toBe(422);
+    expect(response.json().details.fields).toEqual(expect.arrayContaining(faults.slice(0, 1)));
+    expect(response.json().details.fields).toHaveLength(faults.length);
+  });
+
+  it.each(['-1', 'abc', '', 'NaN', '1e400', -1, null, true, [1], { usd: 1 }])(
+    'a rate of %j is refused',
+    async (rate) => {
+      const response = await put({ model_pattern: 'x', rates: { input: rate } });
+      expect(response.statusCode).toBe(422);
+      expect(response.json().details.fields[0]).toContain('"rates.input" ');
+    },
+  );
 });
