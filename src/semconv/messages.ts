@@ -69,7 +69,13 @@ const ROLES = new Map([
 
 function isMessageLike(object: JsonObject): boolean {
   const type = stringOf(object.type);
-  return MESSAGE_NAMES.some((name) => object[name] !== undefined) || ITEM_TYPES.has(type) || isLangChain(object, type);
+  if (MESSAGE_NAMES.some((name) => object[name] !== undefined) || ITEM_TYPES.has(type)) return true;
+  return isLangChain(object, type) || isCandidate(object);
+}
+
+/** Gemini's. */
+function isCandidate({ content }: JsonObject): boolean {
+  return isObject(content) && Array.isArray(content.parts);
 }
 
 function isLangChain(object: JsonObject, type: string): boolean {
@@ -107,6 +113,7 @@ const WRAPPERS: readonly (readonly [string, Unwrap])[] = [
   ['choices', (object, _role, room, depth) => messagesOf(object.choices, 'assistant', room, depth)],
   ['candidates', (object, _role, room, depth) => messagesOf(object.candidates, 'assistant', room, depth)],
   ['generations', (object, _role, room, depth) => messagesOf(object.generations, 'assistant', room, depth)],
+  ['output', (object, _role, room, depth) => messagesOf(object.output, 'assistant', room, depth)],
   ['kwargs', langChainMessages],
   ['instructions', responsesRequest],
   ['system', vercelPrompt],
