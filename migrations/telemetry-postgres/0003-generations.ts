@@ -178,8 +178,8 @@ const IDENTITIES = [
 ];
 
 /**
- * Sums of each minute, hour and day: of calls by what they were of, of users, and of sessions (`dimensions` counts the
- * sets). The key is a hash of the values. Every batch appends its own sketch of durations to the one that is there.
+ * Sums of each minute, hour and day of calls by what they were of, and of each day of users and of sessions (`dimensions`
+ * counts the sets). The key is a hash of the values. Every batch appends its own sketch of durations to the one that is there.
  */
 const ROLLUPS = [
   `create table rollups (

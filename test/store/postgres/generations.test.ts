@@ -174,8 +174,8 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
       expect(read).toEqual({
         ...expected,
         source: 'span',
-        traceId: Buffer.from(span.traceId),
-        spanId: Buffer.from(span.spanId),
+        traceId: span.traceId,
+        spanId: span.spanId,
         name: span.name,
         service: 'checkout',
         counted: span === whole,

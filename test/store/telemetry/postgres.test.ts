@@ -5,6 +5,7 @@ import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
 import { type PostgresServer, startPostgres } from '../../helpers/postgres.js';
 import { type MakeStoreOptions, type StoreUnderTest, telemetryContract } from './contract.js';
 import { nativeTelemetryContract } from './contract-native.js';
+import { generationContract } from './generations-contract.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
@@ -48,4 +49,5 @@ async function makeStore(
 describe.skipIf(!server)('on Postgres', () => {
   telemetryContract('Postgres', (options) => makeStore(server!, options));
   nativeTelemetryContract('Postgres', (options) => makeStore(server!, options));
+  generationContract('Postgres', (options) => makeStore(server!, options));
 });

@@ -3,7 +3,14 @@ import type { GenerationQuery, StoredGeneration } from '../generations.js';
 import type { Page } from '../telemetry.js';
 import { addRange, Conditions } from './conditions.js';
 import { NO_TRACE } from './generation-changes.js';
-import { indexedText, SELECTED, type SelectedRow, storedGenerationOf, WITH_PRICE } from './generation-rows.js';
+import {
+  IS_UNPRICED,
+  indexedText,
+  SELECTED,
+  type SelectedRow,
+  storedGenerationOf,
+  WITH_PRICE,
+} from './generation-rows.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
 import { signed } from './time.js';
@@ -61,7 +68,7 @@ function addTexts(conditions: Conditions, query: GenerationQuery): void {
 
 function addFlags(conditions: Conditions, query: GenerationQuery): void {
   if (query.isError !== undefined) conditions.add('item.is_error = ?', query.isError);
-  if (query.isPriced !== undefined) conditions.add(`item.picodollars is ${query.isPriced ? 'not null' : 'null'}`);
+  if (query.isPriced !== undefined) conditions.add(query.isPriced ? 'item.picodollars is not null' : IS_UNPRICED);
   if (query.counted !== undefined) conditions.add('item.counted = ?', query.counted);
 }
 

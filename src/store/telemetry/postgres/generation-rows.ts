@@ -34,6 +34,7 @@ export interface GenerationRow {
 
 /** A column of an index takes 2,700 bytes, and some have several texts. */
 const MAX_INDEXED_CHARS = 256;
+const MAX_DURATION_NANO = 2n ** 63n - 1n;
 const HAS_SURROGATES = /[\ud800-\udfff]/;
 
 /** As it stands in the tables: what is looked for has to be cut and made readable in the same way. */
@@ -47,7 +48,7 @@ function storable(generation: Generation): GenerationRow['generation'] {
   return {
     ...rest,
     startTimeUnixNano: signed(generation.startTimeUnixNano),
-    durationNano: signed(generation.durationNano),
+    durationNano: generation.durationNano > MAX_DURATION_NANO ? MAX_DURATION_NANO : generation.durationNano,
     provider: indexedText(generation.provider),
     requestModel: indexedText(generation.requestModel),
     responseModel: indexedText(generation.responseModel),
@@ -245,6 +246,9 @@ function writeTexts(rows: CopyRows, { generation, ...row }: GenerationRow): void
   optionalList(rows, generation.mappingWarnings);
 }
 
+/** As rollups.ts says it: a call whose tokens cost something, nobody knows what. */
+export const IS_UNPRICED = `countable and picodollars is null and greatest(${Object.values(TOKEN_COLUMNS).join(', ')}) > 0`;
+
 /** With the price beside it. */
 export const SELECTED = `item.*, price.key as price_key, price.source as price_source, price.version as price_version,
   price.provider as price_provider, price.model as price_model, price.service_tier as price_tier,
@@ -372,12 +376,11 @@ export function storedGenerationOf(row: SelectedRow): StoredGeneration {
   return {
     ...generation,
     startTimeUnixNano: unsigned(generation.startTimeUnixNano),
-    durationNano: unsigned(generation.durationNano),
     sessionId: row.session_id ?? '',
     userId: row.user_id ?? '',
     source: row.from_log ? 'log' : 'span',
-    traceId: row.trace_id === null ? undefined : idOfUuid(row.trace_id),
-    spanId: row.span_id ?? undefined,
+    traceId: row.trace_id === null ? undefined : new Uint8Array(idOfUuid(row.trace_id)),
+    spanId: row.span_id ? new Uint8Array(row.span_id) : undefined,
     name: row.name,
     service: row.service,
     counted: row.counted,

@@ -1,6 +1,7 @@
 /** The SQL of what generation-changes.ts worked out: few statements, which go with the COMMIT of their batch. */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { GRAINS } from '../generations.js';
 import { DIMENSION_SETS, type Rollup, SUM_COLUMNS } from '../rollups.js';
 import type { CallClaims } from './call-claims.js';
 import { type GenerationChanges, type IdentityChange, NO_TRACE, type TraceIdentity } from './generation-changes.js';
@@ -162,11 +163,15 @@ function mergeIdentity(merged: Map<string, TraceIdentity>, identity: TraceIdenti
 }
 
 const SUMS = SUM_COLUMNS.join(', ');
-const SUM_TYPES = SUM_COLUMNS.map((column) => `${column} numeric`).join(', ');
+/** As they go over the wire, under short names and without zeros: most sums of a batch are. */
+const SENT_TYPES = SUM_COLUMNS.map((_, at) => `s${at} numeric`).join(', ');
+const SENT = SUM_COLUMNS.map((_, at) => `coalesce(s${at}, 0)`).join(', ');
 const ADDED = SUM_COLUMNS.map((column) => `${column} = known.${column} + excluded.${column}`).join(', ');
 
 function amountsOf(amounts: readonly bigint[]): Record<string, bigint> {
-  return Object.fromEntries(SUM_COLUMNS.map((column, at) => [column, amounts[at]!]));
+  const sent: Record<string, bigint> = {};
+  for (const [at, amount] of amounts.entries()) if (amount !== 0n) sent[`s${at}`] = amount;
+  return sent;
 }
 
 const [MIN_TIME, MAX_TIME] = [-(2n ** 63n), 2n ** 63n - 1n];
@@ -182,10 +187,10 @@ function addIdentities(identities: readonly IdentityChange[]): string[] {
     last: last ?? MIN_TIME,
     ...amountsOf(amounts),
   }));
-  const columns = `workspace text, dimensions smallint, id text, first bigint, last bigint, ${SUM_TYPES}`;
+  const columns = `workspace text, dimensions smallint, id text, first bigint, last bigint, ${SENT_TYPES}`;
   return [
     `insert into identities as known (first_time_unix_nano, last_time_unix_nano, dimensions, workspace, id, ${SUMS})
-     select first, last, dimensions, workspace, id, ${SUMS} from ${rowsOf('item', columns, rows)}
+     select first, last, dimensions, workspace, id, ${SENT} from ${rowsOf('item', columns, rows)}
      on conflict (workspace, dimensions, id) do update set ${ADDED},
        first_time_unix_nano = least(known.first_time_unix_nano, excluded.first_time_unix_nano),
        last_time_unix_nano = greatest(known.last_time_unix_nano, excluded.last_time_unix_nano)`,
@@ -250,7 +255,16 @@ function valuesOf({ dimensions, key }: Rollup): Record<string, string | undefine
   return Object.fromEntries(VALUE_COLUMNS.map((column, at) => [column, values[at]]));
 }
 
-function addRollups(rollups: readonly Rollup[]): string[] {
+/**
+ * Of users and sessions only days are kept: a batch has hundreds of them, of each of whom there would be three rows to
+ * change. Their minutes and hours are counted from the generations themselves, which an index has by session and user.
+ */
+export function isKept(dimensions: number, grain: number): boolean {
+  return dimensions === 0 || grain === GRAINS.day;
+}
+
+function addRollups(all: readonly Rollup[]): string[] {
+  const rollups = all.filter(({ dimensions, grain }) => isKept(dimensions, grain));
   if (rollups.length === 0) return [];
   const rows = rollups.map((rollup) => ({
     ...valuesOf(rollup),
@@ -264,11 +278,11 @@ function addRollups(rollups: readonly Rollup[]): string[] {
   }));
   const values = VALUE_COLUMNS.map((column) => `${column} text`).join(', ');
   const columns = `time bigint, hash bigint, grain integer, dimensions smallint, workspace text, ${values}, identity text,
-    ${SUM_TYPES}, sketch bytea`;
-  const names = `${VALUE_COLUMNS.join(', ')}, identity, ${SUMS}, sketch`;
+    ${SENT_TYPES}, sketch bytea`;
+  const names = `${VALUE_COLUMNS.join(', ')}, identity`;
   return [
-    `insert into rollups as known (time_unix_s, key, grain, dimensions, workspace, ${names})
-     select time, hash, grain, dimensions, workspace, ${names} from ${rowsOf('item', columns, rows)}
+    `insert into rollups as known (time_unix_s, key, grain, dimensions, workspace, ${names}, ${SUMS}, sketch)
+     select time, hash, grain, dimensions, workspace, ${names}, ${SENT}, sketch from ${rowsOf('item', columns, rows)}
      on conflict (workspace, dimensions, grain, time_unix_s, key) do update set ${ADDED},
        sketch = known.sketch || excluded.sketch
      returning case when octet_length(sketch) > ${MAX_SKETCH_BYTES} then

@@ -1,37 +1,50 @@
 /** Sums by time and dimension, read from the rollups: added up by the server as far as it goes, and put together here. */
 import { type Dimension, GRAINS, type UsageQuery, type UsageRow } from '../generations.js';
 import { DIMENSION_SETS, dimensionSetOf, SUM_COLUMNS, UsageMerge } from '../rollups.js';
+import { Sketch } from '../sketch.js';
 import { Conditions } from './conditions.js';
-import { indexedText } from './generation-rows.js';
-import { sketchesIn } from './generation-statements.js';
+import { IS_UNPRICED, indexedText } from './generation-rows.js';
+import { isKept, sketchesIn } from './generation-statements.js';
 import type { Queries } from './queries.js';
 
 type SumColumn = (typeof SUM_COLUMNS)[number];
 
-type SummedRow = Record<SumColumn, string> & { [dimension in Dimension]?: string | null } & {
-  time: bigint | null;
-  sketch: Buffer;
+type SummedRow = Record<SumColumn, string | bigint> & { [dimension in Dimension]?: string | null } & {
+  time: string | bigint | null;
+  /** Of rollups. */
+  sketch?: Buffer;
+  /** Of calls themselves. */
+  durations?: string[];
 };
 
-function columnOf(dimension: Dimension): string {
-  return dimension === 'user' || dimension === 'session' ? 'identity' : dimension;
+/** What is summed, from where. */
+interface Slice {
+  grain: number;
+  fromUnixS: number;
+  toUnixS: number;
 }
 
-const SUMS = SUM_COLUMNS.map((column) => `sum(${column}) as ${column}`).join(', ');
+interface Reading extends UsageQuery {
+  set: readonly Dimension[];
+  setAt: number;
+  /** Grouped or filtered by. */
+  named: readonly Dimension[];
+}
 
+/** Rejects with VALIDATION_FAILED for dimensions of several sets. */
 export async function readUsage(queries: Queries, wanted: UsageQuery): Promise<UsageRow[]> {
-  const query = { ...wanted, filters: indexedFilters(wanted.filters) };
-  const set: readonly Dimension[] = DIMENSION_SETS[dimensionSetOf(query)]!;
-  const named = set.filter((name) => query.groupBy.includes(name) || query.filters[name] !== undefined);
-  const merge = new UsageMerge(query);
-  for (const row of await readSums(queries, query, named)) {
-    const key = JSON.stringify(set.map((name) => row[name] ?? ''));
-    const amounts = SUM_COLUMNS.map((column) => BigInt(row[column]));
-    const time = row.time === null ? 0 : Number(row.time);
-    const [first = new Uint8Array(), ...others] = sketchesIn(row.sketch);
-    merge.add({ time, key, amounts, sketch: first });
-    for (const sketch of others) merge.add({ time, key, amounts: [], sketch });
-  }
+  const filters = indexedFilters(wanted.filters);
+  const setAt = dimensionSetOf(wanted);
+  const set: readonly Dimension[] = DIMENSION_SETS[setAt]!;
+  const named = set.filter((name) => wanted.groupBy.includes(name) || filters[name] !== undefined);
+  const reading = { ...wanted, filters, set, setAt, named };
+  const merge = new UsageMerge(reading);
+  const slices = slicesOf(reading);
+  const kept = slices.filter(({ grain }) => isKept(setAt, grain));
+  const others = slices.filter(({ grain }) => !isKept(setAt, grain));
+  const read = [...(kept.length > 0 ? [readRollups(queries, reading, kept)] : [])];
+  for (const slice of others) read.push(readCalls(queries, reading, slice));
+  for (const row of (await Promise.all(read)).flat()) addRow(merge, set, row);
   return merge.rows();
 }
 
@@ -40,28 +53,80 @@ function indexedFilters(filters: UsageQuery['filters']): UsageQuery['filters'] {
   return Object.fromEntries(entries.map(([name, value]) => [name, indexedText(value)]));
 }
 
-async function readSums(queries: Queries, query: UsageQuery, named: readonly Dimension[]): Promise<SummedRow[]> {
-  const conditions = new Conditions();
-  conditions.add('workspace = ? and dimensions = ?', query.workspace, dimensionSetOf(query));
-  for (const [name, value] of Object.entries(query.filters))
-    conditions.add(`${columnOf(name as Dimension)} = ?`, value);
-  conditions.add(`(${slicesOf(query).map(sliceSql).join(' or ')})`);
-  const columns = named.map((name) => `${columnOf(name)} as "${name}"`);
-  const groups = [...(query.series ? ['time_unix_s'] : []), ...named.map(columnOf)];
-  const sql = `select ${[query.series ? 'time_unix_s as time' : 'null::bigint as time', ...columns].join(', ')},
-      ${SUMS}, string_agg(sketch, '') as sketch
-    from rollups where ${conditions.sql} ${groups.length > 0 ? `group by ${groups.join(', ')}` : 'having count(*) > 0'}`;
-  return await queries.rows<SummedRow>(sql, conditions.values);
+function addRow(merge: UsageMerge, set: readonly Dimension[], row: SummedRow): void {
+  const key = JSON.stringify(set.map((name) => row[name] ?? ''));
+  const amounts = SUM_COLUMNS.map((column) => BigInt(row[column]));
+  const time = Number(row.time ?? 0);
+  const [first = new Uint8Array(), ...others] = encodedSketches(row);
+  merge.add({ time, key, amounts, sketch: first });
+  for (const sketch of others) merge.add({ time, key, amounts: [], sketch });
 }
 
-interface Slice {
-  grain: number;
-  fromUnixS: number;
-  toUnixS: number;
+function encodedSketches({ sketch, durations = [] }: SummedRow): Iterable<Uint8Array> {
+  if (sketch) return sketchesIn(sketch);
+  const made = new Sketch();
+  for (const duration of durations) made.add(Number(duration), 1);
+  return [made.encode()];
+}
+
+function columnOf(dimension: Dimension): string {
+  return dimension === 'user' || dimension === 'session' ? 'identity' : dimension;
+}
+
+const SUMS = SUM_COLUMNS.map((column) => `sum(${column}) as ${column}`).join(', ');
+
+async function readRollups(queries: Queries, query: Reading, slices: readonly Slice[]): Promise<SummedRow[]> {
+  const conditions = new Conditions();
+  conditions.add('workspace = ? and dimensions = ?', query.workspace, query.setAt);
+  for (const [name, value] of Object.entries(query.filters))
+    conditions.add(`${columnOf(name as Dimension)} = ?`, value);
+  conditions.add(`(${slices.map(sliceSql).join(' or ')})`);
+  const time = query.series ? 'time_unix_s as time' : 'null::bigint as time';
+  const columns = [time, ...query.named.map((name) => `${columnOf(name)} as "${name}"`)];
+  const groups = [...(query.series ? ['time_unix_s'] : []), ...query.named.map(columnOf)];
+  return await queries.rows<SummedRow>(
+    `select ${columns.join(', ')}, ${SUMS}, string_agg(sketch, '') as sketch
+     from rollups where ${conditions.sql} ${groupSql(groups)}`,
+    conditions.values,
+  );
+}
+
+function groupSql(groups: readonly string[]): string {
+  return groups.length > 0 ? `group by ${groups.join(', ')}` : 'having count(*) > 0';
 }
 
 function sliceSql({ grain, fromUnixS, toUnixS }: Slice): string {
   return `grain = ${grain} and time_unix_s >= ${fromUnixS} and time_unix_s < ${toUnixS}`;
+}
+
+const TOKENS = SUM_COLUMNS.filter((column) => column.endsWith('_tokens'));
+const CALL_SUMS = [
+  'count(*) as requests',
+  'count(*) filter (where is_error) as errors',
+  `count(*) filter (where ${IS_UNPRICED}) as unpriced`,
+  ...[...TOKENS, 'picodollars', 'duration_nano'].map((column) => `coalesce(sum(${column}), 0) as ${column}`),
+  'array_agg(duration_nano) as durations',
+].join(', ');
+
+const NANOS_PER_SECOND = 1_000_000_000n;
+
+/** Users or sessions by the minute or hour: from their calls. */
+async function readCalls(queries: Queries, query: Reading, slice: Slice): Promise<SummedRow[]> {
+  const column = query.set[0] === 'user' ? 'user_id' : 'session_id';
+  const conditions = new Conditions();
+  conditions.add('workspace = ? and counted', query.workspace);
+  const [from, to] = [BigInt(slice.fromUnixS) * NANOS_PER_SECOND, BigInt(slice.toUnixS) * NANOS_PER_SECOND];
+  conditions.add('start_time_unix_nano >= ? and start_time_unix_nano < ?', from, to);
+  const wanted = query.filters.user ?? query.filters.session;
+  if (wanted === '') conditions.add(`${column} is null`);
+  else if (wanted !== undefined) conditions.add(`${column} = ?`, wanted);
+  const time = query.series ? `start_time_unix_nano / ${slice.grain}000000000 * ${slice.grain}` : 'null::bigint';
+  const columns = [`${time} as time`, ...query.named.map((name) => `${column} as "${name}"`)];
+  const groups = [...(query.series ? ['1'] : []), ...query.named.map(() => column)];
+  return await queries.rows<SummedRow>(
+    `select ${columns.join(', ')}, ${CALL_SUMS} from generations where ${conditions.sql} ${groupSql(groups)}`,
+    conditions.values,
+  );
 }
 
 /** A sum over the whole range is made of whole days, and of the hours and minutes at its ends. */
