@@ -10,8 +10,11 @@ import { createIngestLimit } from '../receivers/otlp/limit.js';
 import { createAuditTrail } from '../workers/audit-trail.js';
 import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
+import { createInformedWriter } from '../workers/informed-writer.js';
+import { createKnowledge, NO_PROMPTS } from '../workers/knowledge.js';
 import type { WriterThreadOptions } from '../workers/messages.js';
 import { createPool } from '../workers/pool.js';
+import { createRepriceStep } from '../workers/reprice-step.js';
 import type { AccessEvents } from './access/events.js';
 import { createKeyring } from './access/keyring.js';
 import { announcement } from './announcement.js';
@@ -27,6 +30,7 @@ import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createPriceList } from './pricing/prices.js';
+import { createRepricer } from './pricing/repricer.js';
 import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
@@ -84,13 +88,24 @@ export function createGateway(config: Config): Gateway {
   const gatewayNumber = createGatewayNumber({ control, bufferId: () => buffer.id });
   const consumer = buffer.consumer('store');
   const deadLetters = createDeadLetterBox(folder('dead-letter'));
+  // What calls to models cost, by each workspace's own prices.
+  const prices = createPriceList({ control, events: events.pricing });
+  const knowledge = createKnowledge({ prices, prompts: NO_PROMPTS });
   const writers = Array.from({ length: config.workers.writers }, (_, writer) => {
     const workerData: WriterThreadOptions = {
       writer: telemetry.writerOptions(writer),
       deadLetterDirectory: folder('dead-letter'),
       mapping: config.workers.mapping,
     };
-    return createPool({ entry: 'store-writer', threads: 1, maxQueue: 2, workerData, closeOperation: 'close' });
+    const options = { threads: 1, maxQueue: 2, workerData, closeOperation: 'close' };
+    return createInformedWriter(createPool({ entry: 'store-writer', ...options }), knowledge);
+  });
+  const repricer = createRepricer({
+    control,
+    owner: () => buffer.id,
+    step: createRepriceStep(writers[0]!),
+    refreshPrices: () => prices.refresh(),
+    events: events.pricing,
   });
   const auditTrail = createAuditTrail({ config: config.workers, control, deadLetters, events: events.drain });
   const drain = createDrain({
@@ -116,9 +131,6 @@ export function createGateway(config: Config): Gateway {
   const keyring = createKeyring({ config: config.access, dataDirectory, control, events: accessEvents });
   const limiter = createLimiter({ config: config.limits, events: events.limit });
   const intake = createIngestLimit({ config: config.limits, next: buffer });
-
-  // What calls to models cost, by each workspace's own prices.
-  const prices = createPriceList({ control, events: events.pricing });
 
   // Prompts: their content in a driver's hands, their index in the control store.
   const registry = createRegistry({
@@ -201,6 +213,7 @@ export function createGateway(config: Config): Gateway {
     buffer,
     gatewayNumber,
     ...writers,
+    repricer,
     auditTrail,
     drain,
     http,
