@@ -16,8 +16,8 @@ import { draftOf, LOGS, SPANS } from './table.js';
 import { makeInclusive } from './usage.js';
 
 /**
- * Names, as they stand in the text, without which no span is anybody's: each of a table's rows that can make a generation
- * begins with one of them.
+ * Names as they stand in the text. No vocabulary tells of a call, of a session or of a user without one of them; what the
+ * tables have beside them (`metadata`, `tool.name`) is read of such spans alone.
  */
 const SIGNS =
   /"(?:gen_ai\.|llm\.|ai\.|openinference\.|traceloop\.|langfuse\.|session\.id"|user\.id"|enduser\.id"|mlflow\.|gcp\.vertex\.agent|pydantic_ai\.|all_messages_events"|request_data"|lk\.|input\.value"|embedding\.|reranker\.|retrieval\.)/;

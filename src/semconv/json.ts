@@ -2,7 +2,7 @@
 import { MAX_VALUE_DEPTH } from '../model/json-value.js';
 import { parsePython } from './python-literal.js';
 
-/** Beyond it a text is not read as JSON, but as the text that it is. */
+/** Beyond it a text is not read as JSON, but as the text that it is: while spans are stored, others wait. */
 export const MAX_JSON_CHARS = 1024 * 1024;
 
 export type JsonObject = { readonly [key: string]: unknown };
@@ -12,16 +12,16 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** An object or a list from its JSON text, or as Python prints it; undefined for all else. */
-export function parseContainer(text: string): JsonObject | unknown[] | undefined {
+export function parseContainer(text: string, maxChars = MAX_JSON_CHARS): JsonObject | unknown[] | undefined {
   const start = text.trimStart().charCodeAt(0);
   if (start !== 0x5b && start !== 0x7b && start !== 0x28) return undefined;
-  const value = parseJson(text) ?? parsePython(text);
+  const value = parseJson(text, maxChars) ?? parsePython(text);
   return typeof value === 'object' && value !== null ? (value as JsonObject | unknown[]) : undefined;
 }
 
 /** undefined for what is no JSON, is too long, or too deep for whoever walks it afterwards. */
-export function parseJson(text: string): unknown {
-  if (text.length > MAX_JSON_CHARS || isDeep(text)) return undefined;
+export function parseJson(text: string, maxChars = MAX_JSON_CHARS): unknown {
+  if (text.length > maxChars || isDeep(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -6,6 +6,8 @@ import type { Room } from './room.js';
 import { scalarTextOf } from './value.js';
 
 const MAX_DEPTH = 8;
+/** Nobody else waits while a conversation is read. */
+const MAX_JSON_CHARS = 8 * 1024 * 1024;
 
 /** `role`: of what names none. */
 export function messagesOf(value: unknown, role: string, room: Room, depth = 0): Message[] {
@@ -20,14 +22,14 @@ export function messagesOf(value: unknown, role: string, room: Room, depth = 0):
 
 /** JSON that is no messages is a text that happens to be JSON: an answer of structured output, say. */
 function textMessages(text: string, role: string, room: Room, depth: number): Message[] {
-  const container = parseContainer(text);
+  const container = parseContainer(text, MAX_JSON_CHARS);
   const messages = container === undefined ? [] : messagesOf(container, role, room, depth);
   const isKnown = messages.some(({ parts }) => parts.some(({ type }) => type !== 'other'));
   return isKnown ? messages : textMessage(scalarTextOf(text), role, room);
 }
 
 function readText(text: string): unknown {
-  return parseContainer(text) ?? scalarTextOf(text);
+  return parseContainer(text, MAX_JSON_CHARS) ?? scalarTextOf(text);
 }
 
 function messageOf(role: string, parts: MessagePart[]): Message[] {

@@ -12,9 +12,9 @@ const MAX_DEPTH = 8;
 export function partsOf(value: unknown, room: Room, depth = 0): MessagePart[] {
   const content = untagged(value);
   if (content === null || content === undefined || content === '') return [];
+  if (Array.isArray(content) && depth < MAX_DEPTH) return content.flatMap((block) => partsOf(block, room, depth + 1));
   if (!room.takesPart()) return [];
   if (typeof content === 'string') return [{ type: 'text', content: room.text(content) }];
-  if (Array.isArray(content) && depth < MAX_DEPTH) return content.flatMap((block) => partsOf(block, room, depth + 1));
   return isObject(content) ? blockParts(content, room) : [{ type: 'other', value: content }];
 }
 

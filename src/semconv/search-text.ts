@@ -54,7 +54,7 @@ export class SearchText implements Sink {
   }
 
   toString(): string {
-    return storable(this.pieces.join('\n'));
+    return storable(this.pieces.join('\n').slice(0, MAX_SEARCH_CHARS));
   }
 }
 

@@ -353,6 +353,12 @@ describe('bounds', () => {
     expect([JSON.stringify(input).length < 1_100_000, truncated]).toEqual([true, true]);
   });
 
+  it('a long history is read as messages beyond the bound of the mapping', () => {
+    const history = JSON.stringify(Array.from({ length: 100 }, () => ({ role: 'user', content: 'x'.repeat(20_000) })));
+    const { input, truncated } = read({ attributes: { 'gen_ai.input.messages': history } });
+    expect([input.length, truncated]).toEqual([100, false]);
+  });
+
   it('more parts than anybody reads are left out, visibly', () => {
     const many = JSON.stringify(Array.from({ length: 20_000 }, () => ({ role: 'user', content: 'x' })));
     const { input, truncated } = read({ attributes: { 'gen_ai.input.messages': many } });
