@@ -157,6 +157,10 @@ function namesOf({ provider, responseModel, requestModel, serviceTier }: Questio
   };
 }
 
+function nameOf({ responseModel }: Question, model: number): Explanation['by'] {
+  return model === 0 && responseModel !== '' ? 'response_model' : 'request_model';
+}
+
 function bandOf(bands: readonly RatedBand[], inputTokens: number): RatedBand | undefined {
   let reached: RatedBand | undefined;
   for (const band of bands) if (inputTokens > band.aboveInputTokens) reached = band;
@@ -198,18 +202,12 @@ class CachedPriceBook implements PriceBook {
     const names = namesOf(question);
     const unixMs = Number(question.startTimeUnixNano / NANO_PER_MS);
     const own = matching(this.own.get(workspace) ?? [], names);
-    const begun = own.map((entries) => entries.filter((entry) => entry.own.validFromUnixMs <= unixMs));
+    const begun = own.flat().filter((entry) => entry.own.validFromUnixMs <= unixMs);
     const { bands, model } = this.foundAt(names, own, unixMs);
-    const by =
-      model === undefined
-        ? undefined
-        : model === 0 && question.responseModel !== ''
-          ? 'response_model'
-          : 'request_model';
     return {
       bands: bands.map(({ aboveInputTokens, price }) => ({ aboveInputTokens, price })),
-      by,
-      own: begun.flat().map((entry) => entry.own),
+      by: model === undefined ? undefined : nameOf(question, model),
+      own: [...new Set(begun.map((entry) => entry.own))],
     };
   }
 

@@ -47,6 +47,9 @@ beforeAll(async () => {
   const { keyring } = access;
   prompts = await startRegistry(access.control);
   const { registry } = prompts;
+  const price = { workspace: 'default', pattern: 'gpt-*', provider: '', serviceTier: '', validFromUnixMs: 1 };
+  await access.control.prices.put(price, { input: '1', cacheRead: '0.5' }, 1);
+  await access.control.repricings.create({ workspace: 'default', fromUnixMs: 1, toUnixMs: 2 }, 1);
   const context = await testNativeApp({ access: keyring, identify: keyring.forApi, deadLetters, registry });
   app = context.app;
   context.telemetry.addSpans('default', spans);
@@ -171,9 +174,11 @@ describe('the OpenAPI document', () => {
       ['/v1/prices/count', '/v1/prices/count', 200],
       ['/v1/prices/effective', '/v1/prices/effective?model=gpt-4o&provider=openai', 200],
       ['/v1/prices/effective', '/v1/prices/effective?model=nobody-knows-it', 200],
-      ['/v1/prices/{id}', '/v1/prices/1', 404],
+      ['/v1/prices/{id}', '/v1/prices/1', 200],
+      ['/v1/prices/{id}', '/v1/prices/nope', 404],
       ['/v1/prices/reprice', '/v1/prices/reprice', 200],
       ['/v1/prices/reprice/count', '/v1/prices/reprice/count', 200],
+      ['/v1/prices/reprice/{id}', '/v1/prices/reprice/1', 200],
       ['/v1/prices/reprice/{id}', '/v1/prices/reprice/nope', 404],
       ['/health', '/health', 200],
       ['/health/ready', '/health/ready', 200],
@@ -203,7 +208,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('documents what a change answers', async () => {
-    const send = async (method: 'post' | 'patch' | 'delete', path: string, url: string, payload?: object) => {
+    const send = async (method: 'post' | 'put' | 'patch' | 'delete', path: string, url: string, payload?: object) => {
       const response = await app.inject({ method: method.toUpperCase() as 'POST', url, ...(payload && { payload }) });
       const { responses } = document.paths[path]![method]!;
       const documented = responses[String(response.statusCode)] ?? responses['4XX'];
@@ -234,6 +239,11 @@ describe('the OpenAPI document', () => {
     const unchanged = await send('patch', '/v1/runs/{run_id}', oneRun, {});
     const ended = await send('delete', '/v1/runs/{run_id}', oneRun);
     expect([run, changed, unchanged, ended].map(({ statusCode }) => statusCode)).toEqual([201, 200, 200, 204]);
+    const repricing = await send('post', '/v1/prices/reprice', '/v1/prices/reprice', example('/v1/prices/reprice'));
+    const { example: price } = document.paths['/v1/prices']!.put!.requestBody!.content['application/json']!;
+    const priced = await send('put', '/v1/prices', '/v1/prices', price as object);
+    const unpriced = await send('delete', '/v1/prices/{id}', `/v1/prices/${priced.json().id}`);
+    expect([repricing, priced, unpriced].map(({ statusCode }) => statusCode)).toEqual([202, 201, 204]);
     const labels = '/v1/prompts/{name}/labels';
     const prompt = await send('post', '/v1/prompts', '/v1/prompts', example('/v1/prompts'));
     const label = await send('post', labels, '/v1/prompts/welcome/labels', example(labels));
