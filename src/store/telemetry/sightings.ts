@@ -3,7 +3,7 @@
  * counted. They are known by the id of the response, even in different traces; without one, within a trace, by all else
  * that two sightings of a call have in common.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { TOKEN_TYPES, type Usage } from '../../model/generation.js';
 
 /** What tells whether two rows are of one call. */
@@ -24,7 +24,7 @@ export interface Sighting {
 
 /** 64 bits, signed, as an index over them takes it: those with equal ones are then compared by their ids. */
 export function responseHash(responseId: string): bigint {
-  return createHash('sha256').update(responseId).digest().readBigInt64BE();
+  return hash('sha256', responseId, 'buffer').readBigInt64BE();
 }
 
 /** Of two rows of one workspace with non-empty response ids. */

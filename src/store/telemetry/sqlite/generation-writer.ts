@@ -231,7 +231,6 @@ export class GenerationWriter {
       input: usage.input ?? 0,
       output: usage.output ?? 0,
       answered: responseId === '' ? 1 : 0,
-      limit: MAX_COMPARED,
     }) as GenerationRow[];
     return rows.map((row) =>
       sightingOf(toStoredGeneration(row), { spanId: row.span_id, parentSpanId: row.parent_span_id, scope: row.scope }),
@@ -274,13 +273,13 @@ function prepareStatements(db: Database.Database) {
     withoutUser: without('user_id', INHERITED_USER),
     answered: db.prepare(
       `SELECT x.response_id AS responseId, coalesce(nullif(d.response_model, ''), d.request_model) AS model
-        FROM generations x CROSS JOIN descriptions d ON d.id = x.description_id
+        FROM generations x INDEXED BY generations_by_response CROSS JOIN descriptions d ON d.id = x.description_id
         WHERE x.response_hash = ? AND x.workspace_id = ? AND x.counted = 1`,
     ),
     alike: withBigints(
       `${selectGenerations(ROWS_OF_TRACE)} WHERE ${OF_TRACE} AND x.counted = 1
         AND coalesce(x.input_tokens, 0) = @input AND coalesce(x.output_tokens, 0) = @output
-        AND (@answered OR x.response_hash IS NULL) LIMIT @limit`,
+        AND (@answered OR x.response_hash IS NULL) LIMIT ${MAX_COMPARED}`,
     ),
   };
 }

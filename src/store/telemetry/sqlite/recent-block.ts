@@ -116,7 +116,7 @@ export class RecentBlock {
 const WORKSPACE = '(SELECT id FROM workspaces WHERE name = ?)';
 
 const SEEN_RESPONSES = `SELECT x.response_id AS responseId, coalesce(nullif(d.response_model, ''), d.request_model) AS model
-  FROM generations x CROSS JOIN descriptions d ON d.id = x.description_id
+  FROM generations x INDEXED BY generations_by_response CROSS JOIN descriptions d ON d.id = x.description_id
   WHERE x.response_hash = ? AND x.workspace_id = ${WORKSPACE} AND x.counted = 1`;
 
 function prepareStatements(db: Database.Database) {
