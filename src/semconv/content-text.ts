@@ -1,8 +1,9 @@
 /** What a span's content is found by, and recognised by. */
+
+import { promptHashOf } from '../model/prompt-hash.js';
 import type { Draft } from './draft.js';
 import { type FlatTexts, flatTexts } from './flattened.js';
 import type { JsonObject } from './json.js';
-import { promptHashOf } from './prompt-hash.js';
 import { collectTexts, FirstText, MAX_INPUT_CHARS, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
 import { listOf } from './value.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Generation } from '../../src/model/generation.js';
 import { LOG_EVENT } from '../../src/model/native-names.js';
+import { promptHashOf } from '../../src/model/prompt-hash.js';
 import { generationOf, generationOfLog, searchTextOfEvent } from '../../src/semconv/generation.js';
-import { promptHashOf } from '../../src/semconv/prompt-hash.js';
 import { logOf, resourceOf, START, scopeOf, spanOf } from './spans.js';
 
 function mapped(attributes: Record<string, unknown> | string, changes = {}): Generation {
