@@ -16,7 +16,7 @@ export interface RepricerOptions {
   control: Pick<ControlStore, 'repricings' | 'onChange'>;
   /** This gateway, also after a restart: a job that a crash broke off is its own at once. */
   owner(): string;
-  /** One step, in a writer thread. Rejects with a GatewayError. */
+  /** One step, in a writer thread. Rejects with STORE_UNAVAILABLE when trying again can help. */
   step(step: RepriceStep): Promise<RepriceResult>;
   /** Awaited before a job: from then on, steps know all prices of before it was asked for. */
   refreshPrices?(): Promise<void>;
@@ -41,9 +41,6 @@ const RETRY_MS = { first: 200, most: 30_000 };
 /** A fault that trying again does not promise to end. */
 const MAX_FAULTS = 3;
 const NANO_PER_MS = 1_000_000n;
-
-/** `lost`: to another gateway. */
-type Ending = 'ended' | 'lost' | 'stopped';
 
 class Repricer implements Component {
   readonly name = 'repricer';
@@ -89,11 +86,11 @@ class Repricer implements Component {
 
   private async work(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
-      // From here on a job that is announced ends the wait below at once.
+      // From here on a job that is announced, and the shutdown, end the wait below at once.
       this.waking = new AbortController();
       const job = await this.claim(stopped);
       if (job) await this.carryOut(job, stopped);
-      else await this.pause(this.options.pollMs ?? POLL_MS, AbortSignal.any([stopped, this.waking.signal]));
+      else await this.pause(this.options.pollMs ?? POLL_MS, this.waking.signal);
     }
     await this.release();
   }
@@ -119,25 +116,25 @@ class Repricer implements Component {
     return { owner: this.options.owner(), nowUnixMs, untilUnixMs: nowUnixMs + this.leaseMs };
   }
 
-  private async carryOut(job: Repricing, stopped: AbortSignal): Promise<Ending> {
+  /** To its end, to the shutdown, or until another gateway has it. */
+  private async carryOut(job: Repricing, stopped: AbortSignal): Promise<void> {
     if (job.cursor === undefined) this.options.events.repricingBegun(job.id, job.workspace);
     let done = job;
     while (!stopped.aborted) {
       const startedAtMs = performance.now();
       const result = await this.insistOnStep(done, stopped);
-      if (result === undefined) return 'stopped';
+      if (result === undefined) return;
       if (result instanceof GatewayError) return this.end(done, stopped, result);
       const { examined, changed, next: cursor } = result;
       done = { ...done, examined: done.examined + examined, changed: done.changed + changed, cursor };
       if (cursor === undefined) return this.end(done, stopped);
-      if (!(await this.keep(done, stopped))) return 'lost';
+      if (!(await this.keep(done, stopped))) return;
       // At most half of a writer's time: batches that came meanwhile have their turn.
       await this.pause(performance.now() - startedAtMs, stopped);
     }
-    return 'stopped';
   }
 
-  /** A store that is away comes back, however long that takes; a fault that stays is the answer. undefined: stopped. */
+  /** A store that is away comes back, however long that takes; a fault that stays is the answer. undefined: stopped, or lost. */
   private async insistOnStep(job: Repricing, stopped: AbortSignal): Promise<RepriceResult | GatewayError | undefined> {
     let faults = 0;
     for (let waitMs = this.retryMs.first; ; waitMs = Math.min(waitMs * 2, this.retryMs.most)) {
@@ -167,15 +164,13 @@ class Repricer implements Component {
     return (await this.insist(stopped, () => repricings.advance(job.id, job, this.lease()))) ?? false;
   }
 
-  private async end(job: Repricing, stopped: AbortSignal, error?: GatewayError): Promise<Ending> {
+  private async end(job: Repricing, stopped: AbortSignal, error?: GatewayError): Promise<void> {
     const { events, control } = this.options;
     const { examined, changed } = job;
     const status = error ? 'failed' : 'done';
     const outcome = { status, examined, changed, ...(error && { error: error.message }) } as const;
     const ended = await this.insist(stopped, () => control.repricings.finish(job.id, outcome, this.lease()));
-    if (!ended) return 'lost';
-    events.repricingEnded(job.id, { status, examined, changed, ...(error && { error }) });
-    return 'ended';
+    if (ended) events.repricingEnded(job.id, { status, examined, changed, ...(error && { error }) });
   }
 
   /** Until the control store answers, or the component stops: then undefined. Tries at least once. */
