@@ -47,7 +47,7 @@ export class SearchText implements Sink {
   }
 
   take(text: string): void {
-    if (this.isFull || isBase64(text)) return;
+    if (this.isFull || isNoText(text)) return;
     const piece = text.slice(0, this.room);
     this.pieces.push(piece);
     this.room -= piece.length + 1;
@@ -70,9 +70,11 @@ export class FirstText implements Sink {
   }
 }
 
-/** Images, sounds and vectors are no text. */
-function isBase64(text: string): boolean {
-  return text.startsWith('data:') || (text.length > 200 && /^[A-Za-z0-9+/=_-]{200}/.test(text));
+const MEDIA = /^(?:[A-Za-z0-9+/=_-]{200}|\[[-+.,\deE\s]{200})/;
+
+/** Images, sounds and vectors. */
+function isNoText(text: string): boolean {
+  return text.startsWith('data:') || (text.length > 200 && MEDIA.test(text));
 }
 
 /** The texts of an attribute: structured, as JSON, or one text. */

@@ -435,6 +435,13 @@ describe('the text that a span is found by', () => {
     );
   });
 
+  it('is not of the vectors that OpenLLMetry shows as the answer (5.5 #13)', () => {
+    const vector = JSON.stringify(Array.from({ length: 256 }, (_, index) => index / 256));
+    const attributes = { 'llm.request.type': 'embedding', 'gen_ai.prompt.0.content': 'of pumps' };
+    const generation = mapped({ ...attributes, 'gen_ai.completion.0.content': vector });
+    expect(generation).toMatchObject({ kind: 'embedding', searchText: 'of pumps', promptHash: '' });
+  });
+
   it('leaves room for the answer', () => {
     const messages = (text: string) => JSON.stringify([{ role: 'x', parts: [{ type: 'text', content: text }] }]);
     const { searchText } = mapped({

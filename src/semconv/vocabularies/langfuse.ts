@@ -1,16 +1,5 @@
 /** Langfuse SDKs, versions 3 and later, which send OTLP. */
-import {
-  type Apply,
-  content,
-  kind,
-  list,
-  members,
-  momentOfFirstToken,
-  money,
-  text,
-  type Vocabulary,
-  when,
-} from '../rule.js';
+import { type Apply, content, kind, list, members, momentOfFirstToken, text, type Vocabulary, when } from '../rule.js';
 import { langfuseCost, langfuseUsage } from './langfuse-usage.js';
 
 /** Its default, which says nothing where the resource says something. */
@@ -70,9 +59,3 @@ export const LANGFUSE: Vocabulary = [
   ['langfuse.observation.output', content('output')],
   ['langfuse.trace.output', content('output')],
 ];
-
-/** For other vocabularies whose costs are an object with a sum. */
-export const TOTAL_COST: Apply = members([
-  ['total_cost', money('reportedCost')],
-  ['total', money('reportedCost')],
-]);

@@ -1,6 +1,5 @@
 /** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, litellm, Google's ADK, LiveKit. */
-import { content, count, kind, list, means, members, text, total, type Vocabulary, when } from '../rule.js';
-import { TOTAL_COST } from './langfuse.js';
+import { content, count, kind, list, means, members, money, text, total, type Vocabulary, when } from '../rule.js';
 
 const MLFLOW_USAGE: Vocabulary = [
   ['input_tokens', count('input')],
@@ -74,7 +73,7 @@ export const OTHERS: Vocabulary = [
   ['mlflow.llm.provider', text('provider')],
   ['mlflow.llm.model', text('requestModel')],
   ['mlflow.chat.tokenUsage', members(MLFLOW_USAGE)],
-  ['mlflow.llm.cost', TOTAL_COST],
+  ['mlflow.llm.cost', members([['total_cost', money('reportedCost')]])],
   ['mlflow.trace.session', text('sessionId')],
   ['mlflow.trace.user', text('userId')],
   ['mlflow.spanInputs', content('input'), members(MODEL)],
