@@ -109,7 +109,8 @@ const TEXTS = [
   ) partition by range (time_unix_nano)`,
   'create table generation_texts_default partition of generation_texts default',
   'create index generation_texts_row on generation_texts (trace_id, row_id)',
-  'create index generation_texts_words on generation_texts using gin (words)',
+  // A batch of messages is more than the 4 MB that are set aside otherwise: with eight times as much a text costs a third less.
+  'create index generation_texts_words on generation_texts using gin (words) with (gin_pending_list_limit = 32768)',
 ];
 
 /** A row for each trace with generations: whoever changes what is known of them holds it. */

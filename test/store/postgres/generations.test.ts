@@ -419,6 +419,21 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     expect(await found('native')).toBe(1);
   });
 
+  it('a trace with more calls than are looked at loses some in a sum, or in its session', async () => {
+    const root = llmSpan(source, { kind: 'agent', countable: false, sessionId: 's1', userId: 'u1' });
+    const calls = (count: number) =>
+      Array.from({ length: count }, () => llmSpan(source, {}, { traceId: root.traceId, parentSpanId: root.spanId }));
+    await write({ spans: [root, ...calls(1_100)] });
+    await write({ spans: calls(100) });
+    await expectSumsOfRows();
+    expect(await store.getSession('default', 's1')).toMatchObject({ requests: 1_200, traces: 1 });
+    await writer.deleteTraces([
+      { workspace: 'default', traceId: root.traceId, receivedUntilUnixMs: Number.MAX_SAFE_INTEGER },
+    ]);
+    expect(await storedGenerations(store)).toEqual([]);
+    await expectSumsOfRows();
+  });
+
   it('a batch without generations writes anything of them', async () => {
     await write({ spans: source.trace(5), logRecords: [source.logRecord()] });
     for (const table of ['generations', 'generation_texts', 'generation_traces', 'rollups', 'identities']) {

@@ -52,7 +52,7 @@ export class CallClaims {
   ) {
     const key = keyOf(workspace, responseId);
     if (responseId === '' || this.responses.has(key)) return;
-    this.responses.set(key, { key, workspace, responseId, received, calls, stored: JSON.stringify(calls) });
+    this.responses.set(key, { key, workspace, responseId, received, calls: [], stored: JSON.stringify(calls) });
   }
 
   /** In one order for everybody, so that none waits in a ring. */
@@ -67,18 +67,21 @@ export class CallClaims {
       stored,
     }));
     return [
-      `insert into response_calls as known (received_time_unix_ms, workspace, response_id, calls)
-       select received, workspace, "responseId", stored from ${rowsOf('item', columns, items)}
-       on conflict (workspace, response_id) do update set workspace = excluded.workspace
-       returning workspace, response_id, calls, received_time_unix_ms::text as received, xmax = 0 as fresh`,
+      `with asked as (
+         insert into response_calls as known (received_time_unix_ms, workspace, response_id, calls)
+         select received, workspace, "responseId", stored from ${rowsOf('item', columns, items)}
+         on conflict (workspace, response_id) do update set workspace = excluded.workspace
+         returning workspace, response_id, calls, received_time_unix_ms::text as received, xmax = 0 as fresh)
+       select workspace, response_id, calls, received from asked where not fresh`,
     ];
   }
 
+  /** Those that were there: of the others nobody has told before. */
   read(result: pg.QueryResult<Record<string, unknown>> | undefined): void {
-    for (const { workspace, response_id: id, calls, received, fresh } of result?.rows ?? []) {
+    for (const { workspace, response_id: id, calls, received } of result?.rows ?? []) {
       const response = this.responses.get(keyOf(workspace as string, id as string))!;
       const isOld = Number(received) < response.received - KEPT_MS;
-      response.calls = fresh || isOld ? [] : (JSON.parse(calls as string) as SeenCall[]);
+      response.calls = isOld ? [] : (JSON.parse(calls as string) as SeenCall[]);
       response.stored = calls as string;
     }
   }

@@ -18,6 +18,8 @@ export interface TraceChange {
   traceId: string;
   /** Rows of the trace that are there. */
   stored: readonly GenerationRow[];
+  /** It has more, which nobody looked at. */
+  isPart: boolean;
   gone: ReadonlySet<GenerationRow>;
   /** In the order in which they came. */
   added: readonly GenerationRow[];
@@ -31,6 +33,8 @@ export interface TraceIdentity {
   user: string;
   first: bigint;
   last: bigint;
+  /** There may be more of it: what stands of its times only ever spreads. */
+  spreads: boolean;
 }
 
 export const IDENTITY_DIMENSIONS = { user: 1, session: 2 } as const;
@@ -71,11 +75,11 @@ export class GenerationChanges {
     row.user = row.generation.userId;
     row.counted = canCount(row) && this.claims.take(row);
     this.insert(row);
-    for (const identity of identitiesOf(row.workspace, NO_TRACE, [row])) this.toldAnew.push(identity);
+    this.toldAnew.push(...identitiesOf(row.workspace, NO_TRACE, [row], true));
   }
 
-  trace({ workspace, traceId, stored, gone, added }: TraceChange): void {
-    const before = identitiesOf(workspace, traceId, stored);
+  trace({ workspace, traceId, stored, isPart, gone, added }: TraceChange): void {
+    const before = identitiesOf(workspace, traceId, stored, isPart);
     for (const row of gone) this.remove(row);
     const kept = stored.filter((row) => !gone.has(row));
     const accepted = this.accept(kept, added);
@@ -86,7 +90,8 @@ export class GenerationChanges {
       Object.assign(row, identityOf(row, told));
       this.insert(row);
     }
-    this.retell(before, identitiesOf(workspace, traceId, rows));
+    const after = identitiesOf(workspace, traceId, rows, isPart);
+    this.retell(isPart ? [] : before, after);
     if (rows.length === 0) this.emptied.push({ workspace, traceId });
   }
 
@@ -214,14 +219,19 @@ function isRoot(row: GenerationRow): boolean {
   return isOfSpan(row) && row.parentSpanId === '';
 }
 
-function identitiesOf(workspace: string, traceId: string, rows: readonly GenerationRow[]): TraceIdentity[] {
+function identitiesOf(
+  workspace: string,
+  traceId: string,
+  rows: readonly GenerationRow[],
+  spreads: boolean,
+): TraceIdentity[] {
   const all = new Map<string, TraceIdentity>();
   for (const { session, user, generation } of rows) {
     if (session === '' && user === '') continue;
     const time = generation.startTimeUnixNano;
     const key = JSON.stringify([session, user]);
     const known = all.get(key);
-    if (!known) all.set(key, { workspace, traceId, session, user, first: time, last: time });
+    if (!known) all.set(key, { workspace, traceId, session, user, first: time, last: time, spreads });
     else if (time < known.first) known.first = time;
     else if (time > known.last) known.last = time;
   }

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { GRAINS } from '../generations.js';
 import { DIMENSION_SETS, type Rollup, SUM_COLUMNS } from '../rollups.js';
 import type { CallClaims } from './call-claims.js';
-import { type GenerationChanges, type IdentityChange, NO_TRACE, type TraceIdentity } from './generation-changes.js';
+import type { GenerationChanges, IdentityChange, TraceIdentity } from './generation-changes.js';
 import type { GenerationRow } from './generation-rows.js';
 import { rowsOf } from './statements.js';
 
@@ -14,7 +14,14 @@ export function statementsOf(changes: GenerationChanges, claims: CallClaims): st
   return [
     ...move(changes.moved),
     ...untell(changes.untold),
-    ...tell(changes.toldAnew),
+    ...tell(
+      changes.toldAnew.filter(({ spreads }) => !spreads),
+      TOLD_IN_FULL,
+    ),
+    ...tell(
+      changes.toldAnew.filter(({ spreads }) => spreads),
+      TOLD_IN_PART,
+    ),
     ...claims.changes(),
     ...addIdentities(identities),
     ...correctTimes(identities.filter(({ shrank }) => shrank)),
@@ -120,7 +127,7 @@ export function removeRows(rows: readonly GenerationRow[]): string[] {
 const IDENTITY_COLUMNS = 'workspace text, trace_id uuid, session text, "user" text, first bigint, last bigint';
 
 function identityRows(identities: readonly TraceIdentity[]): string {
-  const rows = identities.map(({ traceId, ...rest }) => ({ ...rest, trace_id: traceId }));
+  const rows = identities.map(({ traceId, spreads: _, ...rest }) => ({ ...rest, trace_id: traceId }));
   return rowsOf('item', IDENTITY_COLUMNS, rows);
 }
 
@@ -133,10 +140,14 @@ function untell(identities: readonly TraceIdentity[]): string[] {
   ];
 }
 
-/** A trace's times are known in full; those of logs without one only ever spread. */
-function tell(identities: readonly TraceIdentity[]): string[] {
+const TOLD_IN_FULL = `first_time_unix_nano = excluded.first_time_unix_nano,
+  last_time_unix_nano = excluded.last_time_unix_nano`;
+/** Of the logs without a trace, and of a trace with more rows than are looked at. */
+const TOLD_IN_PART = `first_time_unix_nano = least(told.first_time_unix_nano, excluded.first_time_unix_nano),
+  last_time_unix_nano = greatest(told.last_time_unix_nano, excluded.last_time_unix_nano)`;
+
+function tell(identities: readonly TraceIdentity[], set: string): string[] {
   if (identities.length === 0) return [];
-  const spreads = `told.trace_id = '${NO_TRACE}'`;
   const merged = new Map<string, TraceIdentity>();
   for (const identity of identities) mergeIdentity(merged, identity);
   const sorted = [...merged].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
@@ -144,11 +155,7 @@ function tell(identities: readonly TraceIdentity[]): string[] {
     `insert into trace_identities as told
        (first_time_unix_nano, last_time_unix_nano, trace_id, workspace, session_id, user_id)
      select first, last, trace_id, workspace, session, "user" from ${identityRows(sorted)}
-     on conflict (workspace, trace_id, session_id, user_id) do update set
-       first_time_unix_nano = case when ${spreads} then least(told.first_time_unix_nano, excluded.first_time_unix_nano)
-         else excluded.first_time_unix_nano end,
-       last_time_unix_nano = case when ${spreads} then greatest(told.last_time_unix_nano, excluded.last_time_unix_nano)
-         else excluded.last_time_unix_nano end`,
+     on conflict (workspace, trace_id, session_id, user_id) do update set ${set}`,
   ];
 }
 

@@ -140,6 +140,7 @@ export async function applyGenerations(
 class GenerationWork {
   claims = new CallClaims([], []);
   private readonly added: ReadonlyMap<string, GenerationRow[]>;
+  private losing: ReadonlySet<string> | undefined;
 
   constructor(
     private readonly client: pg.ClientBase,
@@ -151,7 +152,7 @@ class GenerationWork {
 
   async settle(): Promise<GenerationChanges> {
     const held = await this.hold();
-    const stored = byTrace(await this.read(held.filter(({ fresh }) => !fresh)));
+    const stored = byTrace(await this.readStored(held.filter(({ fresh }) => !fresh)));
     const leaving = this.leaving([...stored.values()].flat());
     this.claims = new CallClaims(this.rows, [...leaving]);
     const statements = this.claims.statements();
@@ -161,7 +162,8 @@ class GenerationWork {
     for (const { key, workspace, traceId } of held) {
       const there = stored.get(key) ?? [];
       const gone = new Set(there.filter((row) => leaving.has(row)));
-      changes.trace({ workspace, traceId, stored: there, gone, added: this.added.get(key) ?? [] });
+      const isPart = there.length >= MAX_EARLIER_ROWS && !this.isLosing(key);
+      changes.trace({ workspace, traceId, stored: there, isPart, gone, added: this.added.get(key) ?? [] });
     }
     return changes;
   }
@@ -184,9 +186,24 @@ class GenerationWork {
     return results[1]!.rows.map(heldOf);
   }
 
-  private async read(traces: readonly HeldTrace[]): Promise<GenerationRow[]> {
+  /** What goes has to be known to the last row. */
+  private async readStored(traces: readonly HeldTrace[]): Promise<GenerationRow[]> {
+    const losing = traces.filter(({ key }) => this.isLosing(key));
+    const growing = traces.filter(({ key }) => !this.isLosing(key));
+    return [...(await this.read(losing, readTraces)), ...(await this.read(growing, readEarlier))];
+  }
+
+  private isLosing(key: string): boolean {
+    this.losing ??= new Set(this.gone.map(({ workspace, traceId }) => `${workspace}/${traceId}`));
+    return this.losing.has(key);
+  }
+
+  private async read(
+    traces: readonly HeldTrace[],
+    sql: (traces: readonly HeldTrace[]) => string,
+  ): Promise<GenerationRow[]> {
     if (traces.length === 0) return [];
-    const results = await runTogether(this.client, [BY_INDEX, readTraces(traces)]);
+    const results = await runTogether(this.client, [BY_INDEX, sql(traces)]);
     const wanted = new Set(traces.map(({ key }) => key));
     const rows = (results[1]!.rows as unknown as SelectedRow[]).map(rowOf);
     return rows.filter((row) => wanted.has(`${row.workspace}/${row.traceId}`));
@@ -236,6 +253,20 @@ function heldOf(row: Record<string, unknown>): HeldTrace & { fresh: boolean } {
     last: BigInt(row.last as string),
     fresh: row.fresh as boolean,
   };
+}
+
+/**
+ * So many rows of a trace are compared with what comes to it: those that say whose it is, and the latest. A trace of tens of
+ * thousands of calls would otherwise be read anew with every batch.
+ */
+const MAX_EARLIER_ROWS = 1_000;
+
+function readEarlier(traces: readonly HeldTrace[]): string {
+  const tells = '(own_session_id is not null or own_user_id is not null)';
+  return `select * from (
+      select found.*, row_number() over (partition by workspace, trace_id order by ${tells} desc, start_time_unix_nano desc) as place
+      from (${readTraces(traces)}) found) placed
+    where place <= ${MAX_EARLIER_ROWS} order by start_time_unix_nano, row_id`;
 }
 
 /** Of all workspaces with such a trace: whoever asks picks its own. */
