@@ -4,6 +4,7 @@ import { conversationOf } from '../../src/semconv/conversation.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
 import { createGenerationsMemory, storedGeneration } from '../helpers/generations-memory.js';
+import { recordSource } from '../helpers/records.js';
 
 const WORKSPACE = 'default';
 const DAY_MS = 86_400_000;
@@ -13,6 +14,14 @@ const nanos = (daysAgo: number) => BigInt(TODAY - daysAgo * DAY_MS) * 1_000_000n
 const costOf = (picodollars: bigint) => ({
   picodollars,
   price: { key: 'k', source: 'workspace', version: '1', provider: '', model: 'm', serviceTier: '', rates: {} } as const,
+});
+
+const source = recordSource(3);
+const evaluation = (daysAgo: number, name: string, score: string) => ({
+  ...source.logRecord(),
+  timeUnixNano: nanos(daysAgo),
+  eventName: 'gen_ai.evaluation.result',
+  attributes: `{"gen_ai.evaluation.name":"${name}","gen_ai.evaluation.score.value":${score}}`,
 });
 
 let access: AccessFixture;
@@ -44,7 +53,16 @@ beforeAll(async () => {
   await run(2, 'completed', 1);
   await run(3, 'failed', 50);
   const readConversation = async (source: Parameters<typeof conversationOf>[0]) => conversationOf(source);
-  ({ app } = await testApp({ access: access.keyring, generations: { reader: generations, readConversation } }));
+  const context = await testApp({ access: access.keyring, generations: { reader: generations, readConversation } });
+  app = context.app;
+  context.telemetry.addLogRecords(WORKSPACE, [
+    evaluation(1, 'helpful', '0.5'),
+    evaluation(1, 'helpful', '1'),
+    evaluation(2, 'helpful', '0.25'),
+    evaluation(40, 'helpful', '0.75'),
+    evaluation(1, 'polite', '{"$double":"NaN"}'),
+    evaluation(1, 'short', '3'),
+  ]);
 });
 afterAll(async () => {
   await app.close();
@@ -90,6 +108,17 @@ it('prompts are listed with those of other workspaces, with calls that have none
     { prompt_name: 'bye', version_tag: null, total_tokens_in: 100, total_tokens_out: 20 },
   ]);
   expect((await get('/v1/metrics/prompts?limit=1')).body.prompts).toHaveLength(1);
+});
+
+it('evaluations have scores of other days or names, or those that are no numbers', async () => {
+  const { body } = await get('/v1/metrics/evaluations');
+  const trend = [
+    { date: date(2), avg_score: 0.25, result_count: 1, min_score: 0.25, max_score: 0.25 },
+    { date: date(1), avg_score: 0.75, result_count: 2, min_score: 0.5, max_score: 1 },
+  ];
+  expect(body.truncated).toBe(false);
+  expect(body.evaluations).toMatchObject([{ name: 'helpful', prompt_name: null, trend }, { name: 'short' }]);
+  expect((await get('/v1/metrics/evaluations?name=short')).body.evaluations).toHaveLength(1);
 });
 
 it('activity counts runs of other times, or has no page of the latest', async () => {

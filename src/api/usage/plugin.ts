@@ -7,11 +7,14 @@ import { errorSchema, JSON_TYPE } from '../errors.js';
 import { COUNTING, readPaging, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { renderRun } from '../run-text.js';
+import { EVALUATION_EVENT, readEvaluations } from './evaluations.js';
 import { readUsageQuery } from './read.js';
 import { renderDay, renderPromptRow, renderUsageRow, renderWindow } from './render.js';
 import {
   activityQuery,
   activitySchema,
+  evaluationsQuery,
+  evaluationsSchema,
   promptUsageQuery,
   promptUsageSchema,
   type Range,
@@ -31,8 +34,6 @@ export interface UsageOptions {
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 const NANOS_PER_MS = 1_000_000n;
-/** OpenTelemetry's event for the result of an evaluation. */
-const EVALUATION_EVENT = 'gen_ai.evaluation.result';
 
 function overDays(workspace: string, range: Range, groupBy: UsageQuery['groupBy'], series: boolean): UsageQuery {
   return { workspace, ...range, grain: 'day', series, groupBy, filters: {} };
@@ -110,6 +111,23 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, genera
       const named = rows.filter(({ group }) => group.prompt !== '').slice(0, limit);
       const prompts = named.map(renderPromptRow).join(',');
       return sendJson(reply, `{${renderWindow(window, range)},"prompts":[${prompts}]}`);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/metrics/evaluations',
+    config: { scope: 'read' },
+    schema: {
+      tags: ['usage'],
+      summary: 'Scores of evaluations by day, from the results that came as telemetry (gen_ai.evaluation.result)',
+      querystring: evaluationsQuery,
+      response: { 200: evaluationsSchema, ...errors },
+    },
+    handler: async ({ workspace, query: { window, name } }, reply) => {
+      const range = rangeOf(window, Date.now());
+      const found = await readEvaluations(telemetry, workspace, { ...range, name });
+      return sendJson(reply, `{${renderWindow(window, range)},${JSON.stringify(found).slice(1)}`);
     },
   });
 

@@ -85,6 +85,34 @@ export const promptUsageSchema = z
   })
   .meta({ id: 'PromptUsage' });
 
+export const evaluationsQuery = z.object({
+  ...windowParameters,
+  name: z.string().min(1).max(512).optional().meta({ description: 'gen_ai.evaluation.name' }),
+});
+const score = z.number();
+export const evaluationsSchema = z
+  .object({
+    ...windowed,
+    evaluations: z.array(
+      z.object({
+        evaluation_id: z.null().describe('Results that come as telemetry belong to no evaluation of this API'),
+        name: z.string(),
+        prompt_name: z.string().nullable(),
+        trend: z.array(
+          z.object({
+            date: z.string(),
+            avg_score: score,
+            result_count: countSchema,
+            min_score: score,
+            max_score: score,
+          }),
+        ),
+      }),
+    ),
+    truncated: z.boolean().describe('There were more results than are looked at: the oldest are left out'),
+  })
+  .meta({ id: 'Evaluations' });
+
 export const activityQuery = z.object({
   ...windowParameters,
   page: pagingParameters.page,
