@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { logTimeOf } from '../../src/model/native-log-ids.js';
-import { conversationOf } from '../../src/semconv/conversation.js';
 import { testApp } from '../helpers/api.js';
-import { createGenerationsMemory, storedGeneration } from '../helpers/generations-memory.js';
+import { storedGeneration } from '../helpers/generations-memory.js';
 import { recordSource } from '../helpers/records.js';
 
 const WORKSPACE = 'default';
@@ -17,16 +16,10 @@ const PRICE = {
   rates: { input: '2.5', output: '10' },
 } as const;
 
-async function start() {
-  const generations = createGenerationsMemory();
-  const readConversation = async (source: Parameters<typeof conversationOf>[0]) => conversationOf(source);
-  return { generations, ...(await testApp({ generations: { reader: generations, readConversation } })) };
-}
-
-let context: Awaited<ReturnType<typeof start>>;
+let context: Awaited<ReturnType<typeof testApp>>;
 let app: FastifyInstance;
 beforeEach(async () => {
-  context = await start();
+  context = await testApp();
   app = context.app;
 });
 afterEach(() => app.close());

@@ -9,6 +9,7 @@ import { logIdOf } from '../../src/model/native-log-ids.js';
 import { LOG_EVENT } from '../../src/model/native-names.js';
 import { type AccessFixture, type Minted, OPERATOR, startAccess } from '../helpers/access.js';
 import { testNativeApp } from '../helpers/api.js';
+import { storedGeneration } from '../helpers/generations-memory.js';
 import { recordSource } from '../helpers/records.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 
@@ -80,6 +81,12 @@ beforeAll(async () => {
   await registry.labels.propose(label, author, {});
   await registry.labels.protect(MARK, author, {});
   context.telemetry.addSpans(THEIRS, spans);
+  const { traceId, spanId } = spans[0]!;
+  const marked = { name: MARK, sessionId: MARK, userId: MARK, promptName: MARK, requestModel: MARK, responseModel: '' };
+  context.generations.add(
+    THEIRS,
+    storedGeneration({ traceId, spanId, startTimeUnixNano: BigInt(Date.now()) * 1_000_000n, ...marked }),
+  );
   context.telemetry.addLogRecords(THEIRS, [record, nativeLog]);
   context.telemetry.declareTraces(THEIRS, [declared]);
   context.telemetry.addMetricPoints(THEIRS, [point]);
@@ -95,6 +102,10 @@ function theirId(pathToParameter: string): string | undefined {
   const ids: Record<string, string> = {
     '/v1/traces/:trace_id': hex(spans[0]!.traceId),
     '/v1/traces/:trace_id/spans/:span_id': hex(spans[0]!.spanId),
+    '/v1/generations/:id': `${hex(spans[0]!.traceId)}-${hex(spans[0]!.spanId)}`,
+    '/v1/spans/:id': `${hex(spans[0]!.traceId)}-${hex(spans[0]!.spanId)}`,
+    '/v1/sessions/:id': MARK,
+    '/v1/users/:id': MARK,
     '/v1/logs/:id': String(logIdOf(nativeLog.timeUnixNano)),
     '/v1/runs/:run_id': THEIR_RUN.hex,
     '/v1/prices/:id': String(theirPrice),

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { conversationOf } from '../../src/semconv/conversation.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
-import { createGenerationsMemory, storedGeneration } from '../helpers/generations-memory.js';
+import { storedGeneration } from '../helpers/generations-memory.js';
 import { recordSource } from '../helpers/records.js';
 
 const WORKSPACE = 'default';
@@ -28,7 +27,9 @@ let access: AccessFixture;
 let app: FastifyInstance;
 beforeAll(async () => {
   access = await startAccess();
-  const generations = createGenerationsMemory();
+  const context = await testApp({ access: access.keyring });
+  app = context.app;
+  const { generations } = context;
   generations.add(
     WORKSPACE,
     storedGeneration({
@@ -52,9 +53,6 @@ beforeAll(async () => {
   await run(1, 'failed', 1);
   await run(2, 'completed', 1);
   await run(3, 'failed', 50);
-  const readConversation = async (source: Parameters<typeof conversationOf>[0]) => conversationOf(source);
-  const context = await testApp({ access: access.keyring, generations: { reader: generations, readConversation } });
-  app = context.app;
   context.telemetry.addLogRecords(WORKSPACE, [
     evaluation(1, 'helpful', '0.5'),
     evaluation(1, 'helpful', '1'),

@@ -7,6 +7,8 @@ import { type ApiOptions, buildApp } from '../../src/api/app.js';
 import type { ApiEvents } from '../../src/api/events.js';
 import { nopApiEvents } from '../../src/api/events.js';
 import type { HealthSource } from '../../src/api/health/source.js';
+import { conversationOf } from '../../src/semconv/conversation.js';
+import { createGenerationsMemory } from './generations-memory.js';
 import { identifyAnyone } from './identities.js';
 import { createNativeMemory } from './native-memory.js';
 import { createTelemetryMemory } from './telemetry-memory.js';
@@ -28,12 +30,14 @@ export const healthyGateway: HealthSource = {
 
 export function apiOptions(overrides: Partial<ApiOptions> = {}) {
   const telemetry = createTelemetryMemory();
+  const generations = createGenerationsMemory();
   const failures: Failure[] = [];
   const answers: Answer[] = [];
   const options: ApiOptions = {
     config: { port: 0, host: '127.0.0.1', corsOrigins: [], trustedProxies: [] },
     version: '1.2.3',
     telemetry,
+    generations: { reader: generations, readConversation: async (source) => conversationOf(source) },
     identify: identifyAnyone,
     health: healthyGateway,
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => 'up 1\n' },
@@ -44,7 +48,7 @@ export function apiOptions(overrides: Partial<ApiOptions> = {}) {
     },
     ...overrides,
   };
-  return { options, telemetry, failures, answers };
+  return { options, telemetry, generations, failures, answers };
 }
 
 export async function testApp(overrides: Partial<ApiOptions> = {}) {
