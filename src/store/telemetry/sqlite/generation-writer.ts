@@ -57,6 +57,8 @@ interface TracePlace {
   traceId: Uint8Array;
   workspaceId: number;
   first: number;
+  /** None of its spans came before, as far as this block knows. */
+  isNew: boolean;
 }
 
 const NOBODY: TraceIdentity = { session: '', user: '' };
@@ -83,9 +85,10 @@ export class GenerationWriter {
 
   /** Call it when the spans of the group are rows, one after another from `firstSpan` on. */
   addTrace(group: TraceGroup, firstSpan: number, workspaceId: number): void {
-    const place = { traceId: group.traceId, workspaceId, first: firstSpan };
+    const place: TracePlace = { traceId: group.traceId, workspaceId, first: firstSpan, isNew: false };
     if (group.revision > 0) this.removeReplaced(group.spans, place);
     if (group.spans.every(({ generation }) => generation === undefined)) return;
+    place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
     const identity = this.identify(group, place);
     const inBatch: Sighting[] = [];
     for (const [at, span] of group.spans.entries()) {
@@ -104,7 +107,8 @@ export class GenerationWriter {
       return;
     }
     const { traceId } = record;
-    const identity = traceId && this.knownIdentity(workspace, { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER });
+    const identity =
+      traceId && this.knownIdentity(workspace, { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false });
     const generation = storable(record.generation);
     const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
     this.insert(generation, { id, workspace, workspaceId, traceId }, counted, identity ?? NOBODY);
@@ -142,7 +146,7 @@ export class GenerationWriter {
       userId,
       inherited:
         (session === generation.sessionId ? 0 : INHERITED_SESSION) | (user === generation.userId ? 0 : INHERITED_USER),
-      priceId: cost ? this.prices.idOf(priceColumns(cost.price)) : null,
+      priceId: cost ? this.prices.idOfNamed(cost.price.key, () => priceColumns(cost.price)) : null,
     });
     this.statements.insert.run(...columns);
     this.changes.addText(id, generation.searchText);
@@ -159,7 +163,7 @@ export class GenerationWriter {
   /** The newer versions of these spans stand in their place. Versions in other blocks were taken out before. */
   private removeReplaced(spans: readonly Span[], place: TracePlace): void {
     const replaced = new Set(spans.map(({ spanId }) => spanIdKey(spanId)));
-    for (const { first_span: first, span_ids: ids } of this.statements.batches.all(place) as BatchRow[]) {
+    for (const { first_span: first, span_ids: ids } of this.statements.batches.all(namesOf(place)) as BatchRow[]) {
       for (const [at, key] of spanIdKeys(ids).entries()) {
         if (replaced.has(key)) this.changes.remove(BigInt(first + at));
       }
@@ -180,14 +184,14 @@ export class GenerationWriter {
 
   private knownIdentity(workspace: string, place: TracePlace): TraceIdentity | undefined {
     const known = this.options.traces.get(workspace, place.traceId);
-    if (known) return known;
-    const stored = this.statements.identity.get(place) as TraceIdentity;
+    if (known || place.isNew) return known;
+    const stored = this.statements.identity.get(namesOf(place)) as TraceIdentity;
     return stored.session === '' && stored.user === '' ? undefined : stored;
   }
 
   private giveToEarlier(place: TracePlace, type: typeof SESSION | typeof USER, name: string): void {
     const rows = type === SESSION ? this.statements.withoutSession : this.statements.withoutUser;
-    const ids = [...(rows.spans.all(place) as bigint[]), ...(rows.logs.all(place) as bigint[])];
+    const ids = [...(rows.spans.all(namesOf(place)) as bigint[]), ...(rows.logs.all(namesOf(place)) as bigint[])];
     if (ids.length === 0) return;
     const identityId = this.identities.idOf([place.workspaceId, type, name]);
     for (const id of ids) this.changes.change(id, () => rows.give.run(identityId, id));
@@ -224,7 +228,8 @@ export class GenerationWriter {
     return own.some(isSame) || this.options.seenElsewhere(workspace, hash).some(isSame);
   }
 
-  private storedSightings({ usage, responseId }: Generation, place: TracePlace): Sighting[] {
+  private storedSightings({ usage, responseId }: Generation, { isNew, ...place }: TracePlace): Sighting[] {
+    if (isNew) return [];
     const { alike } = this.statements;
     const rows = alike.all({
       ...place,
@@ -236,6 +241,11 @@ export class GenerationWriter {
       sightingOf(toStoredGeneration(row), { spanId: row.span_id, parentSpanId: row.parent_span_id, scope: row.scope }),
     );
   }
+}
+
+/** What statements take: they bind no booleans. */
+function namesOf({ traceId, workspaceId, first }: TracePlace) {
+  return { traceId, workspaceId, first };
 }
 
 interface BatchRow {
@@ -265,6 +275,12 @@ function prepareStatements(db: Database.Database) {
   });
   return {
     insert: db.prepare(`INSERT INTO generations (${GENERATION_COLUMNS.join(', ')}) VALUES (${places})`),
+    earlier: db
+      .prepare(
+        `SELECT 1 FROM trace_batches INDEXED BY trace_batches_by_trace
+          WHERE trace_id = ? AND workspace_id = ? AND span_count > 0 AND first_span < ? LIMIT 1`,
+      )
+      .pluck(),
     batches: db.prepare(
       `SELECT b.first_span, b.span_ids FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}`,
     ),

@@ -19,8 +19,15 @@ export class Numbered {
 
   idOf(values: Values): bigint {
     const name = values.join('\u0001');
-    const known = this.ids.get(name);
-    if (known !== undefined) return known;
+    return this.ids.get(name) ?? this.look(name, values);
+  }
+
+  /** Of values that have a name which no others have: they are made only when it isn't remembered. */
+  idOfNamed(name: string, make: () => Values): bigint {
+    return this.ids.get(name) ?? this.look(name, make());
+  }
+
+  private look(name: string, values: Values): bigint {
     const id = this.options.find(values, name) ?? this.options.insert(values, name);
     if (this.ids.size >= MAX_REMEMBERED) this.ids.clear();
     this.ids.set(name, id);

@@ -99,7 +99,9 @@ function apply(db: Db, changed: readonly { id: bigint; cost: Cost | undefined; i
   const update = db.prepare('UPDATE generations SET picodollars = ?, price_id = ?, is_unpriced = ? WHERE id = ?');
   db.transaction(() => {
     for (const { id, cost, isUnpriced: unpriced } of changed) {
-      const values = cost ? [wideColumn(cost.picodollars), prices.idOf(priceColumns(cost.price))] : [null, null];
+      const values = cost
+        ? [wideColumn(cost.picodollars), prices.idOfNamed(cost.price.key, () => priceColumns(cost.price))]
+        : [null, null];
       changes.change(id, () => update.run(...values, Number(unpriced), id));
     }
     changes.flush();
