@@ -15,6 +15,29 @@ export function bucketOf(nanoseconds: number): number {
   return nanoseconds < 1 ? ZERO_BUCKET : mapping.key(nanoseconds) + 1;
 }
 
+/** Durations of 64 bits are below bucket 2,220. */
+const DENSE_BUCKETS = 2_304;
+/** Zeroed at the beginning of each use. */
+const dense = new Float64Array(DENSE_BUCKETS);
+
+function decode(encoded: Uint8Array, add: (bucket: number, count: number) => void): void {
+  let at = 0;
+  let bucket = 0;
+  const next = () => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = encoded[at++] ?? 0;
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < encoded.length) {
+    bucket += next();
+    const zigzag = next();
+    add(bucket, zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+  }
+}
+
 export class Sketch {
   private readonly counts = new Map<number, number>();
 
@@ -28,21 +51,22 @@ export class Sketch {
 
   /** Adds what `encode` wrote. */
   mergeEncoded(encoded: Uint8Array): void {
-    let at = 0;
-    let bucket = 0;
-    const next = () => {
-      let value = 0;
-      for (let factor = 1; ; factor *= 128) {
-        const byte = encoded[at++] ?? 0;
-        value += (byte & 127) * factor;
-        if (byte < 128) return value;
-      }
+    decode(encoded, (bucket, count) => this.addTo(bucket, count));
+  }
+
+  /** Of thousands that `encode` wrote: counted in an array, which is several times as fast as one by one. */
+  static merged(all: Iterable<Uint8Array>): Sketch {
+    const sketch = new Sketch();
+    dense.fill(0);
+    const add = (bucket: number, count: number) => {
+      if (bucket < DENSE_BUCKETS) dense[bucket]! += count;
+      else sketch.addTo(bucket, count);
     };
-    while (at < encoded.length) {
-      bucket += next();
-      const zigzag = next();
-      this.addTo(bucket, zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+    for (const encoded of all) decode(encoded, add);
+    for (let bucket = 0; bucket < DENSE_BUCKETS; bucket++) {
+      if (dense[bucket] !== 0) sketch.addTo(bucket, dense[bucket]!);
     }
+    return sketch;
   }
 
   /** Pairs of variable-length numbers: the distance from the bucket before, and the count, its sign in the lowest bit. */
@@ -66,12 +90,11 @@ export class Sketch {
   quantiles<Quantiles extends readonly number[]>(
     quantiles: Quantiles,
   ): { [at in keyof Quantiles]: number | undefined } {
-    const sketch = new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
-    for (const [bucket, count] of this.counts) {
-      if (count > 0) sketch.accept(bucket === ZERO_BUCKET ? 0 : mapping.value(bucket - 1), count);
-    }
-    const values = quantiles.map((quantile) => (sketch.count > 0 ? sketch.getValueAtQuantile(quantile) : undefined));
-    return values as { [at in keyof Quantiles]: number | undefined };
+    const inOrder = this.inOrder().filter(([, count]) => count > 0);
+    const total = inOrder.reduce((sum, [, count]) => sum + count, 0);
+    return quantiles.map((quantile) => valueAt(inOrder, quantile * (total - 1))) as {
+      [at in keyof Quantiles]: number | undefined;
+    };
   }
 
   isEmpty(): boolean {
@@ -87,4 +110,14 @@ export class Sketch {
   private inOrder(): [bucket: number, count: number][] {
     return [...this.counts].sort(([a], [b]) => a - b);
   }
+}
+
+/** Of the bucket that holds the value of that rank: the library's own way takes ten times as long to be set up. */
+function valueAt(inOrder: readonly (readonly [bucket: number, count: number])[], rank: number): number | undefined {
+  let seen = 0;
+  for (const [bucket, count] of inOrder) {
+    seen += count;
+    if (seen > rank) return bucket === ZERO_BUCKET ? 0 : mapping.value(bucket - 1);
+  }
+  return undefined;
 }

@@ -35,6 +35,11 @@ test('what is merged from encoded parts differs from what is added at once', () 
   const merged = new Sketch();
   for (let at = 0; at < values.length; at += 100) merged.mergeEncoded(sketchOf(values.slice(at, at + 100)).encode());
   expect(merged.encode()).toEqual(sketchOf(values).encode());
+  const [first, second] = [values.slice(0, 1000), values.slice(1000)];
+  for (const parts of [[first, second], [values]]) {
+    const encoded = parts.map((part) => sketchOf(part).encode());
+    expect(Sketch.merged(encoded).encode()).toEqual(sketchOf(values).encode());
+  }
 });
 
 test('what is taken away leaves a trace, whichever comes first', () => {
@@ -61,6 +66,7 @@ test('counts past 32 bits, or the longest of all durations, come back changed', 
   const read = new Sketch();
   read.mergeEncoded(sketch.encode());
   expect(read.encode()).toEqual(sketch.encode());
+  expect(Sketch.merged([sketch.encode()]).encode()).toEqual(sketch.encode());
   read.add(2 ** 64, -(2 ** 40));
   read.add(0, -3);
   const one = sketchOf([2 ** 64]);

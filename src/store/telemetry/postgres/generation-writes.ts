@@ -327,8 +327,7 @@ export async function compactSketches(client: pg.ClientBase, places: readonly Ro
       `select sketch from rollups where ${atRollup(place)} for update`,
     );
     if (!rows[0]) continue;
-    const merged = new Sketch();
-    for (const sketch of sketchesIn(rows[0].sketch)) merged.mergeEncoded(sketch);
+    const merged = Sketch.merged(sketchesIn(rows[0].sketch));
     await client.query(`update rollups set sketch = $1 where ${atRollup(place)}`, [framedSketch(merged.encode())]);
   }
   await client.query('commit');

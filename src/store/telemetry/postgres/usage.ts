@@ -57,16 +57,14 @@ function addRow(merge: UsageMerge, set: readonly Dimension[], row: SummedRow): v
   const key = JSON.stringify(set.map((name) => row[name] ?? ''));
   const amounts = SUM_COLUMNS.map((column) => BigInt(row[column]));
   const time = Number(row.time ?? 0);
-  const [first = new Uint8Array(), ...others] = encodedSketches(row);
-  merge.add({ time, key, amounts, sketch: first });
-  for (const sketch of others) merge.add({ time, key, amounts: [], sketch });
+  merge.add({ time, key, amounts, sketch: sketchOf(row).encode() });
 }
 
-function encodedSketches({ sketch, durations = [] }: SummedRow): Iterable<Uint8Array> {
-  if (sketch) return sketchesIn(sketch);
+function sketchOf({ sketch, durations = [] }: SummedRow): Sketch {
+  if (sketch) return Sketch.merged(sketchesIn(sketch));
   const made = new Sketch();
   for (const duration of durations) made.add(Number(duration), 1);
-  return [made.encode()];
+  return made;
 }
 
 function columnOf(dimension: Dimension): string {
