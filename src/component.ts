@@ -83,6 +83,26 @@ export interface ConsumerLag {
   oldestAgeMs: number;
 }
 
+/** What a consumer lost because it lagged by more than its share. */
+export interface Loss {
+  /** What had not been handed out yet. */
+  bytes: number;
+  frames: number;
+  items: number;
+  /** Ranges that were handed out and not released: their place may be written over, so who has them may not read them now. */
+  abandoned: FrameRange[];
+}
+
+export interface ConsumerOptions {
+  /** Where one that is new begins: at the oldest frame that others still need, or behind the newest. */
+  from?: 'oldest' | 'now';
+  /**
+   * Makes it lose its oldest frames rather than hold the others up: when it lags by more than `maxLagBytes`, and when it
+   * alone keeps the buffer full. Told after the cursor has moved on.
+   */
+  overflow?: { maxLagBytes: number; lost(loss: Loss): void };
+}
+
 /** One follower of the buffer with its own cursor. Ranges come in order; they may be released in any order. */
 export interface BufferConsumer {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Appended, Appender, BufferConsumer, Component, FrameInput } from '../component.js';
+import type { Appended, Appender, BufferConsumer, Component, ConsumerOptions, FrameInput } from '../component.js';
 import { GatewayError } from '../errors.js';
 import { GroupCommit, type GroupWriter, type PendingFrame } from './commit.js';
 import { type BufferConfig, type RingLayout, ringLayout } from './config.js';
@@ -55,9 +55,12 @@ export interface DurableBuffer extends Component, Appender {
   /**
    * The follower of that name, always the same object. Register it before `start` to go on exactly where it was: segments
    * that no registered consumer needs are written over. A new one starts at the oldest frame that others still need, or
-   * at the oldest there is. While none is registered, nothing is released.
+   * at the oldest there is, or, told so, behind the newest. While none is registered, nothing is released. What was
+   * registered at an earlier start, and isn't at this one, is forgotten: should it come back, it is new.
    */
-  consumer(name: string): BufferConsumer;
+  consumer(name: string, options?: ConsumerOptions): BufferConsumer;
+  /** Forgets a consumer, and what it alone needed. Nothing happens when there is none of that name. */
+  removeConsumer(name: string): void;
   stats(): BufferStats;
 }
 
@@ -125,14 +128,21 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     return this.#commit.append(frame);
   }
 
-  consumer(name: string): BufferConsumer {
+  consumer(name: string, options?: ConsumerOptions): BufferConsumer {
     const known = this.#followers.get(name);
     if (known !== undefined) return known;
-    const follower = new Follower(name, this);
+    const follower = new Follower(name, this, options);
     this.#followers.set(name, follower);
     if (this.#phase === 'placed' || this.#phase === 'open') this.#place(follower);
     if (this.#phase === 'open') this.#cursors.soon();
     return follower;
+  }
+
+  removeConsumer(name: string): void {
+    if (!this.#followers.delete(name)) return;
+    delete this.#kept.cursors[name];
+    // Without any consumer nothing is released.
+    if (this.#phase === 'open' && this.#followers.size > 0) this.moved();
   }
 
   stats(): BufferStats {
@@ -152,7 +162,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#heldFrom = Math.max(this.#heldFrom, this.#lowestCursor());
     this.marks.dropBefore(this.#heldFrom);
     this.#ring.free(this.#heldFrom);
-    if (this.#state === 'full' && this.#ring.canRoll(this.#heldFrom)) this.#enter('open');
+    if (this.#state === 'full' && this.#canRoll()) this.#enter('open');
     this.#cursors.soon();
   }
 
@@ -181,11 +191,26 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   }
 
   async #roll(): Promise<void> {
-    if (!this.#ring.canRoll(this.#heldFrom)) throw full();
+    if (!this.#canRoll()) throw full();
     await this.#ring.roll();
     this.#ring.free(this.#heldFrom);
     // After a start with a smaller bound, what is drained makes the ring smaller; a file that stays is met again.
     await this.#ring.trim().catch(() => undefined);
+  }
+
+  /**
+   * There is place for a segment, if need be because consumers that may lose frames lose those of the oldest: as long as
+   * the others are done with it, nobody is refused for them.
+   */
+  #canRoll(): boolean {
+    while (!this.#ring.canRoll(this.#heldFrom)) {
+      const oldest = this.#ring.lastOf(this.#heldFrom);
+      if (oldest === undefined || this.#lowestCursor(isLossless) <= oldest) return false;
+      const before = this.#heldFrom;
+      for (const follower of this.#followers.values()) follower.loseBefore(oldest + 1);
+      if (this.#heldFrom === before) return false;
+    }
+    return true;
   }
 
   /** The pieces to write, the frames numbered in their order. The numbers of a write that fails are never given again. */
@@ -238,9 +263,9 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     return held;
   }
 
-  #lowestCursor(): number {
+  #lowestCursor(counts: (follower: Follower) => boolean = () => true): number {
     let lowest = Number.POSITIVE_INFINITY;
-    for (const { cursor } of this.#followers.values()) lowest = Math.min(lowest, cursor);
+    for (const follower of this.#followers.values()) if (counts(follower)) lowest = Math.min(lowest, follower.cursor);
     return lowest;
   }
 
@@ -299,7 +324,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   }
 
   #place(follower: Follower): void {
-    const kept = this.#kept.cursors[follower.name] ?? 0;
+    const fresh = follower.options.from === 'now' ? this.#nextSequence : 0;
+    const kept = this.#kept.cursors[follower.name] ?? fresh;
     follower.place(Math.max(kept, this.#heldFrom));
   }
 
@@ -336,6 +362,10 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     await this.#lock?.release();
     this.#lock = undefined;
   }
+}
+
+function isLossless({ options }: Follower): boolean {
+  return options.overflow === undefined;
 }
 
 function notOpen(): GatewayError {

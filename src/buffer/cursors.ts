@@ -46,10 +46,11 @@ export class CursorFile {
     return this.#kept;
   }
 
-  /** Consumers that are not named keep the cursor they had. */
+  /** Consumers that are not named are forgotten; with none named at all, those that were kept stay. */
   async write(cursors: Record<string, number>, nextSequence?: number): Promise<void> {
     const version = this.#kept.version + 1;
-    const next: KeptCursors = { version, cursors: { ...this.#kept.cursors, ...cursors } };
+    const named = Object.keys(cursors).length > 0;
+    const next: KeptCursors = { version, cursors: named ? cursors : this.#kept.cursors };
     if (nextSequence !== undefined) next.nextSequence = nextSequence;
     await writeWhole(this.#disk, this.#fd!, [encodeSlot(next)], (version % 2) * SLOT_BYTES);
     await this.#disk.fdatasync(this.#fd!);

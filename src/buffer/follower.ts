@@ -1,4 +1,4 @@
-import type { BufferConsumer, ConsumerLag, FrameRange } from '../component.js';
+import type { BufferConsumer, ConsumerLag, ConsumerOptions, FrameRange, Loss } from '../component.js';
 import type { Mark, Marks, Totals } from './marks.js';
 
 interface HandedOut {
@@ -16,10 +16,13 @@ export interface FollowerHost {
 }
 
 const NOTHING: Totals = { bytes: 0, frames: 0, items: 0 };
+/** One that lost frames has this much of its share free afterwards, so that it doesn't lose a few with each commit. */
+const FREED_SHARE = 1 / 8;
 
 /** One follower of the marks. It is created before the buffer is open, and placed once that knows what it holds. */
 export class Follower implements BufferConsumer {
   readonly name: string;
+  readonly options: ConsumerOptions;
   readonly #host: FollowerHost;
   /** The mark that the next range starts in, and how far that was handed out already. */
   #mark = 0;
@@ -34,8 +37,9 @@ export class Follower implements BufferConsumer {
   #handedOut: HandedOut[] = [];
   #waiting = new Set<() => void>();
 
-  constructor(name: string, host: FollowerHost) {
+  constructor(name: string, host: FollowerHost, options: ConsumerOptions = {}) {
     this.name = name;
+    this.options = options;
     this.#host = host;
   }
 
@@ -112,6 +116,45 @@ export class Follower implements BufferConsumer {
   added(before: Totals, receivedTimeUnixMs: number): void {
     if (this.#taken.frames === before.frames) this.#receivedTimeUnixMs = receivedTimeUnixMs;
     for (const wake of this.#waiting) wake();
+    this.#keepToShare();
+  }
+
+  /** Gives up what is before that sequence, whoever has it. Tells of it, once the cursor has moved. */
+  loseBefore(sequence: number): void {
+    if (sequence <= this.#cursor) return;
+    const abandoned = this.#handedOut.splice(0, this.#countBefore(sequence));
+    const last = abandoned.at(-1);
+    if (last !== undefined) {
+      this.#released = last.until;
+      this.#cursor = last.range.lastSequence + 1;
+    }
+    const taken = this.#taken;
+    if (this.#handedOut.length === 0 && this.#nextSequence < sequence) this.place(sequence);
+    const skipped = difference(this.#taken, taken);
+    this.#host.moved();
+    const held = abandoned.filter(({ released }) => !released).map(({ range }) => range);
+    if (skipped.frames > 0 || held.length > 0) this.#tell({ ...skipped, abandoned: held });
+  }
+
+  #tell(loss: Loss): void {
+    this.options.overflow?.lost(loss);
+  }
+
+  /** Whole ranges only: of one that reaches over the sequence, the end is still wanted. */
+  #countBefore(sequence: number): number {
+    const kept = this.#handedOut.findIndex(({ range }) => range.lastSequence >= sequence);
+    return kept === -1 ? this.#handedOut.length : kept;
+  }
+
+  #keepToShare(): void {
+    const { maxLagBytes = Number.POSITIVE_INFINITY } = this.options.overflow ?? {};
+    const { marks } = this.#host;
+    if (marks.totals.bytes - this.#released.bytes <= maxLagBytes) return;
+    const from = marks.totals.bytes - maxLagBytes * (1 - FREED_SHARE);
+    let number = marks.find(this.#cursor);
+    while ((marks.at(number)?.until.bytes ?? Number.POSITIVE_INFINITY) < from) number += 1;
+    const first = marks.at(number + 1);
+    this.loseBefore(first?.firstSequence ?? (marks.at(number)?.lastSequence ?? 0) + 1);
   }
 
   /** The mark of the next range: this one when it grew since, else the one behind it. */

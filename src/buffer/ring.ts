@@ -68,6 +68,11 @@ export class Ring {
     return heldBytes + this.#options.layout.segmentBytes <= this.#options.layout.maxBytes;
   }
 
+  /** The last sequence of the oldest segment that holds something from that sequence on; undefined when there is none. */
+  lastOf(heldFrom: number): number | undefined {
+    return this.#live.find((segment) => segment.lastSequence >= heldFrom)?.lastSequence;
+  }
+
   /** Opens the next segment. */
   async roll(): Promise<void> {
     const { segmentBytes } = this.#options.layout;
