@@ -8,6 +8,7 @@ import type { DecodedFrame, NativeWrite, Span, TraceRecord } from '../../../src/
 import { BlockListing, blockName, listBlocks } from '../../../src/store/telemetry/sqlite/block-files.js';
 import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
 import type { Keyset } from '../../../src/store/telemetry/telemetry.js';
+import { generationSpan } from '../../helpers/generations.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 import type { MakeStoreOptions } from './contract.js';
 import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
@@ -170,6 +171,30 @@ describe('deletion in files', () => {
   });
 });
 
+test('a revision counts as older than one before it, when the clock goes back or its number begins anew', async () => {
+  const target = await open();
+  const span = recordSource(40).span({ name: 'first' });
+  await write(target, { spans: [span] });
+  const revise = (name: string, receivedTimeUnixMs: number) =>
+    write(target, { spans: [{ ...span, name }], receivedTimeUnixMs, native: native({ revises: true }) });
+  const nameOf = async () => (await target.store.getSpan('default', span.traceId, span.spanId))?.name;
+  sequence = 1022;
+  for (const [at, receivedTimeUnixMs] of [5000, 5000, 4000, 5000, 3000].entries()) {
+    await revise(`revision ${at}`, receivedTimeUnixMs);
+    expect(await nameOf()).toBe(`revision ${at}`);
+  }
+  const frames = [2000, 1000].map((receivedTimeUnixMs) =>
+    decodedFrame(++sequence, {
+      spans: [{ ...span, name: `in one batch, at ${receivedTimeUnixMs}` }],
+      receivedTimeUnixMs,
+      native: native({ revises: true }),
+    }),
+  );
+  const range = { first: sequence - 1, last: sequence };
+  await (await target.writer()).write({ bufferId: BUFFER, range, frames });
+  expect(await nameOf()).toBe('in one batch, at 1000');
+});
+
 describe('blocks of version 1', () => {
   /** A block that the gateway before this one left open. */
   function leaveOldBlock(target: SqliteStoreUnderTest, span: Span): string {
@@ -217,6 +242,30 @@ describe('blocks of version 1', () => {
     sequence = 7;
     return { target, source, span, file };
   }
+
+  test('they are asked for generations, of which they know nothing', async () => {
+    const { target, source, span } = await openOver(24);
+    const { store } = target;
+    const { traceId, spanId } = span;
+    const workspace = 'default';
+    const page = { workspace, limit: 10 };
+    expect(await store.getGeneration(workspace, { traceId, spanId })).toBeUndefined();
+    expect(await store.listGenerations({ ...page, text: 'old' })).toMatchObject({ items: [], total: 0 });
+    const writer = await target.writer();
+    const revised = generationSpan(source, { sessionId: 's', searchText: 'old' }, span);
+    await write(target, { spans: [revised], native: native({ revises: true }) });
+    expect((await store.listGenerations({ ...page, text: 'old' })).items).toHaveLength(1);
+    expect(await store.listGenerations({ ...page, traceId })).toMatchObject({ total: 1 });
+    expect(await store.getGeneration(workspace, { traceId, spanId })).toMatchObject({ sessionId: 's' });
+    expect(await store.getSession(workspace, 's')).toMatchObject({ requests: 1 });
+    expect((await store.listSessions(page)).items).toHaveLength(1);
+    expect(await store.listSessionTraces(workspace, 's', 10)).toHaveLength(1);
+    const range = { fromUnixNano: 0n, toUnixNano: 2n ** 63n - 1n };
+    const step = { workspace, ...range, after: undefined, limit: 10 };
+    expect(await writer.reprice!(step, () => undefined)).toMatchObject({ examined: 1, changed: 1 });
+    await deleteTrace(target, traceId);
+    expect(await store.listGenerations(page)).toMatchObject({ items: [], total: 0 });
+  });
 
   test('what they hold is not read, or misread', async () => {
     const { target, span } = await openOver(20);

@@ -53,6 +53,7 @@ function distinctSpans(frames: readonly DecodedFrame[], recent: RecentBlocks): D
   let duplicateSpans = 0;
   let newTraces = 0;
   for (const group of groups) {
+    if (group.revision > 0) group.revision = Math.max(group.revision, revisionBefore(group, recent) + 1);
     const stored = recent.spanIds(group);
     if (stored.length === 0 && !followsOwnTrace(group)) newTraces++;
     // A revision is there to take the place of what is stored.
@@ -61,6 +62,15 @@ function distinctSpans(frames: readonly DecodedFrame[], recent: RecentBlocks): D
     for (const duplicate of dropped) if (duplicate.frame.native) duplicates.push(duplicate);
   }
   return { frames, groups: groups.filter(({ spans }) => spans.length > 0), duplicateSpans, newTraces, duplicates };
+}
+
+/** Times alone do not order revisions: a clock is set back, and within a millisecond their numbers begin anew. */
+function revisionBefore(group: TraceGroup, recent: RecentBlocks): number {
+  let last = recent.lastRevision(group);
+  for (let other = group.sameHash; other; other = other.sameHash) {
+    if (isOfTrace(other, group.workspace, group.traceId)) last = Math.max(last, other.revision);
+  }
+  return last;
 }
 
 /** Whether an earlier group is of the same trace: one of them revises. */

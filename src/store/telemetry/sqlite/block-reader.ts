@@ -2,13 +2,22 @@
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { Metric, Resource, Scope, TraceRecord } from '../../../model/telemetry.js';
+import type { StoredTexts } from '../contents.js';
 import type { StoredGeneration } from '../generations.js';
 import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
 import type { Budget } from './budget.js';
 import { bodyContains, type Conditions } from './conditions.js';
 import { openReadOnly } from './connection.js';
+import { PLACES_OF_RECORD, restoreRow } from './contents.js';
 import { type GenerationRow, selectGenerations, toStoredGeneration } from './generation-rows.js';
-import { PLAIN_SPAN_COLUMNS, type PlainSpan, type PlainSpans } from './plain-spans.js';
+import {
+  PLAIN_ATTRIBUTES,
+  PLAIN_EVENTS,
+  PLAIN_ID,
+  PLAIN_SPAN_COLUMNS,
+  type PlainSpan,
+  type PlainSpans,
+} from './plain-spans.js';
 import {
   type LogRow,
   type MetricRow,
@@ -25,7 +34,7 @@ import {
   toSpan,
   toTraceRecord,
 } from './rows.js';
-import { GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { CONTENT_VERSION, GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
 import { signed, spanIdKey, spanIdKeys } from './trace-groups.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
@@ -165,7 +174,7 @@ export class BlockReader {
   constructor(
     directory: string,
     readonly file: string,
-    budget: Budget,
+    private readonly budget: Budget,
   ) {
     this.db = openReadOnly(directory, file, { cacheKib: CACHE_KIB });
     this.db.defaultSafeIntegers(true);
@@ -345,6 +354,7 @@ export class BlockReader {
   plainSpans(ids: readonly bigint[]): PlainSpans {
     const sql = `SELECT ${PLAIN_SPAN_COLUMNS} FROM json_each(?) AS asked CROSS JOIN spans ON spans.id = asked.value ORDER BY asked.key`;
     const rows = this.arrays(sql).safeIntegers(false).all(`[${ids.join()}]`) as PlainSpan[];
+    for (const row of rows) this.restorePlain(row);
     const resources = new Map<number, Resource>();
     const scopes = new Map<number, Scope>();
     for (const { 8: resourceId, 9: scopeId } of rows) {
@@ -360,7 +370,23 @@ export class BlockReader {
       first,
       first + count,
     ]);
-    return rows.map((row) => toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id)));
+    return rows.map((row) => {
+      this.restore(row.id, row);
+      return toSpan(row, this.resource(row.resource_id), this.scope(row.scope_id));
+    });
+  }
+
+  /** What was taken out of the texts of a span's row, or, negative, of a log record's. */
+  private restore(recordId: bigint | number, texts: StoredTexts): void {
+    if (this.schemaVersion() < CONTENT_VERSION) return;
+    restoreRow(texts, this.budget.contents, () => this.iterateArrays(PLACES_OF_RECORD, [recordId]));
+  }
+
+  private restorePlain(row: PlainSpan): void {
+    const texts = { attributes: row[PLAIN_ATTRIBUTES], events: row[PLAIN_EVENTS] };
+    this.restore(row[PLAIN_ID], texts);
+    row[PLAIN_ATTRIBUTES] = texts.attributes;
+    row[PLAIN_EVENTS] = texts.events;
   }
 
   /** What a share without spans stands for; undefined when it was deleted in the meantime. */
@@ -398,6 +424,7 @@ export class BlockReader {
 
   logRecord(id: bigint): StoredLogRecord {
     const row = this.get<LogRow>('SELECT * FROM log_records WHERE id = ?', [id])!;
+    this.restore(-id, row);
     return toLogRecord(row, this.resource(row.resource_id), this.scope(row.scope_id));
   }
 

@@ -7,6 +7,7 @@ import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/
 import type { Admission, Declaration, KeyedFrame } from './admission.js';
 import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
 import { metricRows, prepareStatements, resourceRows, scopeRows } from './block-statements.js';
+import { ContentWriter } from './contents.js';
 import { GenerationWriter, type GenerationWriterOptions } from './generation-writer.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
 import { shareOf, signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
@@ -106,6 +107,7 @@ export class BlockWriter {
   private readonly metrics;
   private readonly workspaces = new Map<string, number>();
   private readonly generations: GenerationWriter;
+  private readonly contents: ContentWriter;
   private readonly pageCount;
   private rows: number;
 
@@ -116,6 +118,7 @@ export class BlockWriter {
   ) {
     this.statements = prepareStatements(db);
     this.generations = new GenerationWriter(db, generations);
+    this.contents = new ContentWriter(db);
     this.resources = resourceRows(db);
     this.scopes = scopeRows(db);
     this.metrics = metricRows(db);
@@ -170,6 +173,8 @@ export class BlockWriter {
     } catch (error) {
       this.rollback();
       throw error;
+    } finally {
+      this.contents.forget();
     }
   }
 
@@ -290,6 +295,12 @@ export class BlockWriter {
   }
 
   private insertSpan(span: Span, receivedTimeUnixMs: number, workspaceId: number): number | bigint {
+    const id = this.insertSpanRow(span, receivedTimeUnixMs, workspaceId);
+    if (span.contents) this.contents.add(id, span.contents);
+    return id;
+  }
+
+  private insertSpanRow(span: Span, receivedTimeUnixMs: number, workspaceId: number): number | bigint {
     const resourceId = this.resources.idOf(span.resource);
     const scopeId = this.scopes.idOf(span.scope);
     if (isPlain(span)) {
@@ -381,6 +392,7 @@ export class BlockWriter {
       record.body,
       record.attributes,
     );
+    if (record.contents) this.contents.add(-Number(lastInsertRowid), record.contents);
     if (record.generation || record.searchText) {
       this.generations.addLogRecord(record, frame.workspace, workspaceId, Number(lastInsertRowid));
     }

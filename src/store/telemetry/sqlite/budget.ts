@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../errors.js';
+import { ContentRoom } from '../contents.js';
 
 /** The clock is looked at once in so many calls: a row costs less than asking for the time. */
 const CALLS_PER_LOOK = 64;
@@ -11,12 +12,15 @@ export class Budget {
     return budget;
   }
 
+  /** For what belongs into the records of the answer. */
+  contents = new ContentRoom();
   private deadline = 0;
   private calls = 0;
 
   start(durationMs: number): void {
     this.deadline = performance.now() + durationMs;
     this.calls = 0;
+    this.contents = new ContentRoom();
   }
 
   spend(): void {

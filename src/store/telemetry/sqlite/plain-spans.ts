@@ -27,13 +27,18 @@ export type PlainSpan = [
   attributes: string,
   events: string,
   links: string,
+  id: number,
 ];
+
+export const PLAIN_ATTRIBUTES = 16;
+export const PLAIN_EVENTS = 17;
+export const PLAIN_ID = 19;
 
 /** In the order of the members above. The hex of no id is ''. */
 export const PLAIN_SPAN_COLUMNS = `lower(hex(span_id)), lower(hex(parent_span_id)), cast(start_time_unix_nano AS TEXT),
   cast(end_time_unix_nano AS TEXT), name, kind, status_code, flags, resource_id, scope_id, received_time_unix_ms,
   status_message, trace_state, dropped_attributes_count, dropped_events_count, dropped_links_count, attributes, events,
-  links`;
+  links, spans.id`;
 
 /** Of one block. */
 export interface PlainSpans {

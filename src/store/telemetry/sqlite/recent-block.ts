@@ -71,6 +71,12 @@ export class RecentBlock {
     return this.filter?.mayHold(hash) ? (this.statements.spanIds.all(traceId, workspace) as Uint8Array[]) : [];
   }
 
+  /** 0 when no span of the trace was revised. Call `refresh` before. */
+  lastRevision({ hash, traceId, workspace }: TraceName): number {
+    if (!this.filter?.mayHold(hash)) return 0;
+    return (this.statements.native?.lastRevision.get(traceId, workspace) as number | null | undefined) ?? 0;
+  }
+
   /** Call `refresh` before. */
   isDeclared({ hash, traceId, workspace }: TraceName): boolean {
     return this.filter?.mayHold(hash) === true && this.statements.declaration.get(traceId, workspace) !== undefined;
@@ -141,6 +147,9 @@ function prepareNative(db: Database.Database) {
       `SELECT fingerprint, answer, known_traces, known_spans FROM idempotency_keys
          WHERE key = ? AND workspace_id = ${WORKSPACE} AND received_time_unix_ms >= ?`,
     ),
+    lastRevision: db
+      .prepare(`SELECT max(revision) FROM trace_batches WHERE trace_id = ? AND workspace_id = ${WORKSPACE}`)
+      .pluck(),
     keys: db.prepare('SELECT w.name, k.key FROM idempotency_keys k JOIN workspaces w ON w.id = k.workspace_id').raw(),
     unwritten: db
       .prepare(

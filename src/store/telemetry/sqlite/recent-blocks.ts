@@ -46,7 +46,10 @@ export class RecentBlocks {
   /** Looks at the directory and at what was committed since; call before each batch. */
   refresh(own: BlockWriter | undefined): void {
     const listed = this.listing.list();
-    if (listed !== this.listed) this.ages = splitByAge(listed);
+    if (listed !== this.listed) {
+      this.ages = splitByAge(listed);
+      this.forgetMissing();
+    }
     this.listed = listed;
     const { recent } = this.ages;
     for (const file of this.blocks.keys()) if (!recent.has(file)) this.drop(file);
@@ -98,6 +101,15 @@ export class RecentBlocks {
     for (const { file } of this.ages.older) yield file;
   }
 
+  /** The greatest that the recent blocks have of the trace; 0 for none. */
+  lastRevision(trace: TraceName): number {
+    let last = 0;
+    for (const [file, block] of this.blocks) {
+      last = Math.max(last, this.guard(file, () => block.lastRevision(trace)) ?? 0);
+    }
+    return last;
+  }
+
   /** Whether the recent blocks have anything of the trace. */
   holds(trace: TraceName): boolean {
     return this.spanIds(trace).length > 0;
@@ -141,6 +153,17 @@ export class RecentBlocks {
     const block = new RecentBlock(db, !isOwn);
     this.blocks.set(file, block);
     return block;
+  }
+
+  /** Of blocks that were deleted. What they held of the buffer was applied all the same. */
+  private forgetMissing(): void {
+    const { settled } = this;
+    const files = new Set(this.ages.older.map(({ file }) => file));
+    for (const [file, { keys }] of settled.blocks) {
+      if (files.has(file)) continue;
+      settled.blocks.delete(file);
+      if (typeof keys !== 'string') settled.filterBytes -= keys.bytes;
+    }
   }
 
   private settle(file: string): void {

@@ -33,6 +33,7 @@ export interface MetricRow {
 }
 
 export interface SpanRow {
+  id: bigint;
   trace_id: Buffer;
   span_id: Buffer;
   parent_span_id: Buffer | null;

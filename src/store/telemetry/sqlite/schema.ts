@@ -3,20 +3,25 @@
  * version adds to what the readers know and takes nothing away. Times are signed 64-bit nanoseconds.
  */
 import type Database from 'better-sqlite3';
+import { CONTENT_TABLES } from './contents.js';
 import { GENERATION_TABLES } from './generation-schema.js';
 import { configureTexts } from './generation-texts.js';
 
 /**
  * 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event.
  * 3: the tables of generation-schema.ts, block.min_generation_time, block.max_generation_time.
+ * 4: the tables of contents.ts.
  */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
 
 /** Blocks before it know nothing of generations. */
 export const GENERATION_VERSION = 3;
+
+/** In blocks before it all of a record stands in its row. */
+export const CONTENT_VERSION = 4;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table
@@ -258,6 +263,7 @@ export function createSchema(db: Database.Database, { writer, createdTimeUnixMs 
   db.transaction(() => {
     db.exec(TABLES);
     db.exec(GENERATION_TABLES);
+    db.exec(CONTENT_TABLES);
     configureTexts(db);
     db.exec(VIEWS);
     const insert = db.prepare(

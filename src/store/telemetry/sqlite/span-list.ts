@@ -64,13 +64,18 @@ export class SpanLists {
 
   private forgetOldest(): void {
     let spans = 0;
-    for (const { starts } of this.remembered.values()) spans += starts.length;
-    for (const [key, { starts }] of this.remembered) {
+    for (const order of this.remembered.values()) spans += sizeOf(order);
+    for (const [key, order] of this.remembered) {
       if (spans <= MAX_REMEMBERED_SPANS) return;
-      spans -= starts.length;
+      spans -= sizeOf(order);
       this.remembered.delete(key);
     }
   }
+}
+
+/** In spans. An order without matches takes room as well: its name tells every batch of the trace. */
+function sizeOf({ starts }: SpanOrder): number {
+  return starts.length + MIN_REMEMBERED_SPANS;
 }
 
 /** Another when the trace has got, or lost, a batch: rows of batches don't change, and their ids aren't given twice. */

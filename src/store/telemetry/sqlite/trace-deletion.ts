@@ -6,8 +6,9 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { TraceDeletion } from '../telemetry.js';
 import { BUSY_TIMEOUT_MS } from './connection.js';
+import { ContentRemoval } from './contents.js';
 import { GenerationChanges } from './generation-changes.js';
-import { GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { CONTENT_VERSION, GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
 import { shareOf } from './trace-groups.js';
 
 const SPANS_PER_TRANSACTION = 5000;
@@ -78,6 +79,7 @@ class BlockTraces {
   /** Its writer adds rows. */
   private readonly isOpen: boolean;
   private readonly generations: GenerationChanges | undefined;
+  private readonly contents: ContentRemoval | undefined;
 
   constructor(private readonly db: Database.Database) {
     const sql = 'SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block';
@@ -86,6 +88,7 @@ class BlockTraces {
     this.isOpen = this.version === SCHEMA_VERSION && closed === null;
     if (this.version >= GENERATION_VERSION && this.version <= SCHEMA_VERSION)
       this.generations = new GenerationChanges(db);
+    if (this.version >= CONTENT_VERSION && this.version <= SCHEMA_VERSION) this.contents = new ContentRemoval(db);
   }
 
   /** Whether the block held anything of the trace. A block of a later version, which nobody reads here, is left alone. */
@@ -136,6 +139,7 @@ class BlockTraces {
     for (const { id, received_time_unix_ms: received } of spans) {
       if (received > receivedUntilUnixMs) continue;
       this.generations?.remove(id);
+      this.contents?.remove(id);
       deleteSpan.run(id);
     }
     const runs = inRuns(kept);
