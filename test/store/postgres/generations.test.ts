@@ -26,6 +26,10 @@ import { BUFFER, openSetting, type Setting } from './setting.js';
 const server = await startPostgres();
 afterAll(() => server?.remove());
 
+function hex(id: Uint8Array): string {
+  return Buffer.from(id).toString('hex');
+}
+
 const REVISES = { native: { traces: [], revises: true, idempotency: undefined } };
 const BASE_MS = Number(BASE_TIME_UNIX_NANO / 1_000_000n);
 const DAY_MS = 86_400_000;
@@ -50,6 +54,11 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
   async function write(records: Partial<DecodedFrame>, by = writer): Promise<void> {
     const at = ++sequence;
     await by.write({ bufferId: BUFFER, range: { first: at, last: at }, frames: [decodedFrame(at, records)] });
+  }
+
+  async function rootIds(): Promise<string[]> {
+    const sql = "select encode(span_id, 'hex') as id from spans where parent_span_id is null";
+    return (await setting.sql<{ id: string }>(sql)).map(({ id }) => id);
   }
 
   function usage(query: Partial<UsageQuery> = {}) {
@@ -306,7 +315,50 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
       for (let batch = 0; batch < 12; batch++) await write({ spans: spans() }, by);
     };
     await Promise.all([run(writer), run(other)]);
-    expect(await storedGenerations(store)).toHaveLength(720);
+    const rows = await storedGenerations(store);
+    expect(rows).toHaveLength(720);
+    await expectSumsOfRows();
+    // Roots say whose their trace is, and nobody else does.
+    const roots = new Set(await rootIds());
+    const calls = rows.filter(({ spanId }) => !roots.has(hex(spanId!)));
+    const told = groupedBy(calls, ({ traceId, sessionId, userId }) => `${hex(traceId!)} ${sessionId} ${userId}`);
+    expect(told.size).toBe(8);
+  });
+
+  it('writes, deletions and new prices at once leave a sum that the rows do not say', async () => {
+    const other = await setting.writer();
+    const traceIds = Array.from({ length: 6 }, () => source.id(16));
+    const again = async (work: () => Promise<unknown>): Promise<unknown> =>
+      // Whoever is refused because two waited for each other comes again.
+      work().catch((error) => (error.code === 'STORE_UNAVAILABLE' ? again(work) : Promise.reject(error)));
+    const writing = async () => {
+      for (let batch = 0; batch < 12; batch++) {
+        const spans = Array.from({ length: 24 }, (_, at) =>
+          llmSpan(source, { sessionId: at % 8 === 0 ? `s${batch % 3}` : '' }, { traceId: traceIds[(at + batch) % 6]! }),
+        );
+        const at = ++sequence;
+        const frames = [decodedFrame(at, { spans })];
+        await again(() => writer.write({ bufferId: BUFFER, range: { first: at, last: at }, frames }));
+      }
+    };
+    const changing = async () => {
+      const to = BASE_TIME_UNIX_NANO + 10n ** 15n;
+      const step = {
+        workspace: 'default',
+        fromUnixNano: BASE_TIME_UNIX_NANO,
+        toUnixNano: to,
+        after: undefined,
+        limit: 50,
+      };
+      for (let round = 0; round < 10; round++) {
+        const cost = { picodollars: BigInt(round), price: price('workspace/1') };
+        await again(() => other.reprice!(step, () => cost));
+        const deletion = { workspace: 'default', receivedUntilUnixMs: Number.MAX_SAFE_INTEGER };
+        const deletions = [round % 6, (round + 3) % 6].map((at) => ({ ...deletion, traceId: traceIds[at]! }));
+        await again(() => other.deleteTraces(deletions));
+      }
+    };
+    await Promise.all([writing(), changing()]);
     await expectSumsOfRows();
   });
 
