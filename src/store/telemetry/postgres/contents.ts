@@ -7,8 +7,8 @@ import type pg from 'pg';
 import { GatewayError } from '../../../errors.js';
 import { CONTENT_FIELDS, type Content } from '../../../model/content.js';
 import type { DecodedFrame, LogRecord, RecordContents, Span } from '../../../model/telemetry.js';
-import type { StoredLogRecord, StoredSpan } from '../telemetry.js';
 import { asksForContents, ContentRoom, restoreTexts, type StoredPlace, type StoredTexts } from '../contents.js';
+import type { StoredLogRecord, StoredSpan } from '../telemetry.js';
 import { daysAround } from './claims.js';
 import { hexOf, traceIdArray } from './native-ids.js';
 import { DaySet } from './partitions.js';
@@ -80,7 +80,9 @@ async function withoutStored(client: pg.ClientBase, { workspace, day, contents }
   );
   const stored = new Set(rows.map(({ digest }) => digest));
   // In one order for everybody: two writers of the same contents then wait for each other in turn, not in a ring.
-  return [...contents.values()].filter(({ digest }) => !stored.has(digest)).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  return [...contents.values()]
+    .filter(({ digest }) => !stored.has(digest))
+    .sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
 function* inStatements(contents: readonly Content[]): Generator<Content[]> {
@@ -97,7 +99,11 @@ function* inStatements(contents: readonly Content[]): Generator<Content[]> {
 }
 
 /** Each text is a parameter of its own: in an array it would be quoted first. */
-async function insert(client: pg.ClientBase, { day, workspace }: DayContents, contents: readonly Content[]): Promise<void> {
+async function insert(
+  client: pg.ClientBase,
+  { day, workspace }: DayContents,
+  contents: readonly Content[],
+): Promise<void> {
   const rows = contents.map((_, at) => `($1::bigint, $2, $${at * 2 + 3}::bytea, $${at * 2 + 4})`);
   const values = contents.flatMap(({ digest, text }) => [Buffer.from(digest, 'hex'), text]);
   const sql = `insert into contents (time_unix_nano, workspace, digest, text) values ${rows.join()} on conflict do nothing`;
@@ -118,11 +124,14 @@ function countStored({ workspace, day, contents }: DayContents): string {
   const items = rowsOf('item', 'workspace text', [{ workspace }]);
   return `select count(*)::int as contents_held from contents content
     where content.time_unix_nano = '${day}'::bigint and content.workspace = (select workspace from ${items})
-      and content.digest = any('${digestArray(contents.keys()).replaceAll('\\\\', '\\')}'::text[]::bytea[])`;
+      and content.digest = any('${digestArray(contents.keys())}'::bytea[])`;
 }
 
 /** Throws STORE_UNAVAILABLE when a deletion took one since it was stored: the next try stores it again. */
-export function checkHeld({ groups }: BatchContents, results: readonly pg.QueryResult<Record<string, unknown>>[]): void {
+export function checkHeld(
+  { groups }: BatchContents,
+  results: readonly pg.QueryResult<Record<string, unknown>>[],
+): void {
   const wanted = groups.reduce((sum, { contents }) => sum + contents.size, 0);
   const held = results.reduce((sum, { rows }) => sum + ((rows[0]?.contents_held as number | undefined) ?? 0), 0);
   if (held < wanted) throw new GatewayError('STORE_UNAVAILABLE', 'A deletion took contents of the batch');
@@ -144,7 +153,8 @@ export class ContentPlaces {
 
   statements(): string[] {
     if (this.rows.length === 0) return [];
-    const columns = 'workspace text, time bigint, trace_id uuid, record_id bytea, field smallint, at int, length int, characters int, digest bytea';
+    const columns =
+      'workspace text, time bigint, trace_id uuid, record_id bytea, field smallint, at int, length int, characters int, digest bytea';
     return [
       `insert into content_places (time_unix_nano, at, length, characters, field, trace_id, record_id, digest, workspace)
        select time, at, length, characters, field, trace_id, record_id, digest, workspace from ${rowsOf('item', columns, this.rows)}`,
@@ -180,7 +190,11 @@ interface RecordKey {
   recordId: string;
 }
 
-function spanKey({ startTimeUnixNano, traceId, spanId }: Pick<Span, 'startTimeUnixNano' | 'traceId' | 'spanId'>): RecordKey {
+function spanKey({
+  startTimeUnixNano,
+  traceId,
+  spanId,
+}: Pick<Span, 'startTimeUnixNano' | 'traceId' | 'spanId'>): RecordKey {
   return { time: signed(startTimeUnixNano), traceId: hexOf(traceId), recordId: hexOf(spanId) };
 }
 
@@ -305,7 +319,11 @@ async function restoreSome(
     return found.length > 0 && room.takes(chars) ? [{ texts, found }] : [];
   });
   if (fitting.length === 0) return;
-  const contents = await readContents(queries, workspace, fitting.flatMap(({ found }) => found));
+  const contents = await readContents(
+    queries,
+    workspace,
+    fitting.flatMap(({ found }) => found),
+  );
   for (const { texts, found } of fitting) {
     const whole = found.map((place) => storedPlace(place, contents));
     // A trace that is deleted meanwhile keeps its marks.

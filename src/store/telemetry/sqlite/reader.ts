@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { SequenceRange } from '../../../component.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
+import { ContentRoom } from '../contents.js';
 import type {
   GenerationQuery,
   GenerationReader,
@@ -191,8 +192,10 @@ export class SqliteReader {
     return { summary: summaryOf(this.catalog, traceId, shares), places, spans };
   }
 
-  spansAt(places: SpanPlaces): StoredSpan[] {
+  /** `room`: for their contents, when pieces before have taken from it. */
+  spansAt({ room, ...places }: SpanPlaces & { room?: number }): StoredSpan[] {
     this.startBudget();
+    this.budget.contents = new ContentRoom(room);
     const spans: StoredSpan[] = [];
     for (const [at, id] of places.ids.entries()) {
       const file = places.files[places.fileOf[at]!]!;

@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SequenceRange, TaskPool } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
+import { MAX_ANSWER_CHARS } from '../contents.js';
 import type {
   GenerationQuery,
   GenerationReader,
@@ -90,7 +91,10 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     }
     const { places, spans } = answer;
     const [, ...others] = inPieces(places, MAX_TRACE_SPANS);
-    for (const piece of others) spans.push(...(await read<StoredSpan[]>('spansAt', piece)));
+    for (const piece of others) {
+      const room = MAX_ANSWER_CHARS - textCharsOf(spans);
+      spans.push(...(await read<StoredSpan[]>('spansAt', { ...piece, room })));
+    }
     const truncated = places.ids.length > MAX_TRACE_SPANS;
     return { summary, spans, ...(truncated && { truncated }) };
   };
@@ -127,6 +131,10 @@ export function createSqliteTelemetry(options: SqliteTelemetryOptions): Telemetr
     async forgetApplied() {},
     ping: () => read<void>('ping', undefined),
   };
+}
+
+function textCharsOf(spans: readonly StoredSpan[]): number {
+  return spans.reduce((sum, { attributes, events }) => sum + attributes.length + events.length, 0);
 }
 
 /** Writes a file to know that files can be written: permissions alone don't tell of a read-only or full disk. */
