@@ -195,6 +195,18 @@ test('a revision counts as older than one before it, when the clock goes back or
   expect(await nameOf()).toBe('in one batch, at 1000');
 });
 
+test('a trace is found by the name of a root that was revised into a child', async () => {
+  const target = await open();
+  const span = recordSource(41).span({ name: 'only' });
+  await write(target, { spans: [span] });
+  const named = async () =>
+    (await target.store.listTraces({ workspace: 'default', limit: 5, name: 'only' })).items.length;
+  expect(await named()).toBe(1);
+  const parentSpanId = recordSource(42).id(8);
+  await write(target, { spans: [{ ...span, parentSpanId }], native: native({ revises: true }) });
+  expect(await named()).toBe(0);
+});
+
 describe('blocks of version 1', () => {
   /** A block that the gateway before this one left open. */
   function leaveOldBlock(target: SqliteStoreUnderTest, span: Span): string {

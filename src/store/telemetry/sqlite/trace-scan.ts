@@ -12,7 +12,7 @@ import { nameOf, newestCopies } from './span-list.js';
 import { BlockTraces, compare, type Position, relevantBlocks, traceOrder } from './trace-candidates.js';
 import { signed } from './trace-groups.js';
 import type { TraceHolders } from './trace-holders.js';
-import { earliestStart, isRevised, type Share, summarise } from './trace-summary.js';
+import { earliestStart, hasRoot, isRevised, type Share, type SpanReads, summarise } from './trace-summary.js';
 import { walk } from './walk.js';
 
 /** The most traces that are looked up at a time: after each so many a list may end. */
@@ -37,15 +37,19 @@ export function readShares(catalog: Catalog, workspace: string, traceIds: readon
 }
 
 export function summaryOf(catalog: Catalog, traceId: Uint8Array, shares: readonly Share[]): TraceSummary {
+  return summarise(traceId, shares, spanReads(catalog));
+}
+
+function spanReads(catalog: Catalog): SpanReads {
   const read = <Row>(wanted: readonly Share[], rows: (reader: BlockReader, first: bigint, count: bigint) => Row[]) =>
     wanted.flatMap(
       ({ file, first_span: first, span_count: count }) =>
         catalog.read(file, (reader) => rows(reader, first, count)) ?? [],
     );
-  return summarise(traceId, shares, {
+  return {
     narrow: (wanted) => read(wanted, (reader, first, count) => reader.narrowSpans(first, count)),
     whole: (wanted) => read(wanted, (reader, first, count) => reader.summarySpans(first, count)),
-  });
+  };
 }
 
 export interface Match extends Position {
@@ -120,7 +124,7 @@ export class TraceScan {
     const duration = signed(summary.endTimeUnixNano) - signed(summary.startTimeUnixNano);
     return (
       (service === undefined || summary.services.includes(service)) &&
-      (name === undefined || (summary.name === name && hasRoot(shares))) &&
+      (name === undefined || (summary.name === name && hasRoot(shares, spanReads(this.catalog)))) &&
       (status === undefined || (status === 'error') === summary.errorCount > 0) &&
       (minDurationNano === undefined || duration >= minDurationNano) &&
       (promptName === undefined || summary.record?.promptName === promptName) &&
@@ -146,10 +150,6 @@ export class TraceScan {
       return places?.some(({ id }) => newest.has(nameOf(file, id)));
     });
   }
-}
-
-function hasRoot(shares: readonly Share[]): boolean {
-  return shares.some((share) => share.root_name !== null);
 }
 
 /** A trace that starts at the same time in two blocks, or two batches, stands there once. */

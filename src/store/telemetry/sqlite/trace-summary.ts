@@ -30,6 +30,12 @@ export function summarise(traceId: Uint8Array, shares: readonly Share[], read: S
   };
 }
 
+/** Whether a root has come; a version of it that was revised into a child is none. */
+export function hasRoot(shares: readonly Share[], read: SpanReads): boolean {
+  if (!shares.some(({ root_name: name }) => name !== null)) return false;
+  return !isRevised(shares) || rootOf(withoutOldVersions(shares, read)) !== undefined;
+}
+
 type Told = Omit<TraceSummary, 'traceId' | 'record' | 'receivedTimeUnixMs'>;
 
 function tell(shares: readonly Share[], read: SpanReads): Told {
