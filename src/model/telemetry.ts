@@ -5,6 +5,7 @@
  * written once by the decoder and never parsed on the way to the store (src/model/json-value.ts says how each OTLP
  * value is written without loss). Resources and scopes are shared objects: compare `key`, not identity.
  */
+import type { ContentField, ContentPlace } from './content.js';
 import type { Generation } from './generation.js';
 
 export interface Resource {
@@ -29,6 +30,9 @@ export interface Scope {
   droppedAttributesCount: number;
   schemaUrl: string;
 }
+
+/** By field, then by place. */
+export type RecordContents = readonly (ContentPlace & { field: ContentField })[];
 
 export interface Span {
   traceId: Uint8Array;
@@ -58,6 +62,8 @@ export interface Span {
   scope: Scope;
   /** What it tells of a call to a model, a tool or an agent: derived before it is stored, never read back with the span. */
   generation?: Generation | undefined;
+  /** What was taken out of its texts on the way to the store; what is read has all of it back in them. */
+  contents?: RecordContents | undefined;
 }
 
 export interface LogRecord {
@@ -81,6 +87,7 @@ export interface LogRecord {
   generation?: Generation | undefined;
   /** Of an event with messages of its span: what full text finds the span by. */
   searchText?: string | undefined;
+  contents?: RecordContents | undefined;
 }
 
 export type MetricType = 'gauge' | 'sum' | 'histogram' | 'exponential_histogram' | 'summary';

@@ -88,7 +88,7 @@ describe('what is large in a JSON text', () => {
         const text = JSON.stringify({ long: '.'.repeat(shift) + unit.repeat(40_000), after: true });
         const extraction = taken(text);
         expect(() => JSON.parse(extraction.text)).not.toThrow();
-        for (const { content } of extraction.places) expect(content.text.isWellFormed()).toBe(true);
+        for (const { content } of extraction.places) expect(content.text).not.toMatch(/\p{Cs}/u);
         expect(restored(extraction)).toBe(text);
       }
     }
