@@ -31,7 +31,7 @@ const WORDS =
   );
 
 /** sfc32: small, fast, and the same on every machine. */
-function createRandom(seed: number): () => number {
+export function createRandom(seed: number): () => number {
   let a = 0x9e3779b9 ^ seed;
   let b = 0x243f6a88;
   let c = 0xb7e15162 ^ seed;
@@ -46,6 +46,7 @@ function createRandom(seed: number): () => number {
   };
 }
 
+const SESSIONS = 500;
 const SYLLABLES = 'ba co de fi gu la me no pri qua ren sol tu ver wi'.split(' ');
 const RARE_WORDS = 5000;
 
@@ -74,7 +75,8 @@ function smallAttributes(random: () => number): Attribute[] {
   ];
 }
 
-function genaiAttributes(random: () => number): Attribute[] {
+/** One of a trace whose spans have all the same session. */
+function genaiAttributes(random: () => number, trace: number): Attribute[] {
   const messages = (role: string, length: number) =>
     JSON.stringify([{ role, parts: [{ type: 'text', content: prose(random, length) }] }]);
   return [
@@ -86,7 +88,7 @@ function genaiAttributes(random: () => number): Attribute[] {
     { key: 'gen_ai.usage.output_tokens', value: { intValue: random() % 1000 } },
     { key: 'gen_ai.input.messages', value: { stringValue: messages('user', 500) } },
     { key: 'gen_ai.output.messages', value: { stringValue: messages('assistant', 380) } },
-    { key: 'session.id', value: { stringValue: `session-${random() % 500}` } },
+    { key: 'session.id', value: { stringValue: `session-${trace % SESSIONS}` } },
   ];
 }
 
@@ -131,7 +133,7 @@ function templateSpans({ shape, spans, seed }: LoadOptions) {
       kind: index === root ? 2 : 3,
       start: START_MARK + BigInt(index),
       end: END_MARK + BigInt(index),
-      attributes: shape === 'small' ? smallAttributes(random) : genaiAttributes(random),
+      attributes: shape === 'small' ? smallAttributes(random) : genaiAttributes(random, root / SPANS_PER_TRACE),
       status: random() % 50 === 0 ? { code: 2, message: 'deadline exceeded' } : {},
     };
   });
