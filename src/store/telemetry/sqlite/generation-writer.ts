@@ -170,11 +170,14 @@ export class GenerationWriter {
     }
   }
 
-  /** Whose the trace is, now that this group has come. What came before without a session, or a user, is given the new one. */
+  /**
+   * Whose the trace is, now that this group has come: what its root says, and until that comes what the first of its spans
+   * said. What came before without a session, or a user, of its own is given the new one.
+   */
   private identify(group: TraceGroup, place: TracePlace): TraceIdentity {
     const before = this.knownIdentity(group.workspace, place) ?? NOBODY;
-    const session = before.session || toldBy(group.spans, ({ sessionId }) => sessionId);
-    const user = before.user || toldBy(group.spans, ({ userId }) => userId);
+    const session = toldBy(group.spans, ({ sessionId }) => sessionId, before.session);
+    const user = toldBy(group.spans, ({ userId }) => userId, before.user);
     const identity = { session, user };
     if (session !== before.session) this.giveToEarlier(place, SESSION, session);
     if (user !== before.user) this.giveToEarlier(place, USER, user);
@@ -253,23 +256,29 @@ interface BatchRow {
   span_ids: Buffer;
 }
 
-/** The root's word counts before that of others; of those, the first's. */
-function toldBy(spans: readonly Span[], tell: (generation: Generation) => string): string {
+/** The root's word counts before what was known, and that before the first's. */
+function toldBy(spans: readonly Span[], tell: (generation: Generation) => string, known: string): string {
   const told = spans.filter(({ generation }) => generation && tell(generation) !== '');
-  const teller = told.find(({ parentSpanId }) => parentSpanId === undefined) ?? told[0];
-  return teller?.generation ? tell(storable(teller.generation)) : '';
+  const root = told.find(({ parentSpanId }) => parentSpanId === undefined)?.generation;
+  if (root) return tell(storable(root));
+  const first = told[0]?.generation;
+  return known === '' && first ? tell(storable(first)) : known;
 }
 
 function prepareStatements(db: Database.Database) {
   const places = GENERATION_COLUMNS.map(() => '?').join(', ');
   const withBigints = (sql: string) => db.prepare(sql).safeIntegers(true);
-  const name = (column: string) =>
-    `coalesce((SELECT i.name FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column} WHERE ${OF_TRACE} LIMIT 1), '')`;
+  // What was given to others is the trace's; a row's own may be its alone.
+  const name = (column: string, bit: number) =>
+    `coalesce((SELECT i.name FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column} WHERE ${OF_TRACE}
+      ORDER BY x.inherited & ${bit} DESC LIMIT 1), '')`;
   const without = (column: string, bit: number) => ({
-    spans: withBigints(`SELECT x.id FROM ${ROWS_OF_TRACE} WHERE ${OF_TRACE} AND x.${column} IS NULL`).pluck(),
+    spans: withBigints(
+      `SELECT x.id FROM ${ROWS_OF_TRACE} WHERE ${OF_TRACE} AND (x.${column} IS NULL OR x.inherited & ${bit})`,
+    ).pluck(),
     logs: withBigints(
       `SELECT x.id FROM log_records l INDEXED BY log_records_by_trace CROSS JOIN generations x ON x.id = -l.id
-        WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId AND x.${column} IS NULL`,
+        WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId AND (x.${column} IS NULL OR x.inherited & ${bit})`,
     ).pluck(),
     give: db.prepare(`UPDATE generations SET ${column} = ?, inherited = inherited | ${bit} WHERE id = ?`),
   });
@@ -284,7 +293,9 @@ function prepareStatements(db: Database.Database) {
     batches: db.prepare(
       `SELECT b.first_span, b.span_ids FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}`,
     ),
-    identity: db.prepare(`SELECT ${name('session_id')} AS session, ${name('user_id')} AS user`),
+    identity: db.prepare(
+      `SELECT ${name('session_id', INHERITED_SESSION)} AS session, ${name('user_id', INHERITED_USER)} AS user`,
+    ),
     withoutSession: without('session_id', INHERITED_SESSION),
     withoutUser: without('user_id', INHERITED_USER),
     answered: db.prepare(
