@@ -11,7 +11,7 @@ import { createAuditTrail } from '../workers/audit-trail.js';
 import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import { createInformedWriter } from '../workers/informed-writer.js';
-import { createKnowledge, NO_PROMPTS } from '../workers/knowledge.js';
+import { createKnowledge } from '../workers/knowledge.js';
 import type { WriterThreadOptions } from '../workers/messages.js';
 import { createPool } from '../workers/pool.js';
 import { createRepriceStep } from '../workers/reprice-step.js';
@@ -33,6 +33,7 @@ import { createPriceList } from './pricing/prices.js';
 import { createRepricer } from './pricing/repricer.js';
 import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
+import { Renderings } from './registry/renderings.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
@@ -90,7 +91,9 @@ export function createGateway(config: Config): Gateway {
   const deadLetters = createDeadLetterBox(folder('dead-letter'));
   // What calls to models cost, by each workspace's own prices.
   const prices = createPriceList({ control, events: events.pricing });
-  const knowledge = createKnowledge({ prices, prompts: NO_PROMPTS });
+  // Which prompt a span was made with that names none.
+  const renderings = new Renderings(events.registry);
+  const knowledge = createKnowledge({ prices, prompts: renderings });
   const writers = Array.from({ length: config.workers.writers }, (_, writer) => {
     const workerData: WriterThreadOptions = {
       writer: telemetry.writerOptions(writer),
@@ -145,6 +148,7 @@ export function createGateway(config: Config): Gateway {
       sharedDatabase: config.store.databaseUrl !== undefined,
       events: events.registry,
     }),
+    renderings,
     events: events.registry,
   });
 

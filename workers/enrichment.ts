@@ -1,14 +1,12 @@
 /** Between decoding and writing: what each record tells of calls to models, which prompt it was made with, what it cost. */
 import { LRUCache } from 'lru-cache';
 import type { Generation } from '../src/model/generation.js';
+import { MAX_KNOWN_TEXTS } from '../src/model/prompt-hash.js';
 import type { DecodedFrame } from '../src/model/telemetry.js';
 import { createPriceBook, type PriceBook } from '../src/pricing/price-book.js';
 import { generationOf, generationOfLog, searchTextOfEvent } from '../src/semconv/generation.js';
 import type { OwnPrice } from '../src/store/control/prices.js';
 import type { Knowledge, Known, KnownPrompt } from './messages.js';
-
-/** As many as the main thread remembers (src/registry/renderings.ts). */
-const MAX_PROMPTS = 100_000;
 
 export interface EnrichmentFailures {
   count: number;
@@ -21,7 +19,11 @@ export class Enrichment {
   private book: PriceBook = createPriceBook([]);
   private pricesVersion = 0;
   private promptsVersion = 0;
-  private readonly prompts = new LRUCache<string, Pick<KnownPrompt, 'name' | 'version'>>({ max: MAX_PROMPTS });
+  /** Forgotten in the order in which they were told, as on the main thread: what is forgotten there alone is told again. */
+  private readonly prompts: Record<KnownPrompt['source'], LRUCache<string, NamedPrompt>> = {
+    template: new LRUCache({ max: MAX_KNOWN_TEXTS }),
+    rendering: new LRUCache({ max: MAX_KNOWN_TEXTS }),
+  };
 
   /** What the writer threads know: what they are not told again. */
   get known(): Known {
@@ -59,19 +61,23 @@ export class Enrichment {
     return generation;
   }
 
+  /** What was handed out is surer than what is written: several versions may begin with the same text. */
   private recognise(workspace: string, generation: Generation): void {
-    const prompt = this.prompts.get(promptKey(workspace, generation.promptHash));
-    if (!prompt) return;
+    const key = promptKey(workspace, generation.promptHash);
+    const prompt = this.prompts.rendering.peek(key) ?? this.prompts.template.peek(key);
+    if (!prompt || prompt.name === '') return;
     generation.promptName = prompt.name;
     generation.promptVersion = prompt.version;
   }
 
   private rememberPrompts(prompts: readonly KnownPrompt[]): void {
-    for (const { workspace, hash, name, version } of prompts) {
-      this.prompts.set(promptKey(workspace, hash), { name, version });
+    for (const { source, workspace, hash, name, version } of prompts) {
+      this.prompts[source].set(promptKey(workspace, hash), { name, version });
     }
   }
 }
+
+type NamedPrompt = Pick<KnownPrompt, 'name' | 'version'>;
 
 function promptKey(workspace: string, hash: string): string {
   return `${hash}${workspace}`;

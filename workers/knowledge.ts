@@ -40,6 +40,3 @@ export function createKnowledge({ prices, prompts }: KnowledgeOptions): Knowledg
     },
   };
 }
-
-/** For a gateway without a registry. */
-export const NO_PROMPTS: KnownPrompts = { version: 0, since: () => [] };

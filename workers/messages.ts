@@ -18,10 +18,12 @@ export interface Known {
   promptsVersion: number;
 }
 
-/** A template, or a rendered message, by its hash (`Generation.promptHash`). */
+/** A text that a prompt begins with, by its hash (`Generation.promptHash`): as it is written, or as it was handed out. */
 export interface KnownPrompt {
+  source: 'template' | 'rendering';
   workspace: string;
   hash: string;
+  /** '' for one that is no sign of a prompt any more. */
   name: string;
   version: string;
 }

@@ -9,8 +9,20 @@ import * as pendingPrompts from './0006-pending-prompts.js';
 import * as labelRules from './0007-label-rules.js';
 import * as promptTexts from './0008-prompt-texts.js';
 import * as prices from './0009-prices.js';
+import * as promptHashes from './0010-prompt-hashes.js';
 
 export const controlMigrations: MigrationSeries = {
   name: 'control',
-  migrations: [foundation, access, runs, prompts, promptContents, pendingPrompts, labelRules, promptTexts, prices],
+  migrations: [
+    foundation,
+    access,
+    runs,
+    prompts,
+    promptContents,
+    pendingPrompts,
+    labelRules,
+    promptTexts,
+    prices,
+    promptHashes,
+  ],
 };

@@ -244,6 +244,11 @@ function promptMetrics(registry: Registry) {
       help: 'Answers as they were known last, because the database or the content store could not be asked',
       registers,
     }),
+    textsForgotten: new Counter({
+      name: 'promptmetrics_prompt_texts_forgotten_total',
+      help: 'Templates and rendered texts that spans are recognised by no more, because others came after them',
+      registers,
+    }),
   };
 }
 

@@ -59,5 +59,8 @@ export function createRegistryEvents(log: Logger, metrics: Metrics, repetition: 
       if (!due) return;
       log.warn({ event: 'registry.stale', quiet: due.quiet, err: error }, 'Prompts are served as they were known last');
     },
+    textsForgotten(texts) {
+      prompts.textsForgotten.inc(texts);
+    },
   };
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
+import { promptHashOf } from '../model/prompt-hash.js';
 import { type Include, readReference } from './include.js';
 import { inlined } from './inlining.js';
 import { type Prompt, type PromptText, textsOf, withTexts } from './prompt.js';
@@ -16,10 +17,16 @@ import {
 } from './template.js';
 import type { Declarations } from './variables.js';
 
-export interface CompiledPrompt {
-  readonly prompt: Prompt;
-  /** The prompt as JSON, with its placeholders. */
+/** A prompt as it is handed out. */
+export interface Rendered {
+  /** Of a compiled prompt: with its placeholders. */
   readonly json: string;
+  /** Of its first text: what calls that are made with it are recognised by. */
+  readonly textHash: string;
+}
+
+export interface CompiledPrompt extends Rendered {
+  readonly prompt: Prompt;
   /** What of that is around and between its texts: one more than there are of these. */
   readonly frame: readonly string[];
   /** All its texts, in their order. */
@@ -57,7 +64,8 @@ export async function compile(prompt: Prompt): Promise<CompiledPrompt> {
   const required = variables.filter(([, variable]) => variable.required).map(([name]) => name);
   const texts = textsOf(prompt).map(({ text }) => text);
   const [json, frame] = [JSON.stringify(prompt), frameOf(prompt, texts)];
-  return { prompt, json, frame, texts, templates, required, includes: includesOf(templates) };
+  const textHash = promptHashOf(texts[0]!);
+  return { prompt, json, textHash, frame, texts, templates, required, includes: includesOf(templates) };
 }
 
 /** To render a prompt then takes writing its texts alone. */
@@ -102,10 +110,10 @@ export interface Included {
 }
 
 /**
- * The prompt as JSON. Without any variable, and none required, the placeholders stay. Throws BAD_REQUEST when a required
+ * Without any variable, and none required, the placeholders stay. Throws BAD_REQUEST when a required
  * one is missing: its name must be there, whatever its value.
  */
-export function renderPrompt(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
+export function renderPrompt(compiled: CompiledPrompt, variables: Variables, included?: Included): Rendered {
   const missing = requiredOf(compiled, included).filter((name) => !Object.hasOwn(variables, name));
   if (missing.length > 0) throw new GatewayError('BAD_REQUEST', `Missing required variables: ${missing.join(', ')}`);
   if (Object.keys(variables).length === 0) return placeholdersOf(compiled, included);
@@ -118,16 +126,16 @@ function requiredOf({ required }: CompiledPrompt, included: Included | undefined
 }
 
 /** The last one of each: written anew when a part of it is another version. */
-const composed = new WeakMap<CompiledPrompt, { sources: readonly CompiledPrompt[]; json: string }>();
+const composed = new WeakMap<CompiledPrompt, { sources: readonly CompiledPrompt[]; rendered: Rendered }>();
 
-/** The prompt as JSON with its placeholders, and with what it includes in its place. Throws as `renderWith`. */
-export function placeholdersOf(compiled: CompiledPrompt, included?: Included): string {
-  if (!included) return compiled.json;
+/** With its placeholders, and with what it includes in its place. Throws as `renderWith`. */
+export function placeholdersOf(compiled: CompiledPrompt, included?: Included): Rendered {
+  if (!included) return compiled;
   const known = composed.get(compiled);
-  if (known && isSame(known.sources, included.sources)) return known.json;
-  const json = composedJson(compiled, included);
-  composed.set(compiled, { sources: included.sources, json });
-  return json;
+  if (known && isSame(known.sources, included.sources)) return known.rendered;
+  const rendered = renderComposed(compiled, included);
+  composed.set(compiled, { sources: included.sources, rendered });
+  return rendered;
 }
 
 function isSame(some: readonly CompiledPrompt[], others: readonly CompiledPrompt[]): boolean {
@@ -135,7 +143,7 @@ function isSame(some: readonly CompiledPrompt[], others: readonly CompiledPrompt
 }
 
 /** Declared is whatever any of its parts declares. */
-function composedJson({ prompt, texts, templates }: CompiledPrompt, { partials, declarations }: Included): string {
+function renderComposed({ prompt, texts, templates }: CompiledPrompt, { partials, declarations }: Included): Rendered {
   const rendering = { budget: new RenderBudget(), partials, indented: new Map() };
   const whole = texts.map((text, at) => {
     const template = templates[at];
@@ -143,18 +151,20 @@ function composedJson({ prompt, texts, templates }: CompiledPrompt, { partials, 
     return includes ? withFaultsTold(() => inlined(template, rendering)) : text;
   });
   const variables = Object.keys(declarations).length > 0 ? { variables: declarations } : {};
-  return JSON.stringify({ ...withTexts(prompt, whole), ...variables });
+  const json = JSON.stringify({ ...withTexts(prompt, whole), ...variables });
+  return { json, textHash: promptHashOf(whole[0]!) };
 }
 
-/** The prompt as JSON, its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
-export function renderWith(compiled: CompiledPrompt, variables: Variables, included?: Included): string {
+/** Its texts rendered whatever the variables are. Throws VALIDATION_FAILED when that has no end. */
+export function renderWith(compiled: CompiledPrompt, variables: Variables, included?: Included): Rendered {
   const { frame, texts, templates } = compiled;
   const budget = new RenderBudget();
-  return texts.reduce((json, text, at) => {
+  const rendered = texts.map((text, at) => {
     const template = templates[at];
-    const rendered = template ? withFaultsTold(() => render(template, variables, budget, included?.partials)) : text;
-    return json + JSON.stringify(rendered) + frame[at + 1]!;
-  }, frame[0]!);
+    return template ? withFaultsTold(() => render(template, variables, budget, included?.partials)) : text;
+  });
+  const json = rendered.reduce((all, text, at) => all + JSON.stringify(text) + frame[at + 1]!, frame[0]!);
+  return { json, textHash: rendered[0] === texts[0] ? compiled.textHash : promptHashOf(rendered[0]!) };
 }
 
 function withFaultsTold(write: () => string): string {

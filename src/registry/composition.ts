@@ -11,7 +11,7 @@ import type { Resolved } from './resolver.js';
 import { LATEST, type Selector } from './selector.js';
 import type { PartialText } from './template.js';
 import type { Declarations } from './variables.js';
-import { isPrerelease, sortKeyOf } from './version.js';
+import { outranks } from './version.js';
 
 export interface Part {
   readonly name: string;
@@ -183,12 +183,6 @@ class Walk {
       throw refused(`${by} includes ${reference}: more than ${MAX_CHARACTERS} characters together`);
     }
   }
-}
-
-/** Whether it is the highest version when it is there. */
-function outranks(version: string, other: string): boolean {
-  if (isPrerelease(version) !== isPrerelease(other)) return isPrerelease(other);
-  return sortKeyOf(version) > sortKeyOf(other);
 }
 
 function merged(declarations: readonly Declarations[]): Declarations {

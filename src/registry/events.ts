@@ -19,6 +19,8 @@ export interface RegistryEvents {
   gitMissing(): void;
   /** What was resolved before is served, because the database or the content store can't be asked. */
   servedStale(error: unknown): void;
+  /** Texts that spans are not recognised by any more: the bound had no room for them. */
+  textsForgotten(texts: number): void;
 }
 
 export const nopRegistryEvents: RegistryEvents = {
@@ -32,4 +34,5 @@ export const nopRegistryEvents: RegistryEvents = {
   reconcileFailed() {},
   gitMissing() {},
   servedStale() {},
+  textsForgotten() {},
 };

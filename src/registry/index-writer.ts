@@ -6,6 +6,7 @@ import { auditEntry, type MutationContext } from '../access/audit.js';
 import type { Principal } from '../access/principal.js';
 import { GatewayError } from '../errors.js';
 import type { AuditEntry } from '../model/audit-entry.js';
+import { promptHashOf } from '../model/prompt-hash.js';
 import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/control/prompts.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import type { Adoptable } from './adoption.js';
@@ -13,7 +14,7 @@ import { compile, faultsOf } from './compiled.js';
 import { checkComposition, type Resolve } from './composition.js';
 import type { Arrival, PromptDriver, StoredVersion, VersionContent } from './driver.js';
 import type { RegistryEvents } from './events.js';
-import { type Prompt, searchTextOf, writePrompt } from './prompt.js';
+import { firstTextOf, type Prompt, searchTextOf, writePrompt } from './prompt.js';
 import { isPrerelease, sortKeyOf } from './version.js';
 import { Waiting } from './waiting.js';
 
@@ -150,7 +151,7 @@ export class IndexWriter {
       author: prompt.author?.trim() || principal.name,
       message: prompt.commit_message?.trim() || `Add ${name} ${version}`,
       tags,
-      text: searchTextOf(prompt),
+      ...foundBy(prompt),
       createdAt: Math.floor(now / 1000),
       writer: this.options.writer,
       writtenTimeUnixMs: now,
@@ -186,7 +187,7 @@ export class IndexWriter {
       author,
       message,
       tags: prompt.tags ?? [],
-      text: searchTextOf(prompt),
+      ...foundBy(prompt),
       createdAt: Math.floor(timeUnixMs / 1000),
       writer: undefined,
       writtenTimeUnixMs: Date.now(),
@@ -308,6 +309,10 @@ export class IndexWriter {
 function contentOf(row: PromptVersion, content: string): VersionContent {
   const { workspace, name, version, author, message, writtenTimeUnixMs: timeUnixMs } = row;
   return { workspace, name, version, content, author: author!, message: message!, timeUnixMs };
+}
+
+function foundBy(prompt: Prompt): Pick<NewPromptVersion, 'text' | 'textHash'> {
+  return { text: searchTextOf(prompt), textHash: promptHashOf(firstTextOf(prompt)) };
 }
 
 /** Each once. */

@@ -144,6 +144,11 @@ export function textsOf(prompt: Prompt): PromptText[] {
   }));
 }
 
+/** What calls to a model begin with that are made with it. */
+export function firstTextOf(prompt: Prompt): string {
+  return textsOf(prompt)[0]!.text;
+}
+
 /** The prompt with other texts in the places of its own, in their order. */
 export function withTexts(prompt: Prompt, texts: readonly string[]): Prompt {
   const { messages } = prompt;

@@ -3,6 +3,7 @@ import type { MutationContext } from '../access/audit.js';
 import type { Principal } from '../access/principal.js';
 import type { Component } from '../component.js';
 import { GatewayError } from '../errors.js';
+import { promptHashOf } from '../model/prompt-hash.js';
 import type { Change } from '../store/control/changes.js';
 import type { Label } from '../store/control/labels.js';
 import type { PromptKey, PromptVersion } from '../store/control/prompts.js';
@@ -14,9 +15,11 @@ import { Dependents } from './dependents.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { IndexWriter } from './index-writer.js';
+import { KnownTemplates } from './known-templates.js';
 import { type LabelInput, LabelWriter } from './labels.js';
-import type { Prompt } from './prompt.js';
+import { firstTextOf, type Prompt } from './prompt.js';
 import { Reconciler } from './reconciler.js';
+import type { Renderings } from './renderings.js';
 import { type Resolved, Resolver } from './resolver.js';
 import type { Selector } from './selector.js';
 import { type Watch, Watchers } from './watchers.js';
@@ -36,6 +39,10 @@ export interface Registry extends Component {
   /** Ends every watch, and begins no further ones. */
   stopWatching(): void;
   readonly watching: WatchingOptions;
+  /** What spans that name no prompt are recognised by: it is told of each text that is handed out. */
+  readonly renderings: Renderings;
+  /** The prompt that has a text, by the highest version with it; undefined when none has it, or several have. */
+  recognise(workspace: string, textHash: string): Promise<PromptKey | undefined>;
   readonly labels: LabelWriter;
   /** Makes a label or moves it, as `labels.set`. */
   setLabel(label: LabelInput, principal: Principal, context: MutationContext): Promise<Label>;
@@ -62,6 +69,7 @@ export interface RegistryOptions {
   dataDirectory: string;
   control: ControlStore;
   driver: PromptDriver;
+  renderings: Renderings;
   events: RegistryEvents;
 }
 
@@ -79,11 +87,13 @@ interface Opened {
 class IndexedRegistry implements Registry {
   readonly name = 'registry';
   readonly control: ControlStore;
+  readonly renderings: Renderings;
   private readonly resolver: Resolver;
   private opened: Opened | undefined;
   readonly labels: LabelWriter;
   private readonly watchers: Watchers;
   private readonly dependents = new Dependents();
+  private readonly knownTemplates: KnownTemplates;
   private timer: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
   private lookedAtMs = 0;
@@ -91,10 +101,12 @@ class IndexedRegistry implements Registry {
   private failing = false;
 
   constructor(private readonly options: RegistryOptions) {
-    const { config, control, driver, events } = options;
+    const { config, control, driver, events, renderings } = options;
     this.control = control;
+    this.renderings = renderings;
+    this.knownTemplates = new KnownTemplates({ hashes: control.promptHashes, renderings });
     const bounds = { maxPrompts: config.cachePrompts, maxContentBytes: config.cacheBytes };
-    this.resolver = new Resolver({ control, driver, events, ...bounds });
+    this.resolver = new Resolver({ control, driver, events, renderings, ...bounds });
     this.labels = new LabelWriter(control, this.resolver.resolve.bind(this.resolver));
     this.watchers = new Watchers(config);
   }
@@ -114,9 +126,13 @@ class IndexedRegistry implements Registry {
     const index = new IndexWriter({ control, driver, events, resolve, writer, onQueued: () => void this.tick() });
     this.opened = { index, reconciler: new Reconciler({ control, driver, events, index, writer }) };
     // A repository in disorder holds up neither ingestion nor what the index knows already.
-    await within(FIRST_COMPARISON_MS, this.tick());
+    await within(FIRST_COMPARISON_MS, Promise.all([this.tick(), this.refreshTemplates()]));
     driver.onDue?.(() => void this.tick());
-    this.timer = setInterval(() => void this.tick(), config.reconcileIntervalMs).unref();
+    this.timer = setInterval(() => {
+      void this.tick();
+      if (!control.hearsOthers()) this.knownTemplates.anyChanged();
+      void this.refreshTemplates();
+    }, config.reconcileIntervalMs).unref();
   }
 
   async shutdown({ deadlineMs }: { deadlineMs: number }): Promise<void> {
@@ -126,12 +142,16 @@ class IndexedRegistry implements Registry {
     this.stopHearing();
     const { opened } = this;
     this.opened = undefined;
-    if (opened) await within(deadlineMs, opened.reconciler.stop());
+    const ending = [opened?.reconciler.stop(), this.knownTemplates.stop()];
+    await within(deadlineMs, Promise.all(ending));
     await this.options.driver.shutdown({ deadlineMs });
   }
 
-  create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
-    return this.open.index.create(prompt, principal, context);
+  async create(prompt: Prompt, principal: Principal, context: MutationContext): Promise<PromptVersion> {
+    const version = await this.open.index.create(prompt, principal, context);
+    // Before the next look at the index: spans may follow at once.
+    if (version.status === 'active') this.renderings.learn({ ...version, hash: promptHashOf(firstTextOf(prompt)) });
+    return version;
   }
 
   resolve(workspace: string, name: string, selector: Selector, unit?: string): Resolved | Promise<Resolved> {
@@ -140,6 +160,11 @@ class IndexedRegistry implements Registry {
 
   compose(workspace: string, resolved: Resolved): Resolved | Promise<Resolved> {
     return resolved.compiled.includes.length === 0 ? resolved : this.composeParts(workspace, resolved);
+  }
+
+  async recognise(workspace: string, textHash: string): Promise<PromptKey | undefined> {
+    const [prompt, another] = await this.control.promptHashes.having(workspace, textHash, 2);
+    return another ? undefined : prompt;
   }
 
   watch(workspace: string, name: string): Watch {
@@ -192,10 +217,14 @@ class IndexedRegistry implements Registry {
     if (change === 'missed') {
       this.resolver.forgetAll();
       this.watchers.tellAll();
+      this.knownTemplates.anyChanged();
+      void this.refreshTemplates();
     } else if (change.topic === 'prompts') {
       this.resolver.forget(change.workspace, change.name);
       this.watchers.tell(change.workspace, change.name);
       for (const name of this.dependents.of(change.workspace, change.name)) this.watchers.tell(change.workspace, name);
+      this.knownTemplates.promptChanged(change);
+      void this.refreshTemplates();
     }
   }
 
@@ -204,6 +233,11 @@ class IndexedRegistry implements Registry {
     if (this.control.hearsOthers() && now - this.lookedAtMs < LOOK_INTERVAL_MS.hearing) return;
     this.lookedAtMs = now;
     this.watchers.tellAll();
+  }
+
+  /** What could not be read is read with the next comparison, which tells of it. */
+  private async refreshTemplates(): Promise<void> {
+    await this.knownTemplates.refresh().catch(() => {});
   }
 
   /** What is served goes on being served when it fails. */

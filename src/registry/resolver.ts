@@ -10,6 +10,7 @@ import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { isPromptName } from './paths.js';
 import { readPrompt } from './prompt.js';
+import type { Renderings } from './renderings.js';
 import { isLabel, LATEST, type Selector } from './selector.js';
 import { assign, heaviest } from './split.js';
 import { isVersion } from './version.js';
@@ -37,6 +38,7 @@ export interface ResolverOptions {
   control: ControlStore;
   driver: PromptDriver;
   events: RegistryEvents;
+  renderings: Renderings;
   maxPrompts: number;
   maxContentBytes: number;
 }
@@ -215,6 +217,8 @@ export class Resolver {
     }
     const compiled = await compile(readPrompt(text, version));
     this.contents.set(version.id, compiled);
+    // The index has no hash of what was there before it had any.
+    this.options.renderings.learn({ ...version, hash: compiled.textHash });
     return compiled;
   }
 }

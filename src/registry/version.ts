@@ -32,3 +32,9 @@ export function sortKeyOf(version: string): string {
   // '~' is behind '-': a release follows its pre-releases.
   return prerelease === undefined ? `${core}~` : `${core}-${prerelease.split('.').map(identifierKey).join('')}`;
 }
+
+/** Whether it is the later one of two of a prompt: pre-releases come before all releases. */
+export function outranks(version: string, other: string): boolean {
+  if (isPrerelease(version) !== isPrerelease(other)) return isPrerelease(other);
+  return sortKeyOf(version) > sortKeyOf(other);
+}

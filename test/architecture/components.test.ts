@@ -23,6 +23,7 @@ import { nopRegistryEvents } from '../../src/registry/events.js';
 import { createFilesystemDriver } from '../../src/registry/git/filesystem-driver.js';
 import { createConfiguredGithubDriver } from '../../src/registry/github/configured.js';
 import { createRegistry } from '../../src/registry/registry.js';
+import { Renderings } from '../../src/registry/renderings.js';
 import { createS3Driver } from '../../src/registry/s3/driver.js';
 import { createGatewayNumber } from '../../src/store/control/gateway-number.js';
 import { createControlStore } from '../../src/store/control/store.js';
@@ -131,7 +132,8 @@ const COMPONENTS: Record<string, () => Component> = {
     const control = createControlStore({ config: { ...config.store, dataDir: directory }, thread });
     const prompts = { directory: path.join(directory, 'prompts'), events: nopRegistryEvents };
     const driver = createFilesystemDriver(prompts);
-    const registry = { config: config.registry, dataDirectory: directory, control, driver };
+    const renderings = new Renderings(nopRegistryEvents);
+    const registry = { config: config.registry, dataDirectory: directory, control, driver, renderings };
     return both(both(thread, control), createRegistry({ ...registry, events: nopRegistryEvents }));
   },
   'github driver without its GitHub': () =>

@@ -7,6 +7,7 @@ import type { PromptDriver } from '../../src/registry/driver.js';
 import { createDriver } from '../../src/registry/drivers.js';
 import { nopRegistryEvents, type RegistryEvents } from '../../src/registry/events.js';
 import { createRegistry, type Registry } from '../../src/registry/registry.js';
+import { Renderings } from '../../src/registry/renderings.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 
 export interface RegistryFixture {
@@ -51,6 +52,7 @@ export async function startRegistry(
     dataDirectory: folder,
     control,
     driver: wrap(createDriver({ config, ...place, events: all })),
+    renderings: new Renderings(all),
     events: all,
   });
   await registry.start();

@@ -84,7 +84,7 @@ describe('a writer thread', () => {
   it('is told again what it knows', async () => {
     const { store, told, learned } = open();
     await store();
-    learned.push({ workspace: 'w', hash: 'h', name: 'n', version: '1' });
+    learned.push({ source: 'template', workspace: 'w', hash: 'h', name: 'n', version: '1' });
     await store();
     await store();
     expect(told.map(({ prices, prompts }) => [prices, prompts])).toEqual([

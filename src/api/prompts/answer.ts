@@ -2,6 +2,7 @@
 import {
   type CompiledPrompt,
   placeholdersOf,
+  type Rendered,
   renderPrompt,
   renderWith,
   type Variables,
@@ -27,18 +28,23 @@ export class PromptAnswers {
   constructor(private readonly registry: Registry) {}
 
   rendered(resolved: Resolved, variables: Variables): string {
-    return this.bodyOf(resolved, renderPrompt(resolved.compiled, variables, resolved.composition));
+    return this.handOut(resolved, renderPrompt(resolved.compiled, variables, resolved.composition));
   }
 
   /** Of values of any type, as they are declared. Throws VALIDATION_FAILED, naming each that is missing or wrong. */
   renderedStrictly(resolved: Resolved, variables: Variables): string {
     const { compiled, composition } = resolved;
     const declarations = composition?.declarations ?? compiled.prompt.variables ?? {};
-    return this.bodyOf(resolved, renderWith(compiled, settle(declarations, variables), composition));
+    return this.handOut(resolved, renderWith(compiled, settle(declarations, variables), composition));
   }
 
   plain(resolved: Resolved): string {
-    return this.bodyOf(resolved, placeholdersOf(resolved.compiled, resolved.composition));
+    return this.bodyOf(resolved, placeholdersOf(resolved.compiled, resolved.composition).json);
+  }
+
+  /** Also when the client has it already: its calls are recognised by it. */
+  noteHandedOut({ version, compiled, composition }: Resolved): void {
+    this.registry.renderings.handedOut(version, placeholdersOf(compiled, composition).textHash);
   }
 
   /** The tag of the answer with placeholders: reckoned once. */
@@ -49,6 +55,11 @@ export class PromptAnswers {
     const kept = this.keptOf(version);
     if (kept.plain?.compiled !== compiled) kept.plain = { compiled, etag: etagOf(this.plain(resolved)) };
     return kept.plain.etag;
+  }
+
+  private handOut(resolved: Resolved, { json, textHash }: Rendered): string {
+    this.registry.renderings.handedOut(resolved.version, textHash);
+    return this.bodyOf(resolved, json);
   }
 
   private bodyOf({ version, variant, composition }: Resolved, content: string): string {

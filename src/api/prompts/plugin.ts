@@ -84,7 +84,10 @@ export const promptsPlugin: ApiPlugin<{ registry: Registry }> = async (app, { re
     const variables = variablesOf(query);
     const isOwn = composition === undefined && variables === undefined && compiled.required.length === 0;
     const isPlain = render === 'false' || compose === 'false' || isOwn;
-    if (isPlain) return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
+    if (isPlain) {
+      answers.noteHandedOut(resolved);
+      return { stale, etag: answers.plainTag(resolved), body: () => answers.plain(resolved) };
+    }
     const body = answers.rendered(resolved, variables ?? {});
     return { stale, etag: etagOf(body), body: () => body };
   };

@@ -41,6 +41,7 @@ const RENEWED = [
   'author',
   'message',
   'tags',
+  'text_hash',
   'created_at',
 ] as const;
 

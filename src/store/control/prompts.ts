@@ -42,6 +42,8 @@ export interface NewPromptVersion extends Omit<PromptVersion, 'id' | 'status'> {
   prerelease: boolean;
   /** What is searched beside its name and tags. */
   text?: string | undefined;
+  /** Of its first text: src/model/prompt-hash.ts. */
+  textHash?: string | undefined;
   /** Kept until it is active, for a content store that can't always be written to. */
   pendingContent?: string | undefined;
 }
@@ -115,7 +117,7 @@ export interface Prompts {
 }
 
 type Database = Kysely<ControlSchema>;
-type Row = Omit<Selectable<PromptTable>, 'pending_content'>;
+type Row = Omit<Selectable<PromptTable>, 'pending_content' | 'text_hash'>;
 
 /** All but the content, which is large. */
 const COLUMNS = [
@@ -319,6 +321,7 @@ export function newRow(version: NewPromptVersion, status: PromptVersion['status'
     tags: JSON.stringify(version.tags),
     audit: version.audit === undefined ? null : JSON.stringify(version.audit),
     pending_content: status === 'pending' ? (version.pendingContent ?? null) : null,
+    text_hash: version.textHash ?? null,
     created_at: version.createdAt,
     written_time_unix_ms: version.writtenTimeUnixMs,
   };

@@ -120,6 +120,7 @@ export interface PromptTable {
   tags: string;
   audit: string | null;
   pending_content: string | null;
+  text_hash: string | null;
   created_at: number;
   written_time_unix_ms: number;
 }

@@ -28,6 +28,7 @@ import { createLabels, type Labels } from './labels.js';
 import { createListener, deafListener, type Listener } from './listener.js';
 import { createPrices, type Prices } from './prices.js';
 import { createPromptContents, type PromptContents } from './prompt-contents.js';
+import { createPromptHashes, type PromptHashes } from './prompt-hashes.js';
 import { createPromptIndex, type PromptIndex } from './prompt-index.js';
 import { createPrompts, type Prompts } from './prompts.js';
 import { createProtectedLabels, type ProtectedLabels } from './protected-labels.js';
@@ -59,6 +60,7 @@ export interface Repositories {
   readonly prompts: Prompts;
   readonly promptContents: PromptContents;
   readonly promptIndex: PromptIndex;
+  readonly promptHashes: PromptHashes;
   readonly labels: Labels;
   readonly labelProposals: LabelProposals;
   readonly protectedLabels: ProtectedLabels;
@@ -103,6 +105,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     prompts: createPrompts(executor, facts),
     promptContents: createPromptContents(executor),
     promptIndex: createPromptIndex(executor, facts),
+    promptHashes: createPromptHashes(executor),
     labels: createLabels(executor),
     labelProposals: createLabelProposals(executor),
     protectedLabels: createProtectedLabels(executor),
