@@ -2,8 +2,9 @@ import type { MigrationSeries } from '../../src/store/migrator.js';
 import * as foundation from './0001-foundation.js';
 import * as native from './0002-native.js';
 import * as generations from './0003-generations.js';
+import * as contents from './0004-contents.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations],
+  migrations: [foundation, native, generations, contents],
 };

@@ -1,53 +1,15 @@
 import { afterAll, describe } from 'vitest';
-import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/store.js';
-import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
-import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
-import { type PostgresServer, startPostgres } from '../../helpers/postgres.js';
-import { type MakeStoreOptions, type StoreUnderTest, telemetryContract } from './contract.js';
+import { startPostgres } from '../../helpers/postgres.js';
+import { telemetryContract } from './contract.js';
 import { nativeTelemetryContract } from './contract-native.js';
 import { generationContract } from './generations-contract.js';
+import { makePostgresStore } from './postgres-database.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
 
-async function makeStore(
-  { createDatabase }: PostgresServer,
-  { pageBudgetMs }: MakeStoreOptions = {},
-): Promise<StoreUnderTest> {
-  const connectionString = await createDatabase();
-  const budget = pageBudgetMs === undefined ? {} : { pageBudgetMs };
-  const options = { connectionString, poolSize: 4, queryTimeoutMs: 30_000, ...budget };
-  const writers = new Map<number, Promise<TelemetryWriter>>();
-  const open = async () => {
-    const store = createPostgresTelemetry(options);
-    await store.start();
-    return store;
-  };
-  let store = await open();
-  const close = async () => {
-    for (const writer of writers.values()) await (await writer).close();
-    writers.clear();
-    await store.shutdown({ deadlineMs: 5_000 });
-  };
-  return {
-    get store() {
-      return store;
-    },
-    writer(number = 0) {
-      const writer = writers.get(number) ?? openTelemetryWriter(store.writerOptions(number));
-      writers.set(number, writer);
-      return writer;
-    },
-    async reopen() {
-      await close();
-      store = await open();
-    },
-    dispose: close,
-  };
-}
-
 describe.skipIf(!server)('on Postgres', () => {
-  telemetryContract('Postgres', (options) => makeStore(server!, options));
-  nativeTelemetryContract('Postgres', (options) => makeStore(server!, options));
-  generationContract('Postgres', (options) => makeStore(server!, options));
+  telemetryContract('Postgres', (options) => makePostgresStore(server!, options));
+  nativeTelemetryContract('Postgres', (options) => makePostgresStore(server!, options));
+  generationContract('Postgres', (options) => makePostgresStore(server!, options));
 });

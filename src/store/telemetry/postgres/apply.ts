@@ -19,6 +19,15 @@ import {
   type Work,
 } from './batch.js';
 import { Claims, lockTraces } from './claims.js';
+import {
+  type BatchContents,
+  ContentPlaces,
+  checkHeld,
+  contentsOf,
+  holdContents,
+  retirePlaces,
+  storeContents,
+} from './contents.js';
 import { copyInto, encoding } from './copy.js';
 import { CopyRows } from './copy-rows.js';
 import { longSketches, type RollupPlace } from './generation-statements.js';
@@ -122,8 +131,9 @@ async function completeOutcomes(
 /** undefined, with nothing written, when some of the ranges are applied already. */
 async function store(session: Session, work: Work): Promise<WriteResult | undefined> {
   const found = encoding(() => survey(work.frames, session.shared));
-  await prepare(session, found);
-  const settled = await begin(session, work);
+  const contents = contentsOf(work.frames);
+  await prepare(session, found, contents);
+  const settled = await begin(session, work, contents);
   if (!settled) return undefined;
   const replaced = await removeRevised(session.client, settled.revisions);
   try {
@@ -131,7 +141,7 @@ async function store(session: Session, work: Work): Promise<WriteResult | undefi
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await session.client.query('rollback');
-    return await storeStaged(session, work, tellsOfGenerations(found));
+    return await storeStaged(session, work, contents, tellsOfGenerations(found));
   }
   const { spans, traces } = settled.frames === work.frames ? found : survey(settled.frames, session.shared);
   const inserted = { spans, traces, frames: settled.frames };
@@ -139,9 +149,14 @@ async function store(session: Session, work: Work): Promise<WriteResult | undefi
 }
 
 /** The slower way, for a batch in which a client resends spans. */
-async function storeStaged(session: Session, work: Work, tells: boolean): Promise<WriteResult | undefined> {
+async function storeStaged(
+  session: Session,
+  work: Work,
+  contents: BatchContents,
+  tells: boolean,
+): Promise<WriteResult | undefined> {
   await ensureStaging(session);
-  const settled = await begin(session, work);
+  const settled = await begin(session, work, contents);
   if (!settled) return undefined;
   const replaced = await removeRevised(session.client, settled.revisions);
   await copySpans(session, settled.frames, STAGED_SPANS);
@@ -150,26 +165,33 @@ async function storeStaged(session: Session, work: Work, tells: boolean): Promis
 }
 
 /** Whatever other writers may want to make at the same time, before this transaction holds anything. */
-async function prepare({ client, shared, partitions }: Session, found: Survey): Promise<void> {
+async function prepare({ client, shared, partitions }: Session, found: Survey, contents: BatchContents): Promise<void> {
   await storeShared(client, shared);
   await partitions.ensure(client, 'spans', found.spanDays.days);
   await partitions.ensure(client, 'logRecords', found.logDays.days);
   await partitions.ensure(client, 'metricPoints', found.pointDays.days);
   await partitions.ensure(client, 'generations', found.generationDays.days);
   await partitions.ensure(client, 'texts', found.textDays.days);
+  await partitions.ensure(client, 'contents', contents.days.days);
+  await storeContents(client, contents);
 }
 
 /**
  * Begins the transaction, and finds out what of the native frames is new: one round trip, and a second one when they have
  * idempotency keys, since a request that is a repetition claims nothing.
  */
-async function begin({ client }: Session, { bufferId, ranges, frames }: Work): Promise<Settled | undefined> {
+async function begin(
+  { client }: Session,
+  { bufferId, ranges, frames }: Work,
+  contents: BatchContents,
+): Promise<Settled | undefined> {
   const native = frames.filter(isNative);
   const keys = takeKeys(frames);
   const claims = keys.length === 0 ? new Claims(native) : undefined;
-  const opening = [...beginApplying(bufferId, ranges), ...lockRevised(native)];
+  const opening = [...beginApplying(bufferId, ranges), ...holdContents(contents), ...lockRevised(native)];
   const results = await runApplying(client, [...opening, ...keys, ...(claims?.statements() ?? [])]);
   if (!results) return undefined;
+  checkHeld(contents, results);
   if (native.length === 0) return unsettled(frames);
   const answers = results.slice(opening.length);
   if (claims) return settle(frames, claims.known(answers), new Map());
@@ -229,11 +251,14 @@ async function finish(
   const logRecords = countOf(frames, 'logRecords');
   const metricPoints = countOf(frames, 'metricPoints');
   const { traces } = inserted;
+  const places = new ContentPlaces();
+  places.addSpans(inserted.frames);
   if (traces.size > 0) await copy(client, 'trace_batches', (rows) => encodeTraceBatches(rows, traces.all()));
-  if (logRecords > 0) await copy(client, 'log_records', (rows) => encodeLogRecords(rows, frames, shared));
+  if (logRecords > 0) await copy(client, 'log_records', (rows) => encodeLogRecords(rows, frames, shared, places));
   if (metricPoints > 0) await copy(client, 'metric_points', (rows) => encodeMetricPoints(rows, frames, shared));
   const ofGenerations = await writeGenerations(session, inserted.frames, replaced, tells);
-  const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofGenerations];
+  const ofContents = [...retirePlaces(replaced), ...places.statements()];
+  const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofContents, ...ofGenerations];
   await tidy(session, longSketches(await commit(session, ending)));
   trimShared(shared);
   const duplicateSpans = countOf(frames, 'spans') - inserted.spans + settled.knownSpans;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { SequenceRange } from '../../../component.js';
 import type { Generation } from '../../../model/generation.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/telemetry.js';
+import type { ContentPlaces } from './contents.js';
 import type { CopyRows } from './copy-rows.js';
 import { DaySet } from './partitions.js';
 import { logItemTime, type SharedIds, writeLogRecord, writeMetricPoint, writeSpan, writeTraceBatch } from './rows.js';
@@ -126,10 +127,16 @@ function firstRowId(): bigint {
   return (randomBytes(8).readBigInt64BE() >> 24n) << 24n;
 }
 
-export function* encodeLogRecords(rows: CopyRows, frames: readonly DecodedFrame[], shared: Shared): Steps {
+export function* encodeLogRecords(
+  rows: CopyRows,
+  frames: readonly DecodedFrame[],
+  shared: Shared,
+  places: ContentPlaces,
+): Steps {
   let rowId = firstRowId();
   for (const { workspace, logRecords, receivedTimeUnixMs } of frames) {
     for (const [at, record] of logRecords.entries()) {
+      places.addLogRecord(workspace, record, rowId);
       writeLogRecord(rows, workspace, record, receivedTimeUnixMs, idsOf(shared, workspace, record), rowId++);
       if (at % ROWS_PER_STEP === 0) yield;
     }

@@ -31,7 +31,15 @@ const MAX_STATEMENT_CHARS = 4 * 2 ** 20;
 /** The start of the day, also of a time before 1970, as a time past 2^63 − 1 is stored. */
 function dayOf(time: bigint): bigint {
   const day = time / DAY_NANO;
-  return (day * DAY_NANO > time ? day - 1n : day) * DAY_NANO;
+  const start = (day * DAY_NANO > time ? day - 1n : day) * DAY_NANO;
+  return start < MIN_TIME ? MIN_TIME : start;
+}
+
+const [MIN_TIME, MAX_TIME] = [-(2n ** 63n), 2n ** 63n - 1n];
+
+function lastOf(day: bigint): bigint {
+  const last = day + DAY_NANO - 1n;
+  return last > MAX_TIME ? MAX_TIME : last;
 }
 
 /** Of one workspace and day. */
@@ -240,23 +248,22 @@ export function removePlaces(traces: readonly TraceName[]): string {
 
 /** From the results of a transaction's statements: the contents of removed places that no other place has. */
 export function removeUnused(results: readonly pg.QueryResult<Record<string, unknown>>[]): string[] {
-  const gone = new Map<string, { workspace: unknown; digest: string; day: bigint }>();
+  const gone = new Map<string, { workspace: unknown; digest: string; day: bigint; last: bigint }>();
   for (const row of results.flatMap(({ rows }) => rows)) {
     if (row.content_time === undefined) continue;
     const day = dayOf(BigInt(row.content_time as string));
     const { workspace, digest } = row;
-    gone.set(`${day}/${workspace}/${digest}`, { workspace, digest: `\\x${digest}`, day });
+    gone.set(`${day}/${workspace}/${digest}`, { workspace, digest: `\\x${digest}`, day, last: lastOf(day) });
   }
   if (gone.size === 0) return [];
   const rows = [...gone.values()];
   const days = [...new Set(rows.map(({ day }) => day))].join();
   return [
-    `delete from contents content using ${rowsOf('item', 'workspace text, digest bytea, day bigint', rows)}
+    `delete from contents content using ${rowsOf('item', 'workspace text, digest bytea, day bigint, last bigint', rows)}
      where content.time_unix_nano = any('{${days}}'::bigint[]) and content.time_unix_nano = item.day
        and content.workspace = item.workspace and content.digest = item.digest
        and not exists (select 1 from content_places place where place.digest = content.digest
-         and place.workspace = content.workspace and place.time_unix_nano >= content.time_unix_nano
-         and place.time_unix_nano - ${DAY_NANO} < content.time_unix_nano offset 0)`,
+         and place.workspace = content.workspace and place.time_unix_nano between item.day and item.last offset 0)`,
   ];
 }
 

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { TraceDeletion } from '../telemetry.js';
 import { lockTraces } from './claims.js';
+import { HAVE_CONTENTS_ALONE, removePlaces, removeUnused } from './contents.js';
 import { applyGenerations, type GoneGenerations } from './generation-writes.js';
 import { hexOf, traceIdArray } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
@@ -23,8 +24,9 @@ export async function deleteTraces(
   const ids = traceIdArray(deletions.map(({ traceId }) => traceId));
   const ofTrace = (row: string) =>
     `${row}.trace_id = any(${ids}) and ${row}.trace_id = item.trace_id and ${row}.workspace = item.workspace`;
-  await runTogether(client, [
+  const results = await runTogether(client, [
     'begin',
+    HAVE_CONTENTS_ALONE,
     BY_INDEX,
     lockTraces(deletions.map(({ traceId }) => traceId)),
     // In the order in which writers claim ids: neither then waits for the other in a ring.
@@ -38,9 +40,10 @@ export async function deleteTraces(
        select 1 from spans span where span.trace_id = native.trace_id and span.span_id = native.span_id
          and span.workspace = native.workspace offset 0)`,
     ...sumUpAnew(deletions),
+    removePlaces(deletions),
   ]);
   const ending = await applyGenerations(client, shared, { rows: [], texts: [] }, deletions.map(goneWith));
-  await runTogether(client, [...ending, deleteEventTexts(deletions), 'commit']);
+  await runTogether(client, [...ending, ...removeUnused(results), deleteEventTexts(deletions), 'commit']);
 }
 
 function goneWith({ workspace, traceId, receivedUntilUnixMs }: TraceDeletion): GoneGenerations {

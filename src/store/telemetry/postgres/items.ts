@@ -1,7 +1,9 @@
 /** Reading log records and metric points: lists in the order of their index. */
 import type { ListQuery, LogQuery, MetricQuery, Page, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';
+import { restoreLogRecords } from './contents.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
+import type { Queries } from './queries.js';
 import {
   type LogRecordRow,
   logRecordOf,
@@ -20,12 +22,15 @@ interface ItemTable<Row extends ItemRow, Item> {
   name: string;
   timeColumn: string;
   itemOf(row: Row, shared: SharedRecords): Item;
+  /** Puts back what was taken out of the items, which stand in the order of their rows. */
+  restore?(queries: Queries, workspace: string, rows: readonly Row[], items: readonly Item[]): Promise<void>;
 }
 
 const LOG_RECORDS: ItemTable<LogRecordRow, StoredLogRecord> = {
   name: 'log_records',
   timeColumn: 'item_time_unix_nano',
   itemOf: logRecordOf,
+  restore: restoreLogRecords,
 };
 
 const METRIC_POINTS: ItemTable<MetricPointRow, StoredMetricPoint> = {
@@ -137,5 +142,7 @@ async function list<Row extends ItemRow, Item>(
   } as const;
   const { rows, ...page } = await readPage<Row>(source, { ...rowsOf, columns: 'item.*', order }, wanted);
   const shared = await readShared(source.queries, wanted.workspace, rows);
-  return { items: rows.map((row) => table.itemOf(row, shared)), ...page };
+  const items = rows.map((row) => table.itemOf(row, shared));
+  await table.restore?.(source.queries, wanted.workspace, rows, items);
+  return { items, ...page };
 }

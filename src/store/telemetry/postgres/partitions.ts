@@ -10,6 +10,7 @@ const TABLES = {
   metricPoints: ['metric_points'],
   generations: ['generations'],
   texts: ['generation_texts'],
+  contents: ['contents', 'content_places'],
 };
 export type PartitionedRecords = keyof typeof TABLES;
 
@@ -115,4 +116,6 @@ const KEYS: Record<string, string> = {
   metric_points: 'time_unix_nano',
   generations: 'start_time_unix_nano',
   generation_texts: 'time_unix_nano',
+  contents: 'time_unix_nano',
+  content_places: 'time_unix_nano',
 };

@@ -1,6 +1,7 @@
 /** Spans of one trace, page by page: found by the index of ids, and sorted. */
 import type { Page, SpanQuery, StoredSpan } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';
+import { restoreSpans } from './contents.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
 import { readShared, type SpanRow, spanOf } from './records.js';
@@ -45,7 +46,9 @@ export async function listSpans(source: ListSource, wanted: SpanQuery): Promise<
   const query = { matching: () => matching(wanted, hasTwins), columns: 'item.*', order: ORDER, countsAll: true };
   const { rows, ...page } = await readPage<SpanRow>(source, query, wanted);
   const shared = await readShared(source.queries, wanted.workspace, rows);
-  return { items: rows.map((row) => spanOf(row, shared)), ...page };
+  const items = rows.map((row) => spanOf(row, shared));
+  await restoreSpans(source.queries, wanted.workspace, items);
+  return { items, ...page };
 }
 
 const NO_SPANS: Page<StoredSpan> = { items: [], total: 0, totalRelation: 'eq' };

@@ -13,6 +13,7 @@ import {
   type TraceSummary,
 } from '../telemetry.js';
 import { addAttributes, addRange, Conditions } from './conditions.js';
+import { restoreSpans } from './contents.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';
 import type { Queries } from './queries.js';
 import { idOfUuid, readShared, type SpanRow, spanOf, uuidOf } from './records.js';
@@ -279,6 +280,7 @@ export async function getTrace(
   ]);
   if (!summary) return undefined;
   const spans = distinct(rows.map((row) => spanOf(row, shared)));
+  await restoreSpans(queries, workspace, spans);
   return { summary, spans, ...(truncated && { truncated }) };
 }
 
@@ -306,5 +308,8 @@ export async function getSpan(
     `select * from spans where trace_id = $1 and span_id = $2 and workspace = $3 order by start_time_unix_nano limit 1`,
     [Buffer.from(traceId).toString('hex'), Buffer.from(spanId), workspace],
   );
-  return rows[0] && spanOf(rows[0], await readShared(queries, workspace, rows));
+  if (!rows[0]) return undefined;
+  const span = spanOf(rows[0], await readShared(queries, workspace, rows));
+  await restoreSpans(queries, workspace, [span]);
+  return span;
 }
