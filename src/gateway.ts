@@ -99,6 +99,7 @@ export function createGateway(config: Config): Gateway {
       writer: telemetry.writerOptions(writer),
       deadLetterDirectory: folder('dead-letter'),
       mapping: config.workers.mapping,
+      maxAttributeBytes: config.workers.maxAttributeBytes,
     };
     const options = { threads: 1, maxQueue: 2, workerData, closeOperation: 'close' };
     return createInformedWriter(createPool({ entry: 'store-writer', ...options }), knowledge);

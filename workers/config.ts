@@ -32,6 +32,14 @@ export const workerSettings = z.object({
       env: 'LLM_MAPPING',
       description: 'Reads spans and logs for models, tokens, cost, prompts, sessions and users, and keeps sums of them',
     } satisfies SettingMeta),
+  maxAttributeBytes: bytes()
+    .prefault('1MiB')
+    .refine((value) => value >= 1024 && value <= 2 ** 29, 'expected 1KiB to 512MiB')
+    .meta({
+      env: 'MAX_ATTRIBUTE_BYTES',
+      description:
+        'A longer text in an attribute, an event or a log body is cut, and says so; media in base64 stay whole',
+    } satisfies SettingMeta),
   nativeWaitMs: milliseconds(100, 600_000)
     .prefault('10000')
     .meta({

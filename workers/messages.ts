@@ -10,6 +10,8 @@ export interface WriterThreadOptions {
   deadLetterDirectory: string;
   /** Whether spans and logs are read for what they tell of calls to models. */
   mapping: boolean;
+  /** Longer texts are cut. */
+  maxAttributeBytes: number;
 }
 
 /** Which versions of prices and prompts a thread was told; 0 of what it was never told. */

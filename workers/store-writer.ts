@@ -12,6 +12,7 @@ import { decodeTrailer, nativeWriteOf, type Trailer } from '../src/model/trailer
 import { decodeRequest } from '../src/otlp/decode.js';
 import type { TelemetryWriter, TraceDeletion, WriteResult } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
+import { takeOutContents } from './contents.js';
 import { isDeadLetter, writeDeadLetter } from './dead-letters.js';
 import { Enrichment } from './enrichment.js';
 import type {
@@ -182,6 +183,7 @@ class StoreRun {
     try {
       const hand = handOf(raw, decodeRequest(raw));
       if (options.mapping) this.enrich(hand);
+      takeOutContents(hand.decoded, options.maxAttributeBytes);
       return [hand];
     } catch (error) {
       this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);

@@ -65,7 +65,8 @@ async function startDraining(options: GatewayOptions = {}) {
   const numbers = Array.from({ length: options.writers ?? 1 }, (_, number) => number);
   const writers: TaskPool[] = [];
   for (const number of numbers) {
-    writers.push(await loadWriter({ writer: telemetry.writerOptions(number), deadLetterDirectory, mapping: true }));
+    const writer = telemetry.writerOptions(number);
+    writers.push(await loadWriter({ writer, deadLetterDirectory, mapping: true, maxAttributeBytes: 2 ** 20 }));
   }
   for (const component of [readers, telemetry]) await component.start();
   const buffer = await startedBuffer({ directory: path.join(directory, 'buffer') }, 'store');
