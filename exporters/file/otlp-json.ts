@@ -1,0 +1,269 @@
+/**
+ * OTLP requests as OTLP/JSON, straight from the wire: every field that the definitions know comes out as it was sent, in
+ * the order of the definitions; keys that are repeated stay so. For worker threads; synchronous, and not reentrant.
+ */
+import type { Encoding, Signal } from '../../src/component.js';
+import { toOtlpDouble } from '../../src/model/json-value.js';
+import { readBool } from '../../src/otlp/decode-value.js';
+import {
+  beginText,
+  bigInt64,
+  endText,
+  putAscii,
+  putBase64,
+  putByte,
+  putHex,
+  putString,
+  resetText,
+} from '../../src/otlp/json-text.js';
+import { type Field, type Message, REQUESTS } from '../../src/otlp/schema.js';
+import {
+  bytes,
+  closeWire,
+  high,
+  low,
+  next,
+  openWire,
+  readStop,
+  readTag,
+  readVarint,
+  skip,
+  skipFixed,
+  skipVarint,
+  view,
+  WireError,
+} from '../../src/otlp/wire.js';
+
+export interface RequestPayload {
+  signal: Signal;
+  encoding: Encoding;
+  payload: Uint8Array;
+}
+
+/** One line of JSON, without its end. Throws a WireError for what is no protobuf. */
+export function toJsonLine({ signal, encoding, payload }: RequestPayload): Buffer {
+  if (encoding === 'json') return inOneLine(Buffer.from(payload));
+  openWire(payload);
+  beginText();
+  try {
+    putMessage([0, payload.length], REQUESTS[signal], 0);
+    return Buffer.from(endText());
+  } finally {
+    closeWire();
+    resetText();
+  }
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** As it came: JSON's strings hold no line breaks, so those that there are mean nothing. */
+function inOneLine(json: Buffer): Buffer {
+  const start = json.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+  for (let i = start; i < json.length; i++) {
+    if (json[i] === LINE_FEED || json[i] === CARRIAGE_RETURN) json[i] = SPACE;
+  }
+  return json.subarray(start);
+}
+
+// ---- messages ----
+
+/** From, stop, from, stop, …: contents in `bytes`, in the order of the wire. */
+type Ranges = number[];
+
+const VARINT = 0;
+const FIXED_64 = 1;
+const LENGTH_DELIMITED = 2;
+const FIXED_32 = 5;
+
+const WIRE_TYPES: Record<Field['kind'], number> = {
+  string: LENGTH_DELIMITED,
+  bytes: LENGTH_DELIMITED,
+  id: LENGTH_DELIMITED,
+  message: LENGTH_DELIMITED,
+  bool: VARINT,
+  int64: VARINT,
+  uint64: VARINT,
+  uint32: VARINT,
+  sint32: VARINT,
+  enum: VARINT,
+  double: FIXED_64,
+  fixed64: FIXED_64,
+  sfixed64: FIXED_64,
+  fixed32: FIXED_32,
+};
+
+/** 64 values in one another, two messages each, and what is around them. */
+const MAX_DEPTH = 160;
+
+/** Merging messages means reading their fields one after another, so one that came in pieces is one with several ranges. */
+function putMessage(ranges: Ranges, message: Message, depth: number): void {
+  if (depth > MAX_DEPTH) throw new WireError(ranges[0] ?? 0, `messages nest deeper than ${MAX_DEPTH}`);
+  const places = placesOf(ranges, message);
+  let separator = '{';
+  for (const field of message.fields) {
+    const found = places[field.number];
+    if (found === undefined) continue;
+    putAscii(`${separator}"${field.jsonName}":`);
+    if (field.repeated) putList(found, field, depth);
+    else putSingle(found, field, depth);
+    separator = ',';
+  }
+  putAscii(separator === '{' ? '{}' : '}');
+}
+
+/** Where each field's contents are, by field number. */
+function placesOf(ranges: Ranges, message: Message): (Ranges | undefined)[] {
+  const { fields, rivals } = layoutOf(message);
+  const places: (Ranges | undefined)[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    for (let pos = ranges[i]!; pos < ranges[i + 1]!; ) {
+      const tag = readTag(pos, ranges[i + 1]!);
+      let from = next;
+      if ((tag & 7) === LENGTH_DELIMITED) {
+        pos = readStop(from, ranges[i + 1]!);
+        from = next;
+      } else pos = skip(tag, from, ranges[i + 1]!);
+      const field = fields[tag >>> 3];
+      if (field === undefined || !isReadable(field, tag & 7)) continue;
+      for (const rival of rivals[field.number] ?? []) places[rival] = undefined;
+      const place = places[field.number];
+      if (place === undefined) places[field.number] = [from, pos];
+      else place.push(from, pos);
+    }
+  }
+  return places;
+}
+
+/** Lists of numbers may come packed, which a content that is length-delimited tells. */
+function isReadable({ kind, repeated }: Field, wireType: number): boolean {
+  return wireType === WIRE_TYPES[kind] || (repeated && wireType === LENGTH_DELIMITED);
+}
+
+interface Layout {
+  /** By number. */
+  fields: (Field | undefined)[];
+  /** By number: the other members of a field's oneof, of which the last on the wire counts. */
+  rivals: (number[] | undefined)[];
+}
+
+const layouts = new Map<Message, Layout>();
+
+function layoutOf(message: Message): Layout {
+  let layout = layouts.get(message);
+  if (layout === undefined) {
+    layout = { fields: [], rivals: [] };
+    for (const field of message.fields) {
+      layout.fields[field.number] = field;
+      layout.rivals[field.number] = rivalsOf(field, message);
+    }
+    layouts.set(message, layout);
+  }
+  return layout;
+}
+
+const METRIC_DATA = ['gauge', 'sum', 'histogram', 'exponential_histogram', 'summary'];
+const POINT_VALUE = ['as_double', 'as_int'];
+const ONEOFS: Readonly<Record<string, string[]>> = {
+  Metric: METRIC_DATA,
+  NumberDataPoint: POINT_VALUE,
+  Exemplar: POINT_VALUE,
+};
+
+function rivalsOf(field: Field, { name, fields }: Message): number[] | undefined {
+  const members = name === 'AnyValue' ? fields.map((member) => member.name) : ONEOFS[name];
+  if (!members?.includes(field.name)) return undefined;
+  return fields.filter((other) => other !== field && members.includes(other.name)).map(({ number }) => number);
+}
+
+// ---- fields ----
+
+/** Of a scalar that is there several times the last counts. */
+function putSingle(ranges: Ranges, field: Field, depth: number): void {
+  if (field.message !== undefined) putMessage(ranges, field.message, depth + 1);
+  else putScalar(field, ranges.at(-2)!, ranges.at(-1)!);
+}
+
+function putList(ranges: Ranges, field: Field, depth: number): void {
+  let separator = '[';
+  const begin = () => {
+    putAscii(separator);
+    separator = ',';
+  };
+  for (let i = 0; i < ranges.length; i += 2) {
+    const from = ranges[i]!;
+    const stop = ranges[i + 1]!;
+    if (field.message !== undefined) {
+      begin();
+      putMessage([from, stop], field.message, depth + 1);
+    } else if (WIRE_TYPES[field.kind] === LENGTH_DELIMITED) {
+      begin();
+      putScalar(field, from, stop);
+    } else eachNumber(field, from, stop, begin);
+  }
+  putAscii(separator === '[' ? '[]' : ']');
+}
+
+/** One number, or those of a packed list. */
+function eachNumber(field: Field, from: number, stop: number, begin: () => void): void {
+  for (let pos = from; pos < stop; ) {
+    const end = endOfNumber(field, pos, stop);
+    begin();
+    putScalar(field, pos, end);
+    pos = end;
+  }
+}
+
+function endOfNumber({ kind }: Field, pos: number, stop: number): number {
+  if (WIRE_TYPES[kind] === VARINT) return skipVarint(pos, stop);
+  return skipFixed(pos, WIRE_TYPES[kind] === FIXED_64 ? 8 : 4, stop);
+}
+
+/** 64-bit integers are strings in OTLP/JSON, ids are hex, enums are numbers. */
+function putScalar({ kind }: Field, from: number, stop: number): void {
+  switch (kind) {
+    case 'string':
+      putString(bytes, from, stop);
+      break;
+    case 'id':
+      putQuoted(() => putHex(bytes, from, stop));
+      break;
+    case 'bytes':
+      putQuoted(() => putBase64(bytes, from, stop));
+      break;
+    case 'double':
+      putAscii(toOtlpDouble(view.getFloat64(from, true)));
+      break;
+    case 'fixed64':
+      putAscii(`"${view.getBigUint64(from, true)}"`);
+      break;
+    case 'sfixed64':
+      putAscii(`"${view.getBigInt64(from, true)}"`);
+      break;
+    case 'fixed32':
+      putAscii(String(view.getUint32(from, true)));
+      break;
+    default:
+      putVarint(kind, from, stop);
+  }
+}
+
+function putQuoted(put: () => void): void {
+  putByte(0x22);
+  put();
+  putByte(0x22);
+}
+
+function putVarint(kind: Field['kind'], from: number, stop: number): void {
+  if (kind === 'bool') {
+    putAscii(String(readBool(from, stop)));
+    return;
+  }
+  readVarint(from, stop);
+  if (kind === 'int64' || kind === 'uint64') putAscii(`"${bigInt64(high, low, kind === 'int64')}"`);
+  else if (kind === 'sint32') putAscii(String((low >>> 1) ^ -(low & 1)));
+  else if (kind === 'enum') putAscii(String(low));
+  else putAscii(String(low >>> 0));
+}
