@@ -1,17 +1,41 @@
 /**
- * Joins the settings that components declare, and reads them: from the environment, and from `.env` in the working
- * folder for what the environment doesn't set. The only reader of process.env. Every fault is reported at once, each
- * with its name, its line and what was expected; then the start fails.
+ * Joins the settings that components declare, and reads them: from the environment, from `.env` in the working folder for
+ * what the environment doesn't set, and from configuration files for what neither does. The only reader of process.env.
+ * Every fault is reported at once, each with its name, its line and what was expected; then the start fails.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
+import { queueSettings } from '../exporters/config.js';
+import {
+  otlpLogsSettings,
+  otlpMetricsSettings,
+  otlpSettings,
+  otlpTracesSettings,
+  presetSettings,
+} from '../exporters/otlp/config.js';
 import { receiverSettings } from '../receivers/otlp/config.js';
 import { workerSettings } from '../workers/config.js';
 import { accessSettings } from './access/config.js';
 import { apiSettings } from './api/config.js';
 import { bufferSettings } from './buffer/config.js';
+import {
+  type ComponentKind,
+  type ConfiguredComponent,
+  type ReadComponent,
+  readComponents,
+  typeOf,
+} from './config-file/components.js';
+import { readFiles } from './config-file/files.js';
+import { Findings } from './config-file/findings.js';
+import { keyOf } from './config-file/key.js';
+import { mapAt, readLeaves } from './config-file/leaves.js';
+import { suggestion } from './config-file/nearest.js';
+import type { MapNode } from './config-file/node.js';
+import { COLLECTOR_KEYS, fieldsOf, type Given, give, warnOfShared } from './config-file/otlp-receiver.js';
+import { type Pipeline, type ReadPipeline, readService } from './config-file/pipelines.js';
+import { type EffectiveSetting, printConfig } from './config-file/print.js';
 import { GatewayError } from './errors.js';
 import { limitSettings } from './limits/config.js';
 import { loggingSettings } from './observability/config.js';
@@ -38,11 +62,57 @@ const SECTIONS = {
   store: storeSettings,
   registry: registrySettings,
   workers: workerSettings,
+  exporting: queueSettings,
+  presets: presetSettings,
+  otlp: otlpSettings,
+  otlpTraces: otlpTracesSettings,
+  otlpLogs: otlpLogsSettings,
+  otlpMetrics: otlpMetricsSettings,
   logging: loggingSettings,
   process: processSettings,
 } as const;
 
-export type Config = { readonly [Section in keyof typeof SECTIONS]: Readonly<z.infer<(typeof SECTIONS)[Section]>> };
+/** Components that configuration files define, any number of each type. A type is added here, with its schema. */
+const COMPONENT_KINDS = {
+  processors: {
+    key: 'processors',
+    types: {},
+    instead: {
+      batch: 'requests are gathered by the durable buffer and by each exporter',
+      memory_limiter: 'what is held in memory is bounded by receivers.otlp.max_in_flight_bytes',
+    },
+  },
+  exporters: {
+    key: 'exporters',
+    types: {},
+    instead: { store: 'it is always there, and set up at store' },
+  },
+  extensions: {
+    key: 'extensions',
+    types: {},
+    instead: {
+      health_check: 'GET /health and /health/ready on the port of the API',
+      healthcheckv2: 'GET /health and /health/ready on the port of the API',
+      file_storage: 'the durable buffer is always on, see buffer and store.data_dir',
+    },
+  },
+} as const satisfies Record<string, ComponentKind>;
+
+/** Where pipelines may lead without its being defined in a file. */
+const STORE = 'store';
+
+type Sections = { readonly [Section in keyof typeof SECTIONS]: Readonly<z.infer<(typeof SECTIONS)[Section]>> };
+
+export interface ServiceConfig {
+  readonly processors: readonly ConfiguredComponent[];
+  readonly exporters: readonly ConfiguredComponent[];
+  readonly pipelines: readonly Pipeline[];
+}
+
+export type Config = Sections & {
+  /** What configuration files define; empty without any. */
+  readonly service: ServiceConfig;
+};
 
 export interface Setting extends SettingMeta {
   section: string;
@@ -61,11 +131,15 @@ function metaOf(schema: z.ZodType, name: string): SettingMeta {
   return meta;
 }
 
+function fieldsOfSection(schema: z.ZodObject): [string, z.ZodType][] {
+  return Object.entries(schema.shape as Record<string, z.ZodType>);
+}
+
 /** Every setting of every component; one that several components share is listed where it comes first. */
 export function listSettings(): Setting[] {
   const seen = new Set<string>();
   return Object.entries(SECTIONS).flatMap(([section, schema]) =>
-    Object.entries(schema.shape as Record<string, z.ZodType>)
+    fieldsOfSection(schema)
       .map(([field, type]) => ({
         section,
         field,
@@ -91,26 +165,6 @@ export function printEnvExample(): string {
   return `${lines.join('\n')}\n`;
 }
 
-function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substituted, previous[j]! + 1, row[j - 1]! + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length]!;
-}
-
-/** The known name that a mistyped one most likely means, at most three letters away. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((candidate) => ({ candidate, away: distance(name, candidate) }));
-  ranked.sort((a, b) => a.away - b.away);
-  return ranked[0] && ranked[0].away <= 3 ? ranked[0].candidate : undefined;
-}
-
 interface Source {
   values: Record<string, string>;
   /** Where a value stands, for messages: `.env:3`, or `environment`. */
@@ -133,13 +187,12 @@ function readEnvFile(directory: string): { values: Record<string, string>; text:
 /** Names that other programs read from a shared `.env`. */
 const FOREIGN = /^(OTEL|NODE|NPM|npm|DOCKER|COMPOSE|POSTGRES|PG|AWS|GITHUB|REDIS|TZ$|LANG|LC_)/;
 
-function unknownNames(file: { values: Record<string, string>; text: string }, known: readonly string[]): string[] {
-  return Object.keys(file.values)
-    .filter((name) => !known.includes(name) && !FOREIGN.test(name))
-    .map((name) => {
-      const meant = nearest(name, known);
-      return `${name} (.env:${lineOf(file.text, name)}) is not a setting${meant ? `; did you mean ${meant}?` : ''}`;
-    });
+function tellUnknownNames(file: { values: Record<string, string>; text: string }, findings: Findings): void {
+  const known = listSettings().map((setting) => setting.env);
+  for (const name of Object.keys(file.values)) {
+    if (known.includes(name) || FOREIGN.test(name)) continue;
+    findings.fault(`${name} (.env:${lineOf(file.text, name)}) is not a setting${suggestion(name, known)}`);
+  }
 }
 
 function sourceOf(env: NodeJS.ProcessEnv, file: { values: Record<string, string>; text: string }): Source {
@@ -151,47 +204,232 @@ function sourceOf(env: NodeJS.ProcessEnv, file: { values: Record<string, string>
   };
 }
 
-/** An empty value means «not set», as it does for every OpenTelemetry SDK. */
-function pick(schema: z.ZodObject, source: Source): Record<string, string | undefined> {
-  const fields = Object.entries(schema.shape as Record<string, z.ZodType>);
-  return Object.fromEntries(
-    fields.map(([field, type]) => [field, source.values[metaOf(type, field).env]?.trim() || undefined]),
-  );
+/** Of a section, what configuration files say, by field. */
+type GivenFields = ReadonlyMap<string, Given>;
+
+function ownFields(schema: z.ZodObject): Map<string, string> {
+  return new Map(Object.keys(schema.shape).map((field) => [keyOf(field), field]));
 }
 
-function faultsOf(error: z.ZodError, schema: z.ZodObject, source: Source): string[] {
-  return error.issues.map((issue) => {
-    const type = (schema.shape as Record<string, z.ZodType>)[String(issue.path[0])]!;
-    const { env, secret } = metaOf(type, String(issue.path[0]));
-    const value = secret ? '(hidden)' : JSON.stringify(source.values[env] ?? '');
-    return `${env}=${value} (${source.place(env)}): ${issue.message}`;
+/** A section of ours: the keys are its fields, buffer.max_bytes. */
+function givenInSection(section: string, schema: z.ZodObject, root: MapNode, findings: Findings): GivenFields {
+  const node = mapAt(root, section, section, findings);
+  const fields = ownFields(schema);
+  const leaves = node ? readLeaves({ node, path: section, known: [...fields.keys()], findings }) : new Map();
+  const given = new Map<string, Given>();
+  for (const [key, leaf] of leaves) if (leaf.text !== undefined) given.set(fields.get(key)!, leaf);
+  return given;
+}
+
+interface GivenReceivers {
+  /** By field. */
+  given: GivenFields;
+  /** id → place */
+  ids: Map<string, string>;
+}
+
+function receiverIds(receivers: MapNode | undefined, findings: Findings): Map<string, string> {
+  const ids = new Map<string, string>();
+  for (const [id, { place }] of receivers?.entries ?? []) {
+    if (typeOf(id) !== 'otlp') {
+      const meant = suggestion(id, ['otlp']) || '; the receivers are: otlp';
+      findings.fault(`receivers.${id} (${place}) is of no known type${meant}`);
+    } else if (ids.size > 0) {
+      findings.fault(`receivers.${id} (${place}): the gateway has one OTLP receiver, which ${[...ids.keys()][0]} is`);
+    }
+    ids.set(id, place);
+  }
+  return ids;
+}
+
+/** receivers.otlp: the Collector's keys, and beside them the fields by their own names. */
+function givenInReceivers(root: MapNode, findings: Findings): GivenReceivers {
+  const receivers = mapAt(root, 'receivers', 'receivers', findings);
+  const ids = receiverIds(receivers, findings);
+  const id = [...ids.keys()].find((each) => typeOf(each) === 'otlp');
+  const node = id === undefined ? undefined : mapAt(receivers!, id, `receivers.${id}`, findings);
+  if (!node) return { given: new Map(), ids };
+  const fields = ownFields(receiverSettings);
+  const known = [...COLLECTOR_KEYS, ...fields.keys()];
+  const leaves = readLeaves({ node, path: `receivers.${id}`, known, findings });
+  const given = fieldsOf(leaves, findings);
+  for (const [key, leaf] of leaves) {
+    if (fields.has(key) && leaf.text !== undefined) give(given, fields.get(key)!, leaf as Given, findings);
+  }
+  warnOfShared(leaves, `receivers.${id}`, findings);
+  return { given, ids };
+}
+
+interface Value {
+  text: string | undefined;
+  /** As messages name it. */
+  name: string;
+  place: string;
+  secret: boolean;
+}
+
+/** An empty value means «not set», as it does for every OpenTelemetry SDK. */
+function valueGiven(field: string, type: z.ZodType, source: Source, given: GivenFields): Value {
+  const { env, secret = false } = metaOf(type, field);
+  const text = source.values[env]?.trim();
+  if (text) return { text, name: env, place: source.place(env), secret };
+  const inFile = given.get(field);
+  if (inFile) return { text: inFile.text, name: inFile.path, place: inFile.place, secret };
+  return { text: undefined, name: env, place: 'default', secret };
+}
+
+interface ReadSection {
+  data: unknown;
+  settings: EffectiveSetting[];
+}
+
+interface SectionSource {
+  schema: z.ZodObject;
+  /** Keys that lead to it. */
+  keys: readonly string[];
+  source: Source;
+  given: GivenFields;
+  findings: Findings;
+}
+
+function readSection({ schema, keys, source, given, findings }: SectionSource): ReadSection {
+  const values = new Map(
+    fieldsOfSection(schema).map(([field, type]) => [field, valueGiven(field, type, source, given)]),
+  );
+  const parsed = schema.safeParse(Object.fromEntries([...values].map(([field, { text }]) => [field, text])));
+  for (const issue of parsed.error?.issues ?? []) {
+    const { text = '', name, place, secret } = values.get(String(issue.path[0]))!;
+    findings.fault(`${name}=${secret ? '(hidden)' : JSON.stringify(text)} (${place}): ${issue.message}`);
+  }
+  const settings = fieldsOfSection(schema).map(([field, type]) => {
+    const { text, place, secret } = values.get(field)!;
+    const effective = text ?? defaultTextOf(type);
+    return {
+      path: [...keys, keyOf(field)],
+      text: effective,
+      place: effective === undefined ? 'not set' : place,
+      secret,
+    };
   });
+  return { data: Object.freeze(parsed.data), settings };
+}
+
+interface ReadServiceParts {
+  components: Record<keyof typeof COMPONENT_KINDS, ReadComponent[]>;
+  pipelines: ReadPipeline[];
+}
+
+function readServiceParts(root: MapNode, receivers: GivenReceivers['ids'], findings: Findings): ReadServiceParts {
+  const read = (kind: ComponentKind) => readComponents(mapAt(root, kind.key, kind.key, findings), kind, findings);
+  const components = {
+    processors: read(COMPONENT_KINDS.processors),
+    exporters: read(COMPONENT_KINDS.exporters),
+    extensions: read(COMPONENT_KINDS.extensions),
+  };
+  // One whose settings are at fault is defined all the same.
+  const ids = (key: string) => {
+    const node = root.entries.get(key)?.value;
+    return node?.kind === 'map' ? new Map([...node.entries].map(([id, { place }]) => [id, place])) : new Map();
+  };
+  const defined = {
+    receivers: { ids: receivers, builtIn: [] },
+    processors: { ids: ids('processors'), builtIn: [] },
+    exporters: { ids: ids('exporters'), builtIn: [STORE] },
+    extensions: { ids: ids('extensions'), builtIn: [] },
+  };
+  const pipelines = readService({ service: mapAt(root, 'service', 'service', findings), defined, findings });
+  for (const { id, place, exporters } of pipelines) {
+    if (exporters.includes(STORE)) continue;
+    findings.warn(`service.pipelines.${id} (${place}) leaves ${STORE} out of its exporters: it is stored all the same`);
+  }
+  return { components, pipelines };
 }
 
 export interface ConfigInput {
   env: NodeJS.ProcessEnv;
   /** The folder whose `.env` is read, and that relative paths start from. */
   directory: string;
+  /** Configuration files, as --config names them; of two that say something, the later one counts. */
+  files?: readonly string[] | undefined;
+}
+
+/** A configuration that was read, sound or not. */
+export interface ConfigReading {
+  /** Undefined when there are faults. */
+  config: Config | undefined;
+  faults: readonly string[];
+  warnings: readonly string[];
+  /** Every value by its name, for comparison alone: secrets are among them. */
+  values: ReadonlyMap<string, string>;
+  /** As YAML, each value with where it came from. */
+  print(): string;
+}
+
+function serviceOf({ components, pipelines }: ReadServiceParts): ServiceConfig {
+  const configured = (read: ReadComponent[]) =>
+    Object.freeze(read.map(({ id, type, settings }) => Object.freeze({ id, type, settings })));
+  return Object.freeze({
+    processors: configured(components.processors),
+    exporters: configured(components.exporters),
+    pipelines: Object.freeze(pipelines.map(({ place, places, ...pipeline }) => Object.freeze(pipeline))),
+  });
+}
+
+/** Reads everything, and throws for nothing that the operator can mend. */
+export function readConfig({ env, directory, files = [] }: ConfigInput): ConfigReading {
+  const findings = new Findings();
+  const envFile = readEnvFile(directory);
+  const source = sourceOf(env, envFile);
+  tellUnknownNames(envFile, findings);
+  const known = [...Object.keys(COMPONENT_KINDS), 'service', ...Object.keys(SECTIONS)];
+  const root = readFiles({ files, directory, variable: (name) => source.values[name], known, findings });
+  const receivers = givenInReceivers(root, findings);
+  const sections = Object.entries(SECTIONS).map(([section, schema]) => {
+    const isReceivers = section === 'receivers';
+    const given = isReceivers ? receivers.given : givenInSection(section, schema, root, findings);
+    const keys = isReceivers ? ['receivers', [...receivers.ids.keys()][0] ?? 'otlp'] : [section];
+    return [section, readSection({ schema, keys, source, given, findings })] as const;
+  });
+  const parts = readServiceParts(root, receivers.ids, findings);
+  const settings = sections.flatMap(([, read]) => read.settings);
+  const data = sections.map(([section, read]) => [section, read.data]);
+  const sound = findings.faults.length === 0;
+  return {
+    config: sound ? (Object.freeze({ ...Object.fromEntries(data), service: serviceOf(parts) }) as Config) : undefined,
+    faults: findings.faults,
+    warnings: findings.warnings,
+    values: valuesOf(settings, parts),
+    print: () => printConfig({ settings, ...parts, schemaOf }),
+  };
+}
+
+function valuesOf(settings: EffectiveSetting[], { components, pipelines }: ReadServiceParts): Map<string, string> {
+  const values = new Map(settings.map(({ path: keys, text }) => [keys.join('.'), text ?? '']));
+  for (const [kind, listed] of Object.entries(components)) {
+    for (const { id, type, parsed } of listed) values.set(`${kind}.${id}`, JSON.stringify([type, parsed.input]));
+  }
+  for (const { id, receivers, processors, exporters } of pipelines) {
+    values.set(`service.pipelines.${id}`, JSON.stringify([receivers, processors, exporters]));
+  }
+  return values;
+}
+
+function schemaOf(kind: string, type: string): z.ZodObject {
+  const kinds: Record<string, ComponentKind> = COMPONENT_KINDS;
+  return kinds[kind]!.types[type]!.settings;
+}
+
+/** CONFIG_INVALID with one line for each fault. */
+export function configFaults(faults: readonly string[]): GatewayError {
+  return new GatewayError(
+    'CONFIG_INVALID',
+    `The configuration has ${faults.length} fault(s):\n  ${faults.join('\n  ')}`,
+  );
 }
 
 /** Throws CONFIG_INVALID with one line for each fault. */
-export function loadConfig({ env, directory }: ConfigInput): Config {
-  const file = readEnvFile(directory);
-  const source = sourceOf(env, file);
-  const faults = unknownNames(
-    file,
-    listSettings().map((setting) => setting.env),
-  );
-  const sections = Object.entries(SECTIONS).map(([name, schema]) => {
-    const parsed = schema.safeParse(pick(schema, source));
-    if (!parsed.success) faults.push(...faultsOf(parsed.error, schema, source));
-    return [name, Object.freeze(parsed.data)];
-  });
-  if (faults.length > 0) {
-    throw new GatewayError(
-      'CONFIG_INVALID',
-      `The configuration has ${faults.length} fault(s):\n  ${faults.join('\n  ')}`,
-    );
-  }
-  return Object.freeze(Object.fromEntries(sections)) as Config;
+export function loadConfig(input: ConfigInput): Config {
+  const { config, faults } = readConfig(input);
+  if (!config) throw configFaults(faults);
+  return config;
 }

@@ -1,15 +1,23 @@
 #!/usr/bin/env node
 /** The process: configuration, the gateway, signals, the exit code. */
-import { loadConfig, printEnvExample } from './config.js';
+import { parseArgs } from 'node:util';
+import { type Config, type ConfigReading, configFaults, printEnvExample, readConfig } from './config.js';
+import { createReload, type Reloadable } from './config-file/reload.js';
 import { GatewayError } from './errors.js';
 import { createGateway, type Gateway } from './gateway.js';
+import { createReloadEvents } from './observability/reload-events.js';
 
 const USAGE = `promptmetrics-server: an OpenTelemetry-native gateway for LLM telemetry
 
   promptmetrics-server                     run, with the settings of the environment and of ./.env
+  promptmetrics-server validate            check the configuration; ends with 1 when it has faults
+  promptmetrics-server print-config        print the configuration that holds, each value with where it came from
   promptmetrics-server print-env-example   print every setting with its default
   promptmetrics-server rebuild-index       make the index of prompts anew from the content store
   promptmetrics-server --help
+
+  --config <file>   a YAML file in the shape of the OpenTelemetry Collector's; of several, the later ones win.
+                    Variables of the environment, and ./.env, win over every file
 
 `;
 
@@ -37,38 +45,112 @@ function stopOnSignals(gateway: Gateway, deadlineMs: number): void {
   process.on('SIGINT', stop);
 }
 
-async function serve(): Promise<void> {
-  const config = loadConfig({ env: process.env, directory: process.cwd() });
+function read(files: readonly string[]): ConfigReading {
+  return readConfig({ env: process.env, directory: process.cwd(), files });
+}
+
+function sound({ config, faults }: ConfigReading): Config {
+  if (!config) throw configFaults(faults);
+  return config;
+}
+
+function logLevel(logger: Gateway['logger']): Reloadable<Config> {
+  return {
+    takes: (name) => name === 'logging.level',
+    reload({ logging }) {
+      logger.level = logging.level;
+    },
+  };
+}
+
+function reloadOnHangUp(gateway: Gateway, files: readonly string[], started: ConfigReading): void {
+  const reload = createReload({
+    read: () => read(files),
+    running: started.values,
+    parts: [logLevel(gateway.logger)],
+    events: createReloadEvents(gateway.logger),
+  });
+  process.on('SIGHUP', reload);
+}
+
+async function serve(files: readonly string[]): Promise<void> {
+  const reading = read(files);
+  const config = sound(reading);
   const gateway = createGateway(config);
   stopOnSignals(gateway, config.process.shutdownDeadlineMs);
+  reloadOnHangUp(gateway, files, reading);
   process.on('unhandledRejection', (error) => gateway.logger.error({ err: error }, 'Unhandled rejection'));
+  for (const warning of reading.warnings) gateway.logger.warn({ event: 'config.warning' }, warning);
   await gateway.start();
 }
 
+/** Creating does no I/O, and finds what no single setting shows: a ring too small for its largest request. */
+function validate(files: readonly string[]): void {
+  const reading = read(files);
+  for (const warning of reading.warnings) process.stderr.write(`warning: ${warning}\n`);
+  createGateway(sound(reading));
+  process.stdout.write('valid\n');
+}
+
+function printConfig(files: readonly string[]): void {
+  const reading = read(files);
+  sound(reading);
+  for (const warning of reading.warnings) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(reading.print());
+}
+
 /** Ends with 1 where a version could not be looked at: what the index knew of it stays, and the command is run again. */
-async function rebuild(): Promise<void> {
+async function rebuild(files: readonly string[]): Promise<void> {
   const { describeRebuilt, rebuildFromSettings } = await import('./rebuild-index.js');
-  const config = loadConfig({ env: process.env, directory: process.cwd() });
-  const rebuilt = await rebuildFromSettings(config, (line) => process.stderr.write(`${line}\n`));
+  const rebuilt = await rebuildFromSettings(sound(read(files)), (line) => process.stderr.write(`${line}\n`));
   process.stdout.write(describeRebuilt(rebuilt));
   if (rebuilt.failed > 0) process.exitCode = 1;
 }
 
-async function main(command: string | undefined): Promise<void> {
-  if (command === undefined) return serve();
-  if (command === 'print-env-example') {
-    process.stdout.write(printEnvExample());
-  } else if (command === 'rebuild-index') {
-    await rebuild();
-  } else if (command === '--help' || command === '-h' || command === 'help') {
-    process.stdout.write(USAGE);
-  } else {
-    throw new GatewayError('CONFIG_INVALID', `Unknown command: ${command}\n\n${USAGE}`);
+/** What a command does, and what is said when it fails. */
+interface Command {
+  run(files: readonly string[]): void | Promise<void>;
+  failed: string;
+}
+
+const COMMANDS: Record<string, Command> = {
+  serve: { run: serve, failed: 'Failed to start' },
+  validate: { run: validate, failed: 'Not valid' },
+  'print-config': { run: printConfig, failed: 'Not valid' },
+  'print-env-example': { run: () => void process.stdout.write(printEnvExample()), failed: 'Failed' },
+  'rebuild-index': { run: rebuild, failed: 'The index was not made anew' },
+  help: { run: () => void process.stdout.write(USAGE), failed: 'Failed' },
+};
+
+interface CommandLine {
+  command: Command;
+  files: readonly string[];
+}
+
+function readCommandLine(words: string[]): CommandLine {
+  const wrong = (message: string) => new GatewayError('CONFIG_INVALID', `${message}\n\n${USAGE}`);
+  try {
+    const options = { config: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } } as const;
+    const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
+    const [name = 'serve', ...rest] = values.help ? ['help'] : positionals;
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command || rest.length > 0) throw wrong(`Unknown command: ${positionals.join(' ')}`);
+    return { command, files: values.config ?? [] };
+  } catch (error) {
+    throw error instanceof GatewayError ? error : wrong((error as Error).message);
   }
 }
 
-main(process.argv[2]).catch((error: unknown) => {
-  const what = process.argv[2] === 'rebuild-index' ? 'The index was not made anew' : 'Failed to start';
-  process.stderr.write(`${what}: ${explain(error)}\n`);
-  process.exit(1);
-});
+async function main(words: string[]): Promise<void> {
+  let failed = COMMANDS.serve!.failed;
+  try {
+    const { command, files } = readCommandLine(words);
+    failed = command.failed;
+    await command.run(files);
+  } catch (error) {
+    process.stderr.write(`${failed}: ${explain(error)}\n`);
+    process.exit(1);
+  }
+}
+
+await main(process.argv.slice(2));
