@@ -88,6 +88,13 @@ describe('a request to the Agent', () => {
     expect(requests.map((request) => idsOf(readBody(request)))).toEqual([[[1]], [[2]]]);
   });
 
+  it('loses an attribute whose name JavaScript has a use for', () => {
+    const [request] = encodeTraces([payload([numbered(1, 1, { ['__proto__']: 'p', constructor: 'c' })])]);
+    const bytes = Buffer.from(request!.body);
+    expect(bytes.includes('\xa9__proto__\xa1p', 'latin1')).toBe(true);
+    expect(bytes.includes('\xabconstructor\xa1c', 'latin1')).toBe(true);
+  });
+
   it('is made of nothing', () => {
     expect(encodeTraces([])).toEqual([]);
     expect(encodeTraces([payload([])])).toEqual([]);

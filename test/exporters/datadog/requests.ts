@@ -98,9 +98,7 @@ export function requestBytes({ spans, resource, scope }: RequestInput): Buffer {
 
 /** A body as the Agent reads it: 64-bit integers as bigints, so a double that stands in for one is seen. */
 export function readBody({ body }: TraceRequest): Loose[][] {
-  // The library takes no such key, which Go's maps have no trouble with.
-  const mapKeyConverter = (key: unknown) => (key === '__proto__' ? 'proto' : (key as string));
-  return decode(body, { useBigInt64: true, mapKeyConverter }) as Loose[][];
+  return decode(body, { useBigInt64: true }) as Loose[][];
 }
 
 /** The one span of a request that has one. */
