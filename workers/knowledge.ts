@@ -4,10 +4,8 @@ import type { KnowledgeSource } from './informed-writer.js';
 import type { Knowledge, Known, KnownPrompt } from './messages.js';
 
 export interface KnownPrompts {
-  /** Counts what was learned: it grows with each. */
-  readonly version: number;
-  /** What was learned after that version, of which the oldest may have been forgotten. */
-  since(version: number): readonly KnownPrompt[];
+  /** What was learned behind that version, as far as there is time for it, and which version that is up to. */
+  since(version: number): { version: number; texts: readonly KnownPrompt[] };
 }
 
 export interface KnowledgeOptions {
@@ -27,15 +25,13 @@ export function createKnowledge({ prices, prompts }: KnowledgeOptions): Knowledg
   return {
     since(after: Known): Knowledge {
       const snapshot = prices.snapshot();
-      const { version: promptsVersion } = prompts;
+      const { version: promptsVersion, texts } = prompts.since(after.promptsVersion);
       return {
         after,
         pricesVersion: snapshot.version,
         promptsVersion,
         ...(snapshot.version !== after.pricesVersion && { prices: pricesText(snapshot) }),
-        ...(promptsVersion !== after.promptsVersion && {
-          prompts: JSON.stringify(prompts.since(after.promptsVersion)),
-        }),
+        ...(promptsVersion !== after.promptsVersion && { prompts: JSON.stringify(texts) }),
       };
     },
   };

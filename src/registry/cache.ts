@@ -2,7 +2,7 @@
  * What was resolved, in memory: which version a name stands for, until something changes; and the content of versions,
  * which never does. Both have a bound.
  */
-import { Lru } from '../access/lru.js';
+import { LRUCache } from 'lru-cache';
 import type { PromptVersion } from '../store/control/prompts.js';
 import type { CompiledPrompt } from './compiled.js';
 
@@ -47,12 +47,12 @@ function keyOf(workspace: string, name: string): string {
 
 /** What has changed is kept, as too old: it is served, and said to be stale, when nobody knows better. */
 export class PointerCache {
-  private readonly prompts: Lru<string, Map<string, Pointer>>;
+  private readonly prompts: LRUCache<string, Map<string, Pointer>>;
   private changes = 0;
   private clearedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ maxPrompts }: Pick<CacheOptions, 'maxPrompts'>) {
-    this.prompts = new Lru(maxPrompts);
+    this.prompts = new LRUCache({ max: maxPrompts });
   }
 
   get(workspace: string, name: string, selector: string): { target: Target; ageMs: number } | undefined {
@@ -98,34 +98,19 @@ export class PointerCache {
 
 /** By the id of the version's row. */
 export class ContentCache {
-  private readonly contents = new Map<number, CompiledPrompt>();
-  private bytes = 0;
+  private readonly contents: LRUCache<number, CompiledPrompt>;
 
-  constructor(private readonly options: Pick<CacheOptions, 'maxContentBytes'>) {}
+  constructor({ maxContentBytes }: Pick<CacheOptions, 'maxContentBytes'>) {
+    // No room at all is too little for any content, but a bound that must be more than nothing.
+    this.contents = new LRUCache({ maxSize: Math.max(1, maxContentBytes), sizeCalculation: sizeOf });
+  }
 
   get(id: number): CompiledPrompt | undefined {
-    const content = this.contents.get(id);
-    if (!content) return undefined;
-    this.contents.delete(id);
-    this.contents.set(id, content);
-    return content;
+    return this.contents.get(id);
   }
 
   set(id: number, content: CompiledPrompt): void {
-    this.delete(id);
     this.contents.set(id, content);
-    this.bytes += sizeOf(content);
-    for (const [oldest] of this.contents) {
-      if (this.bytes <= this.options.maxContentBytes) return;
-      this.delete(oldest);
-    }
-  }
-
-  private delete(id: number): void {
-    const content = this.contents.get(id);
-    if (!content) return;
-    this.contents.delete(id);
-    this.bytes -= sizeOf(content);
   }
 }
 

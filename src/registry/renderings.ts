@@ -17,8 +17,12 @@ export interface KnownText {
   /** '' for a text that several prompts have, or none any more: spans are not recognised by it. */
   name: string;
   version: string;
-  /** When it was learned, as `Renderings.version` counts. */
-  at: number;
+}
+
+export interface LearnedTexts {
+  /** Up to where that is. */
+  version: number;
+  texts: readonly KnownText[];
 }
 
 /** A text as it is written, and the prompts that begin with it, each by the highest of its versions. */
@@ -32,56 +36,54 @@ export type HashedKey = PromptKey & { hash: string };
 
 /** Of one text; of more prompts than that it is known that they are several. */
 const MAX_OWNERS = 50;
+/** At once: some 10 ms of writing and reading JSON. */
+const MAX_TOLD = 20_000;
 
 const NOBODY: Owner = { name: '', version: '' };
 
-/** Both are in the order in which they were learned, and forgotten in it: what is asked for again is learned again. */
 export class Renderings {
-  private latest = 0;
-  private forgotten = 0;
   private readonly templates: LRUCache<string, Template>;
-  private readonly renderings: LRUCache<string, KnownText>;
+  /** Thousands a second: the older half is forgotten at once, but for what was handed out again since. */
+  private young = new Map<string, KnownText>();
+  private old = new Map<string, KnownText>();
+  /** All that was learned since `logStart`, in its order. */
+  private log: KnownText[] = [];
+  private logStart = 0;
+  private forgotten = 0;
 
+  /** `max`: of templates, and of renderings. What was learned the longest time ago is forgotten first. */
   constructor(
     private readonly events: Pick<RegistryEvents, 'textsForgotten'>,
-    max = MAX_KNOWN_TEXTS,
+    private readonly max = MAX_KNOWN_TEXTS,
   ) {
-    const dispose = (_value: unknown, _key: string, reason: LRUCache.DisposeReason) => {
+    const dispose: LRUCache.Disposer<string, Template> = (_template, _key, reason) => {
       if (reason === 'evict') this.forgotten++;
     };
-    this.templates = new LRUCache<string, Template>({ max, dispose });
-    this.renderings = new LRUCache<string, KnownText>({ max, dispose });
+    this.templates = new LRUCache({ max, dispose });
   }
 
-  /** Counts what was learned. */
-  get version(): number {
-    return this.latest;
-  }
-
-  /** What was learned after that version and is known still, of each source in the order of its learning. */
-  since(version: number): KnownText[] {
-    const learned: KnownText[] = [];
-    for (const { text } of this.templates.values()) {
-      if (text.at <= version) break;
-      learned.push(text);
-    }
-    for (const text of this.renderings.values()) {
-      if (text.at <= version) break;
-      learned.push(text);
-    }
+  /** What was learned behind that version, or the first part of it; all that is known where that is too long ago. */
+  since(version: number): LearnedTexts {
+    if (version < this.logStart) this.tellAllAgain();
+    const from = Math.max(0, version - this.logStart);
+    const texts = this.log.slice(from, from + MAX_TOLD);
     this.tellForgotten();
-    return learned.reverse();
+    return { version: this.logStart + from + texts.length, texts };
   }
 
-  /** Of a version that was handed out with that text first. The last one counts. */
+  /** A version was handed out with that text first. Of several the last one counts. */
   handedOut({ workspace, name, version }: PromptKey, hash: string): void {
     const key = hash + workspace;
-    const known = this.renderings.peek(key);
+    const known = this.young.get(key);
     if (known?.name === name && known.version === version) return;
-    this.renderings.set(key, { source: 'rendering', workspace, hash, name, version, at: ++this.latest });
+    const text: KnownText = { source: 'rendering', workspace, hash, name, version };
+    if (!known && this.young.size * 2 >= this.max) this.forgetOld();
+    this.young.set(key, text);
+    this.old.delete(key);
+    this.note(text);
   }
 
-  /** A version that is there has this text. Of one prompt the highest counts; of several, none. */
+  /** A version that is there begins with this text. Of one prompt the highest counts; of several prompts, none. */
   learn({ workspace, name, version, hash }: HashedKey): void {
     const owners = this.templates.peek(hash + workspace)?.owners ?? [];
     const known = owners.find((owner) => owner.name === name);
@@ -98,8 +100,27 @@ export class Renderings {
 
   private setOwners(workspace: string, hash: string, owners: readonly Owner[]): void {
     const { name, version } = owners.length === 1 ? owners[0]! : NOBODY;
-    const text: KnownText = { source: 'template', workspace, hash, name, version, at: ++this.latest };
+    const text: KnownText = { source: 'template', workspace, hash, name, version };
     this.templates.set(hash + workspace, { text, owners });
+    this.note(text);
+  }
+
+  private forgetOld(): void {
+    this.forgotten += this.old.size;
+    this.old = this.young;
+    this.young = new Map();
+  }
+
+  /** Of the length it has when all is told again, with room for what is learned until that is told. */
+  private note(text: KnownText): void {
+    this.log.push(text);
+    if (this.log.length > 3 * this.max) this.logStart += this.log.splice(0, this.max).length;
+  }
+
+  private tellAllAgain(): void {
+    this.logStart += this.log.length;
+    const templates = [...this.templates.rvalues()].flatMap((template) => template?.text ?? []);
+    this.log = [...templates, ...this.old.values(), ...this.young.values()];
   }
 
   private tellForgotten(): void {

@@ -56,12 +56,7 @@ function open() {
   let snapshot = { version: 1, prices: [] as ReturnType<typeof price>[] };
   const source = createKnowledge({
     prices: { snapshot: () => snapshot },
-    prompts: {
-      get version() {
-        return learned.length;
-      },
-      since: (version) => learned.slice(version),
-    },
+    prompts: { since: (version) => ({ version: learned.length, texts: learned.slice(version) }) },
   });
   const worker = thread();
   const writer = createInformedWriter(worker.pool, source);
