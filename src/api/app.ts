@@ -184,7 +184,8 @@ async function registerGenerations(
 ): Promise<void> {
   if (!generations) return;
   const { reader, readConversation } = generations;
-  await app.register(generationsPlugin, { generations: reader, telemetry, readConversation, registry });
+  const runs = access?.store.control.runs;
+  await app.register(generationsPlugin, { generations: reader, telemetry, readConversation, registry, runs });
   await app.register(sessionsPlugin, { generations: reader });
   if (access) await app.register(usagePlugin, { access, generations: reader, telemetry });
 }

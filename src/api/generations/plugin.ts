@@ -1,18 +1,19 @@
 import type { FastifyReply } from 'fastify';
-import { GatewayError } from '../../errors.js';
 import type { ReadConversation } from '../../model/conversation.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Selector } from '../../registry/selector.js';
-import type { GenerationReader, StoredGeneration } from '../../store/telemetry/generations.js';
-import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
+import type { Runs } from '../../store/control/runs.js';
+import type { GenerationQuery, GenerationReader, StoredGeneration } from '../../store/telemetry/generations.js';
+import type { Page, TelemetryReader } from '../../store/telemetry/telemetry.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { countPageSchema, renderCount, renderPage, requireFound } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { renderCost } from './cost.js';
 import type { Place } from './id.js';
 import { messagesOf } from './messages.js';
+import { linkedPrompt } from './prompt.js';
 import { readGenerationCount, readGenerationQuery } from './query.js';
-import { type LinkedPrompt, renderGeneration, renderOneGeneration } from './render.js';
+import { renderGeneration, renderOneGeneration } from './render.js';
+import { NO_GENERATIONS, withinRun } from './run.js';
 import {
   costSchema,
   countGenerationsQuery,
@@ -28,38 +29,22 @@ export interface GenerationsOptions {
   readConversation: ReadConversation;
   /** Without it, no prompt is known. */
   registry?: Registry | undefined;
+  /** Without them, no run is known. */
+  runs?: Pick<Runs, 'get'> | undefined;
 }
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
-/** A span names its prompt whether or not the registry has it: it may be registered later. */
-async function linkedPrompt(
-  registry: Registry | undefined,
-  workspace: string,
-  { promptName: name, promptVersion }: StoredGeneration,
-): Promise<LinkedPrompt | null> {
-  if (name === '') return null;
-  const selector = promptVersion === '' ? undefined : { version: promptVersion };
-  const registered = registry ? await isRegistered(registry, workspace, name, selector) : false;
-  return { name, version_tag: promptVersion || null, registered };
-}
-
-/** A name that no prompt could have is one that the registry has not. */
-async function isRegistered(registry: Registry, workspace: string, name: string, selector: Selector) {
-  try {
-    await registry.resolve(workspace, name, selector);
-    return true;
-  } catch (error) {
-    if (error instanceof GatewayError && !error.retryable) return false;
-    throw error;
-  }
-}
-
 export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, options) => {
-  const { generations, registry } = options;
+  const { generations, registry, runs } = options;
 
   const find = async (workspace: string, place: Place): Promise<StoredGeneration> =>
     requireFound(await generations.getGeneration(workspace, place), 'Generation');
+
+  const list = async (asked: GenerationQuery, runId: Uint8Array | undefined): Promise<Page<StoredGeneration>> => {
+    const query = await withinRun(runs, runId, asked);
+    return query ? generations.listGenerations(query) : NO_GENERATIONS;
+  };
 
   app.route({
     method: 'GET',
@@ -72,7 +57,7 @@ export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, opti
       response: { 200: generationPageSchema, ...errors },
     },
     handler: async ({ workspace, query }, reply) => {
-      const page = await generations.listGenerations(readGenerationQuery(workspace, query));
+      const page = await list(readGenerationQuery(workspace, query), query.run_id);
       if (query.include !== 'messages')
         return sendJson(
           reply,
@@ -99,7 +84,7 @@ export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, opti
       response: { 200: countPageSchema, ...errors },
     },
     handler: async ({ workspace, query }, reply) =>
-      sendJson(reply, renderCount(await generations.listGenerations(readGenerationCount(workspace, query)))),
+      sendJson(reply, renderCount(await list(readGenerationCount(workspace, query), query.run_id))),
   });
 
   app.route({

@@ -5,6 +5,7 @@ import { hexOrNull, unixMillis, unixSeconds } from '../json-text.js';
 import { renderDollars, renderUsage } from '../usage-schema.js';
 
 import { generationId } from './id.js';
+import type { LinkedPrompt } from './prompt.js';
 
 const orNull = (text: string): string | null => (text === '' ? null : text);
 
@@ -97,12 +98,6 @@ function renderConversation({ input, output, tools, parameters, truncated }: Con
     messages_truncated: truncated,
   };
   return JSON.stringify(members).slice(1, -1);
-}
-
-export interface LinkedPrompt {
-  name: string;
-  version_tag: string | null;
-  registered: boolean;
 }
 
 export function renderGeneration(generation: StoredGeneration, conversation?: Conversation): string {

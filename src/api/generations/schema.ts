@@ -36,6 +36,9 @@ const filters = {
   user_id: text('Its own, or that of its trace'),
   environment: text('deployment.environment.name'),
   trace_id: traceIdParameter().optional(),
+  run_id: traceIdParameter()
+    .optional()
+    .meta({ description: 'Those of its trace; a log that names the run, but no trace, is not among them' }),
   error: flag('Whether it failed'),
   priced: flag('Whether a price was found'),
   counted: flag('false: aggregates of agents, and further sightings of one call, which no sum has'),
@@ -144,9 +147,14 @@ export const oneGenerationSchema = z
   .object({
     ...generationShape,
     prompt: z
-      .object({ name: z.string(), version_tag: z.string().nullable(), registered: z.boolean() })
+      .object({
+        name: z.string(),
+        version_tag: z.string().nullable(),
+        registered: z.boolean().describe('The registry has that prompt, in that version if one is named'),
+        by: z.enum(['name', 'hash']).describe('hash: it names none, and begins with the text of that version'),
+      })
       .nullable()
-      .describe('registered: the registry has that prompt, in that version if one is named'),
+      .describe('As the registry is now; prompt_name is what was known when it was stored'),
     ...conversationShape,
   })
   .meta({ id: 'GenerationWithMessages' });
