@@ -55,6 +55,8 @@ const VERDICTS = {
   DISK_FAILED: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
   OVERLOADED: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
   SHUTTING_DOWN: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
+  // A dead letter of an exporter that was to be sent again.
+  BACKEND_UNAVAILABLE: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
   STORE_UNAVAILABLE: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
   QUERY_TIMEOUT: { http: 503, grpc: GRPC.UNAVAILABLE, retryable: true },
   // start-up

@@ -6,12 +6,14 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Appender, Encoding, Signal } from '../src/component.js';
+import type { Appender, Encoding, FrameInput, Signal } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 
 export interface DeadLetter {
-  /** `<first 8 digits of the buffer's id>-<sequence>`. */
+  /** `<first 8 digits of the buffer's id>-<sequence>`, and for one of an exporter `-<exporter>`, `-<exporter>.<piece>`. */
   id: string;
+  /** The exporter whose backend refused it; undefined for what the store could not take. */
+  exporter?: string;
   sequence: number;
   reason: string;
   /** When it came here, milliseconds since the epoch. */
@@ -25,8 +27,10 @@ export interface DeadLetter {
   trailer?: string;
 }
 
-export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame'> {
+export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame' | 'exporter'> {
   bufferId: string;
+  /** Which piece of the frame it is, where an exporter had to cut it. */
+  piece?: string;
   payload: Uint8Array;
   trailer?: Buffer | undefined;
 }
@@ -35,10 +39,12 @@ const FILES_AT_ONCE = 32;
 /** What a letter takes on the disk beside its payload: two names, the json, and the blocks that a file begins. */
 const OVERHEAD_BYTES = 8192;
 
-const ID = /^[0-9a-f]{8}-\d{1,16}$/;
+const ID = /^[0-9a-f]{8}-\d{1,16}(-[a-z][a-z0-9_]*(\.[01]+)?)?$/;
 
-export function deadLetterId(bufferId: string, sequence: number): string {
-  return `${bufferId.slice(0, 8)}-${sequence}`;
+export function deadLetterId(bufferId: string, sequence: number, exporter?: string, piece = ''): string {
+  const own = `${bufferId.slice(0, 8)}-${sequence}`;
+  if (exporter === undefined) return own;
+  return piece === '' ? `${own}-${exporter}` : `${own}-${exporter}.${piece}`;
 }
 
 function writeDurably(file: string, content: Uint8Array | string): void {
@@ -61,9 +67,11 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function letterOf({ bufferId, sequence, reason, frame, payload, trailer }: DeadLetterInput): DeadLetter {
+function letterOf(input: DeadLetterInput): DeadLetter {
+  const { bufferId, sequence, exporter, piece, reason, frame, payload, trailer } = input;
   return {
-    id: deadLetterId(bufferId, sequence),
+    id: deadLetterId(bufferId, sequence, exporter, piece),
+    ...(exporter !== undefined && { exporter }),
     sequence,
     reason,
     failedTimeUnixMs: Date.now(),
@@ -115,17 +123,26 @@ export function isDeadLetter(directory: string, bufferId: string, sequence: numb
   return existsSync(path.join(directory, `${deadLetterId(bufferId, sequence)}.json`));
 }
 
+/** Sends what an exporter's backend had refused to it once more; rejects when it does not take it. */
+export type Resend = (exporter: string, frame: FrameInput) => Promise<void>;
+
 export interface DeadLetterBox {
   /** Resolves when it is on disk; adding the same again replaces it. */
   add(input: DeadLetterInput): Promise<void>;
   /** Newest first. */
   list(): Promise<DeadLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;
-  /** Appends the frame to the buffer again, then drops it here. The new sequence; NOT_FOUND, CONFLICT for a damaged one. */
-  replay(id: string, next: Appender): Promise<number>;
+  /**
+   * Appends the frame to the buffer again, then drops it here. The new sequence; NOT_FOUND, CONFLICT for a damaged one.
+   * One of an exporter goes to its backend alone, by `resend`, for everybody else has it; its sequence stays.
+   */
+  replay(id: string, next: Appender, resend?: Resend): Promise<number>;
   /** False when there is none of that id. */
   remove(id: string): Promise<boolean>;
-  /** Drops the oldest until what is left fits into `maxBytes`, its files' own cost included; how many went. */
+  /**
+   * Drops the oldest until what is left fits into `maxBytes`, its files' own cost included; how many went. Those of
+   * exporters go first: the store has what they hold.
+   */
   trim(maxBytes: number): Promise<number>;
 }
 
@@ -165,6 +182,16 @@ async function listLetters(directory: string): Promise<DeadLetter[]> {
   return letters.sort((a, b) => b.failedTimeUnixMs - a.failedTimeUnixMs || b.sequence - a.sequence);
 }
 
+async function appended(next: Appender, frame: FrameInput): Promise<number> {
+  return (await next.append(frame)).sequence;
+}
+
+async function resent({ exporter, sequence }: DeadLetter, frame: FrameInput, resend?: Resend): Promise<number> {
+  if (!resend) throw new GatewayError('CONFLICT', `The exporter ${exporter} is not here any more`);
+  await resend(exporter!, frame);
+  return sequence;
+}
+
 export function createDeadLetterBox(directory: string): DeadLetterBox {
   const remove = async (id: string): Promise<boolean> => {
     if (!(await readLetter(directory, id))) return false;
@@ -174,28 +201,30 @@ export function createDeadLetterBox(directory: string): DeadLetterBox {
   };
   const replaying = new Set<string>();
   /** Asked for twice at once, a letter would be stored twice: log records and points have no ids to be recognised by. */
-  const replay = async (id: string, next: Appender): Promise<number> => {
+  const replay = async (id: string, next: Appender, resend?: Resend): Promise<number> => {
     if (replaying.has(id)) throw new GatewayError('CONFLICT', 'This dead letter is being replayed already');
     replaying.add(id);
     try {
-      return await replayOnce(id, next);
+      return await replayOnce(id, next, resend);
     } finally {
       replaying.delete(id);
     }
   };
-  const replayOnce = async (id: string, next: Appender): Promise<number> => {
+  const replayOnce = async (id: string, next: Appender, resend?: Resend): Promise<number> => {
     const letter = await readLetter(directory, id);
     if (!letter) throw new GatewayError('NOT_FOUND', 'Dead letter not found');
     if (!letter.frame) throw new GatewayError('CONFLICT', 'This frame was damaged on disk and cannot be replayed');
     const payload = await readFile(path.join(directory, `${id}.payload`));
     const { signal, encoding, workspace, items } = letter.frame;
     const trailer = letter.trailer === undefined ? {} : { trailer: Buffer.from(letter.trailer, 'base64') };
-    const { sequence } = await next.append({ signal, encoding, workspace, items, payload, ...trailer });
+    const frame = { signal, encoding, workspace, items, payload, ...trailer };
+    const sequence = await (letter.exporter === undefined ? appended(next, frame) : resent(letter, frame, resend));
     await remove(id);
     return sequence;
   };
   const trimOnce = async (maxBytes: number): Promise<number> => {
-    const letters = await listLetters(directory);
+    const isExported = ({ exporter }: DeadLetter) => Number(exporter !== undefined);
+    const letters = (await listLetters(directory)).sort((a, b) => isExported(a) - isExported(b));
     let kept = 0;
     let dropped = 0;
     for (const letter of letters) {

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Frame, FrameRange, Signal } from '../component.js';
 import { decodeHeader, type Found, type FrameHeader, FrameWalk, MARKER_BYTES, partsOf } from './frame.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.js';
@@ -24,6 +25,21 @@ export interface DamagedFrame {
  */
 export function* readFrames(range: FrameRange): Generator<Frame | DamagedFrame> {
   const { bytes, marker } = readRange(range);
+  yield* framesOf(range, bytes, marker);
+}
+
+/** The same where nothing may wait for a disk: checksums are all that the calling thread computes. */
+export async function readFramesAside(range: FrameRange): Promise<Iterable<Frame | DamagedFrame>> {
+  const handle = await open(range.path, 'r');
+  try {
+    const bytes = await readBytesAside(handle, range.offset, range.length);
+    return framesOf(range, bytes, await markerAside(handle, bytes));
+  } finally {
+    await handle.close();
+  }
+}
+
+function* framesOf(range: FrameRange, bytes: Buffer, marker: Buffer): Generator<Frame | DamagedFrame> {
   const walk = new FrameWalk(marker, 0);
   let expected = range.firstSequence;
   let lost: Found | undefined;
@@ -54,6 +70,23 @@ function markerOf(fd: number, bytes: Buffer): Buffer {
   const marker = bytes.subarray(0, MARKER_BYTES);
   if (decodeHeader(bytes, 0, marker) !== undefined) return marker;
   return decodeSegmentHeader(readBytes(fd, 0, SEGMENT_HEADER_BYTES))?.marker ?? marker;
+}
+
+async function markerAside(handle: FileHandle, bytes: Buffer): Promise<Buffer> {
+  const marker = bytes.subarray(0, MARKER_BYTES);
+  if (decodeHeader(bytes, 0, marker) !== undefined) return marker;
+  return decodeSegmentHeader(await readBytesAside(handle, 0, SEGMENT_HEADER_BYTES))?.marker ?? marker;
+}
+
+async function readBytesAside(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.fill(0, filled);
 }
 
 function readBytes(fd: number, offset: number, length: number): Buffer {

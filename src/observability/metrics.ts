@@ -25,6 +25,8 @@ export interface BufferGauges {
   bytes: number;
   maxBytes: number;
   consumers: Readonly<Record<string, ConsumerLag>>;
+  /** Of consumers that may hold less than the whole buffer, how much. */
+  capacities?: Readonly<Record<string, number>>;
 }
 
 function perSignal<const Labels extends string>(
@@ -97,7 +99,9 @@ function bufferGauges(registry: Registry, source: () => BufferGauges | undefined
   const registers = [registry];
   const consumers = (set: (name: string, lag: ConsumerLag, maxBytes: number) => void) => {
     const state = source();
-    for (const [name, lag] of Object.entries(state?.consumers ?? {})) set(name, lag, state!.maxBytes);
+    for (const [name, lag] of Object.entries(state?.consumers ?? {})) {
+      set(name, lag, state!.capacities?.[name] ?? state!.maxBytes);
+    }
   };
   const lagGauge = (name: string, help: string, label: string, read: (lag: ConsumerLag, maxBytes: number) => number) =>
     new Gauge({
@@ -198,6 +202,38 @@ function exporterMetrics(registry: Registry) {
     );
   return {
     sent: items('sent', 'delivered; the store counts as exporter "store"'),
+    sendFailed: items('send_failed', 'that a backend refused for good, as a whole request or within one'),
+    dropped: new Counter({
+      name: 'promptmetrics_exporter_dropped_items_total',
+      help: 'Items that were given up because the exporter lagged by more than its share of the buffer',
+      labelNames,
+      registers,
+    }),
+    unusable: new Counter({
+      name: 'promptmetrics_exporter_unusable_frames_total',
+      help: 'Requests in the buffer that could not be read for export',
+      labelNames,
+      registers,
+    }),
+    retries: new Counter({
+      name: 'promptmetrics_exporter_retries_total',
+      help: 'Requests that the backend did not take and that are tried again',
+      labelNames: [...labelNames, 'signal'],
+      registers,
+    }),
+    up: new Gauge({
+      name: 'promptmetrics_exporter_up',
+      help: '0 from the time that the backend takes nothing until it does again',
+      labelNames,
+      registers,
+    }),
+    requestDuration: new Histogram({
+      name: 'promptmetrics_exporter_request_duration_seconds',
+      help: 'Time of one request that the backend took',
+      labelNames,
+      buckets: SECONDS,
+      registers,
+    }),
     batchItems: new Histogram({
       name: 'otelcol_exporter_queue_batch_send_size',
       help: 'Items in a batch',
@@ -213,6 +249,20 @@ function exporterMetrics(registry: Registry) {
       registers,
     }),
   };
+}
+
+/** Read when Prometheus asks; the gateway says from where. */
+function exporterGauges(registry: Registry, source: () => Readonly<Record<string, number>>): void {
+  new Gauge({
+    name: 'otelcol_exporter_in_flight_requests',
+    help: 'Requests that are under way to the backend',
+    labelNames: ['exporter'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [exporter, count] of Object.entries(source())) this.set({ exporter }, count);
+    },
+  });
 }
 
 function promptMetrics(registry: Registry) {
@@ -399,8 +449,10 @@ function processMetrics(registry: Registry, version: string): void {
 export function createMetrics({ version }: { version: string }) {
   const registry = new Registry();
   let bufferSource: () => BufferGauges | undefined = () => undefined;
+  let inFlightSource: () => Readonly<Record<string, number>> = () => ({});
   processMetrics(registry, version);
   bufferGauges(registry, () => bufferSource());
+  exporterGauges(registry, () => inFlightSource());
   return {
     receiver: receiverMetrics(registry),
     buffer: bufferMetrics(registry),
@@ -414,6 +466,10 @@ export function createMetrics({ version }: { version: string }) {
     /** Where the buffer's gauges are read from; nothing is shown for them before. */
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;
+    },
+    /** Where the number of each exporter's requests in flight is read from. */
+    observeExporters(source: () => Readonly<Record<string, number>>): void {
+      inFlightSource = source;
     },
     contentType: registry.contentType,
     /** Prometheus text. */

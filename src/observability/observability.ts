@@ -5,6 +5,7 @@ import { createApiEvents } from './api-events.js';
 import { createBufferEvents } from './buffer-events.js';
 import type { LoggingConfig } from './config.js';
 import { createDrainEvents } from './drain-events.js';
+import { createExporterEvents } from './exporter-events.js';
 import { createLimitEvents } from './limit-events.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
@@ -37,6 +38,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       buffer: createBufferEvents(logger, metrics),
       store: createStoreEvents(logger, metrics),
       drain: createDrainEvents(logger, metrics, repetition()),
+      exporter: createExporterEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),
       limit: createLimitEvents(logger, metrics),
       registry: createRegistryEvents(logger, metrics, repetition()),

@@ -59,6 +59,7 @@ const ALLOWED: Record<string, string[]> = {
     'src/registry',
     'src/pricing',
     'receivers',
+    'exporters',
     'workers',
     'src/api',
     'src/store',

@@ -19,10 +19,12 @@ import type { DeadLetter, DeadLetters } from './source.js';
 const seconds = (unixMs: number) => Math.floor(unixMs / 1000);
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
-function render({ id, reason, frame, payloadBytes, failedTimeUnixMs }: DeadLetter): z.infer<typeof deadLetterSchema> {
+function render(letter: DeadLetter): z.infer<typeof deadLetterSchema> {
+  const { id, reason, exporter, frame, payloadBytes, failedTimeUnixMs } = letter;
   return {
     id,
     reason,
+    exporter: exporter ?? null,
     signal: frame?.signal ?? null,
     encoding: frame?.encoding ?? null,
     items: frame?.items ?? null,
@@ -117,7 +119,7 @@ export const deadLettersPlugin: ApiPlugin<DeadLettersOptions> = async (app, { de
     config: { scope: 'admin' },
     schema: {
       tags: ['dead letters'],
-      summary: 'Put it back into the buffer, to be stored again',
+      summary: 'Put it back into the buffer, to be stored again; one of an exporter is sent to its backend again',
       params: deadLetterParameters,
       response: { 202: replayedSchema, ...errors },
     },

@@ -3,9 +3,9 @@ import { SIGNALS } from '../../component.js';
 import { offsetPageSchema, offsetParameters } from '../offset-page.js';
 import { timeParameter } from '../time.js';
 
-/** `<first 8 digits of the buffer's id>-<sequence>`. */
+/** `<first 8 digits of the buffer's id>-<sequence>`, with the exporter, and the piece of the frame, where there are such. */
 export const deadLetterParameters = z.object({
-  id: z.string().regex(/^[0-9a-f]{8}-\d{1,16}$/, 'must be the id of a dead letter'),
+  id: z.string().regex(/^[0-9a-f]{8}-\d{1,16}(-[a-z][a-z0-9_]*(\.[01]+)?)?$/, 'must be the id of a dead letter'),
 });
 
 export const deadLetterFilters = z.object({
@@ -28,7 +28,10 @@ export const listDeadLettersQuery = z.object({
 export const deadLetterSchema = z
   .object({
     id: z.string(),
-    reason: z.string().describe('Why the request could not be decoded or stored'),
+    reason: z
+      .string()
+      .describe('Why the request could not be decoded or stored; of an exporter, the words of its backend'),
+    exporter: z.string().nullable().describe('The exporter whose backend refused it; null when it could not be stored'),
     signal: z.enum(['traces', 'logs', 'metrics']).nullable().describe('null: damaged on disk, its head is lost'),
     encoding: z.enum(['protobuf', 'json']).nullable(),
     items: z.int().nullable(),

@@ -1,6 +1,6 @@
 import type { ConsumerLag } from '../../component.js';
 import type { DeepHealth } from './schema.js';
-import type { HealthSource } from './source.js';
+import type { ExporterHealth, HealthSource } from './source.js';
 
 /** Many probes, one ping: the store is asked once in this time. */
 const CACHE_MS = 2000;
@@ -26,7 +26,22 @@ function consumerHealth({ bytes, items, frames, oldestAgeMs }: ConsumerLag) {
   return { bytes, items, frames, oldest_age_ms: oldestAgeMs };
 }
 
-async function check({ store, buffer }: HealthSource): Promise<DeepHealth> {
+function exporterHealth({ circuit, endpoints, inFlight, maxLagBytes, droppedItems, lastError }: ExporterHealth) {
+  return {
+    status: circuit === 'open' ? ('failing' as const) : ('ok' as const),
+    endpoints,
+    in_flight_requests: inFlight,
+    max_lag_bytes: maxLagBytes,
+    dropped_items: droppedItems,
+    last_error: lastError ? { message: lastError.message, at: Math.floor(lastError.timeUnixMs / 1000) } : null,
+  };
+}
+
+function exportersHealth(exporters: Readonly<Record<string, ExporterHealth>>) {
+  return Object.fromEntries(Object.entries(exporters).map(([name, state]) => [name, exporterHealth(state)]));
+}
+
+async function check({ store, buffer, exporters }: HealthSource): Promise<DeepHealth> {
   const dbConnected = await answers(() => store.ping());
   const { accepting, bytes, maxBytes, consumers } = buffer();
   const verdict = (good: boolean) => (good ? 'ok' : 'error');
@@ -41,6 +56,7 @@ async function check({ store, buffer }: HealthSource): Promise<DeepHealth> {
       max_bytes: maxBytes,
       consumers: Object.fromEntries(Object.entries(consumers).map(([name, lag]) => [name, consumerHealth(lag)])),
     },
+    ...(exporters && { exporters: exportersHealth(exporters()) }),
   };
 }
 

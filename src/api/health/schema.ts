@@ -19,6 +19,15 @@ const consumerSchema = z.object({
   oldest_age_ms: z.number().describe('Of the oldest request that this consumer has not released'),
 });
 
+const exporterSchema = z.object({
+  status: z.enum(['ok', 'failing']).describe('failing: its backend takes nothing now; its lag is among the consumers'),
+  endpoints: z.array(z.string()),
+  in_flight_requests: z.int(),
+  max_lag_bytes: z.int().describe('Beyond this lag its oldest requests are dropped'),
+  dropped_items: z.int().describe('Since the start'),
+  last_error: z.object({ message: z.string(), at: z.int().describe('Unix seconds') }).nullable(),
+});
+
 export const deepHealthSchema = z.object({
   status: z.enum(['ok', 'degraded']),
   checks: z
@@ -36,6 +45,10 @@ export const deepHealthSchema = z.object({
     max_bytes: z.int(),
     consumers: z.record(z.string(), consumerSchema),
   }),
+  exporters: z
+    .record(z.string(), exporterSchema)
+    .optional()
+    .describe('Where data is sent on to; one that fails does not make the gateway unhealthy'),
 });
 
 export type DeepHealth = z.infer<typeof deepHealthSchema>;

@@ -1,5 +1,15 @@
 import type { ConsumerLag } from '../../component.js';
 
+/** An exporter's lag is among the consumers of the buffer. */
+export interface ExporterHealth {
+  endpoints: string[];
+  circuit: 'closed' | 'open';
+  inFlight: number;
+  maxLagBytes: number;
+  droppedItems: number;
+  lastError: { message: string; timeUnixMs: number } | undefined;
+}
+
 /** What the gateway tells the API about itself. Everything here is asked when a request asks. */
 export interface HealthSource {
   state(): 'starting' | 'serving' | 'draining';
@@ -7,6 +17,8 @@ export interface HealthSource {
   ports(): { otlpHttp: number | undefined; otlpGrpc: number | undefined };
   /** `accepting` is false from the first append that the buffer had to refuse until one that it took. */
   buffer(): { accepting: boolean; bytes: number; maxBytes: number; consumers: Readonly<Record<string, ConsumerLag>> };
+  /** By name; absent where nothing is exported. */
+  exporters?(): Readonly<Record<string, ExporterHealth>>;
   store: {
     type: 'sqlite' | 'postgresql';
     /** Rejects when the engine can't serve now. */

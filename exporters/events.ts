@@ -1,0 +1,49 @@
+import type { Signal } from '../src/component.js';
+
+interface Named {
+  exporter: string;
+}
+
+export interface ExporterEvents {
+  /** One request was taken by the backend. `rejected` of its items are lost (partial success), for the reason of `message`. */
+  delivered(
+    delivered: Named & {
+      signal: Signal;
+      items: number;
+      bytes: number;
+      rejected: number;
+      message: string;
+      durationMs: number;
+    },
+  ): void;
+  /** A request is to be tried again. */
+  postponed(postponed: Named & { signal: Signal; reason: string }): void;
+  /** The backend takes nothing: requests wait in the buffer. `recovered` follows when it takes one again. */
+  failed(failed: Named & { endpoint: string; reason: string }): void;
+  recovered(recovered: Named & { endpoint: string }): void;
+  /** The backend will never take this; it is among the dead letters. */
+  refused(refused: Named & { signal: Signal; items: number; reason: string }): void;
+  /** The oldest were given up, because the exporter lags by more than its share. `first`: of a row of such losses. */
+  dropped(dropped: Named & { frames: number; items: number; first: boolean }): void;
+  /** That row is over: so many items were lost in it. */
+  keptUp(keptUp: Named & { items: number }): void;
+  /** Frames that are damaged on disk, or could not be read as what they say they are. */
+  unusable(unusable: Named & { frames: number; reason: string }): void;
+  /** A success with an answer that could not be read. */
+  answerUnreadable(unreadable: Named & { reason: string }): void;
+  /** Something of this gateway's own keeps the exporter waiting: its disk, or its dead letters. */
+  stuck(stuck: Named & { reason: string }): void;
+}
+
+export const nopExporterEvents: ExporterEvents = {
+  delivered() {},
+  postponed() {},
+  failed() {},
+  recovered() {},
+  refused() {},
+  dropped() {},
+  keptUp() {},
+  unusable() {},
+  answerUnreadable() {},
+  stuck() {},
+};

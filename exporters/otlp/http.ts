@@ -1,0 +1,136 @@
+/** OTLP/HTTP with protobuf bodies, over undici. */
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { Agent, type Dispatcher, request } from 'undici';
+import type { Answer, ExportRequest, Transport } from '../transport.js';
+import { answerOfHttp, reasonOf } from './answer.js';
+import { type Destination, headersFor, isByWorkspace, userAgent } from './destination.js';
+
+const compress = promisify(gzip);
+
+/** OTLP 1.11: a response stays below 4 MiB; the Collector reads this much of one. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+export interface HttpTransportOptions {
+  destination: Destination;
+  /** Connections at most; requests that are under way at once. */
+  connections: number;
+  version: string;
+}
+
+export function createHttpTransport({ destination, connections, version }: HttpTransportOptions): Transport {
+  const { url, timeoutMs, compression } = destination;
+  let agent: Promise<Agent> | undefined;
+
+  /** Made with the first request: files of certificates are read then, and again when they could not be read. */
+  const connected = (): Promise<Agent> => {
+    agent ??= createAgent(destination, connections).catch((error: unknown) => {
+      agent = undefined;
+      throw error;
+    });
+    return agent;
+  };
+
+  const headersOf = (workspace: string) => ({
+    ...headersFor(destination, workspace),
+    'content-type': 'application/x-protobuf',
+    'user-agent': userAgent(version),
+    ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),
+  });
+
+  const post = async ({ payload, workspace }: ExportRequest, signal: AbortSignal): Promise<Answer> => {
+    const dispatcher = await connected();
+    const body = compression === 'gzip' ? await compress(payload) : payload;
+    const response = await request(url, { method: 'POST', dispatcher, headers: headersOf(workspace), body, signal });
+    const read = await readAnswer(response.body);
+    return answerOfHttp({
+      status: response.statusCode,
+      contentType: textOf(response.headers['content-type']),
+      retryAfter: textOf(response.headers['retry-after']),
+      body: read,
+    });
+  };
+
+  return {
+    endpoint: `${url.origin}${url.pathname}`,
+    byWorkspace: isByWorkspace(destination),
+    async send(exported, abort) {
+      const timeout = new Timeout(timeoutMs, abort);
+      try {
+        return await post(exported, timeout.signal);
+      } catch (error) {
+        return { kind: 'retry', reason: failureOf(error, timeout.expired, timeoutMs) };
+      } finally {
+        timeout.end();
+      }
+    },
+    async close() {
+      const open = agent;
+      agent = undefined;
+      await (await open?.catch(() => undefined))?.destroy();
+    },
+  };
+}
+
+async function createAgent({ tls, timeoutMs }: Destination, connections: number): Promise<Agent> {
+  const read = (file: string | undefined) => (file === undefined ? undefined : readFile(file));
+  const [ca, key, cert] = await Promise.all([tls.certificate, tls.clientKey, tls.clientCertificate].map(read));
+  return new Agent({
+    connections,
+    pipelining: 1,
+    connect: { timeout: timeoutMs, ...(ca && { ca }), ...(key && { key }), ...(cert && { cert }) },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
+}
+
+/** One time for the whole request, from the first byte sent to the last byte read, cut short by another signal. */
+class Timeout {
+  expired = false;
+  readonly #controller = new AbortController();
+  readonly #abort: AbortSignal;
+  readonly #timer: NodeJS.Timeout;
+  readonly #giveUp = () => this.#controller.abort();
+
+  constructor(timeoutMs: number, abort: AbortSignal) {
+    this.#abort = abort;
+    this.#timer = setTimeout(() => {
+      this.expired = true;
+      this.#giveUp();
+    }, timeoutMs);
+    if (abort.aborted) this.#giveUp();
+    else abort.addEventListener('abort', this.#giveUp, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#abort.removeEventListener('abort', this.#giveUp);
+  }
+}
+
+async function readAnswer(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Leaving the loop early destroys the body and its connection: nobody reads on what a backend goes on sending.
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk.subarray(0, MAX_ANSWER_BYTES - bytes));
+    bytes += chunk.length;
+    if (bytes >= MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+function failureOf(error: unknown, expired: boolean, timeoutMs: number): string {
+  if (expired) return `no answer within ${timeoutMs} ms`;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return reasonOf(code ?? 'failed', message);
+}

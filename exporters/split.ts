@@ -1,0 +1,127 @@
+/**
+ * Halves of an OTLP request, cut on its bytes: between resources, else between scopes, else between spans, log records or
+ * metrics. What stands beside the items (resource, scope, schema URL, fields that nobody here knows) goes into both.
+ * The payload is one that the receivers' check let through, or that was made here: a WireError is a defect.
+ */
+import type { Signal } from '../src/component.js';
+import { closeWire, next, openWire, readStop, readTag, skip } from '../src/otlp/wire.js';
+
+/** The repeated field to cut at, from the request inwards: ResourceSpans in a request, ScopeSpans in it, Span in that. */
+const LEVELS = [1, 2, 2];
+/** Gauge, Sum, Histogram, ExponentialHistogram and Summary of a Metric: each has its points in field 1. */
+const METRIC_DATA = new Set([5, 7, 9, 10, 11]);
+const LENGTH_DELIMITED = 2;
+
+interface FieldPlace {
+  number: number;
+  wireType: number;
+  /** Where the tag, the content and the next field begin. */
+  from: number;
+  content: number;
+  stop: number;
+}
+
+function fieldsOf(from: number, stop: number): FieldPlace[] {
+  const fields: FieldPlace[] = [];
+  for (let at = from; at < stop; ) {
+    const tag = readTag(at, stop);
+    const content = next;
+    const wireType = tag & 7;
+    const end = wireType === LENGTH_DELIMITED ? readStop(content, stop) : skip(tag, content, stop);
+    fields.push({
+      number: tag >>> 3,
+      wireType,
+      from: at,
+      content: wireType === LENGTH_DELIMITED ? next : content,
+      stop: end,
+    });
+    at = end;
+  }
+  return fields;
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return Buffer.from([...bytes, rest]);
+}
+
+function wrap(number: number, pieces: readonly Uint8Array[]): Uint8Array[] {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return [varint(number * 8 + LENGTH_DELIMITED), varint(length), ...pieces];
+}
+
+type Halves = [Uint8Array[], Uint8Array[]];
+
+function isItem({ number, wireType }: FieldPlace, level: number): boolean {
+  return number === LEVELS[level] && wireType === LENGTH_DELIMITED;
+}
+
+/** Where the second half begins, so that both have about as many bytes and at least one item. */
+function middleOf(items: readonly FieldPlace[]): number {
+  const half = (items[0]!.from + items.at(-1)!.stop) / 2;
+  const index = items.findIndex(({ stop }) => stop > half);
+  return Math.min(Math.max(1, index), items.length - 1);
+}
+
+function halvesWithin(payload: Buffer, from: number, stop: number, level: number): Halves | undefined {
+  if (level === LEVELS.length) return undefined;
+  const fields = fieldsOf(from, stop);
+  const items = fields.filter((field) => isItem(field, level));
+  const others = fields
+    .filter((field) => !isItem(field, level))
+    .map((field) => payload.subarray(field.from, field.stop));
+  const bytesOf = (some: readonly FieldPlace[]) => some.map((field) => payload.subarray(field.from, field.stop));
+  if (items.length > 1) {
+    const middle = middleOf(items);
+    return [
+      [...others, ...bytesOf(items.slice(0, middle))],
+      [...others, ...bytesOf(items.slice(middle))],
+    ];
+  }
+  const inner = items[0] && halvesWithin(payload, items[0].content, items[0].stop, level + 1);
+  return (
+    inner && [
+      [...others, ...wrap(LEVELS[level]!, inner[0])],
+      [...others, ...wrap(LEVELS[level]!, inner[1])],
+    ]
+  );
+}
+
+/** undefined when there is one item only (one metric, whatever the number of its points). */
+export function halvesOf(payload: Buffer): [Buffer, Buffer] | undefined {
+  openWire(payload);
+  try {
+    const halves = halvesWithin(payload, 0, payload.length, 0);
+    return halves && [Buffer.concat(halves[0]), Buffer.concat(halves[1])];
+  } finally {
+    closeWire();
+  }
+}
+
+function pointsOf(metric: FieldPlace): number {
+  const data = fieldsOf(metric.content, metric.stop).filter(({ number }) => METRIC_DATA.has(number));
+  return data.reduce(
+    (sum, one) => sum + fieldsOf(one.content, one.stop).filter(({ number }) => number === 1).length,
+    0,
+  );
+}
+
+function countWithin(signal: Signal, from: number, stop: number, level: number): number {
+  const items = fieldsOf(from, stop).filter((field) => isItem(field, level));
+  if (level < LEVELS.length - 1) {
+    return items.reduce((sum, { content, stop: end }) => sum + countWithin(signal, content, end, level + 1), 0);
+  }
+  return signal === 'metrics' ? items.reduce((sum, metric) => sum + pointsOf(metric), 0) : items.length;
+}
+
+/** Spans, log records or data points. */
+export function countItems(signal: Signal, payload: Buffer): number {
+  openWire(payload);
+  try {
+    return countWithin(signal, 0, payload.length, 0);
+  } finally {
+    closeWire();
+  }
+}

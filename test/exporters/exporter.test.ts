@@ -1,0 +1,535 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { drain, range, shutDown } from '../buffer/fixture.js';
+import {
+  type Backend,
+  type GrpcAnswers,
+  type HttpAnswers,
+  startGrpcBackend,
+  startHttpBackend,
+} from '../helpers/otlp-backend.js';
+import { message } from '../otlp/wire.js';
+import {
+  appendSpans,
+  delivered,
+  frameWith,
+  grpcTransports,
+  httpTransports,
+  idsOf,
+  spanId,
+  spanOf,
+  startExporter,
+  until,
+} from './fixture.js';
+
+async function httpBackend(): Promise<Backend<HttpAnswers>> {
+  const backend = await startHttpBackend();
+  onTestFinished(() => backend.close());
+  return backend;
+}
+
+async function grpcBackend(): Promise<Backend<GrpcAnswers>> {
+  const backend = await startGrpcBackend();
+  onTestFinished(() => backend.close());
+  return backend;
+}
+
+const idsFrom = (numbers: number[]) => numbers.map(spanId);
+
+describe('an exporter', () => {
+  it('sends every frame once to a backend that takes it, several in one request, and releases them', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '100' } });
+    await appendSpans(test.buffer, range(0, 99));
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 99)));
+    expect(backend.taken.length).toBeLessThan(20);
+    expect(test.exporter.state()).toMatchObject({
+      circuit: 'closed',
+      inFlight: 0,
+      droppedItems: 0,
+      lastError: undefined,
+    });
+  });
+
+  it('keeps the bytes as they were sent, fields that nobody knows too', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '50' } });
+    const frames = [frameWith([spanOf(1, 50)]), frameWith([spanOf(2), spanOf(3, 9)])];
+    for (const frame of frames) await test.buffer.append(frame);
+    await delivered(test);
+    const sent = Buffer.concat(backend.taken.map(({ body }) => body));
+    expect(sent.equals(Buffer.concat(frames.map(({ payload }) => payload as Buffer)))).toBe(true);
+  });
+
+  it('sends each signal to its own path, JSON as protobuf, and passes by what is no telemetry', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    const json = Buffer.from(
+      JSON.stringify({
+        resourceSpans: [
+          { scopeSpans: [{ spans: [{ traceId: '5b8efff798038103d269b633813fc60c', spanId: spanId(7), name: 'a' }] }] },
+        ],
+      }),
+    );
+    await test.buffer.append(frameWith([], { encoding: 'json', payload: json, items: 1 }));
+    await test.buffer.append(
+      frameWith([], { payload: Buffer.alloc(0), items: 0, trailer: Buffer.from('{"deletes":[]}') }),
+    );
+    const log = message(1, message(2, message(2)));
+    await test.buffer.append({ ...frameWith([]), signal: 'logs', payload: log, items: 1 });
+    await delivered(test);
+    await until(() => backend.taken.length === 2);
+    const traces = backend.taken.filter(({ signal }) => signal === 'traces');
+    expect(idsOf(traces)).toEqual([spanId(7)]);
+    expect(backend.taken.filter(({ signal }) => signal === 'logs').map(({ body }) => body.equals(log))).toEqual([true]);
+    expect(backend.requests).toHaveLength(2);
+  });
+
+  it('never sends the audit trailer of a native request', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    const trailer = Buffer.from('{"audit":[{"action":"secret-action"}]}');
+    await test.buffer.append(frameWith([spanOf(1)], { trailer }));
+    await delivered(test);
+    expect(idsOf(backend.taken)).toEqual([spanId(1)]);
+    expect(backend.taken.some(({ body }) => body.includes('secret-action'))).toBe(false);
+  });
+
+  it('sends again after a restart what was not taken, and only that', async () => {
+    const backend = await httpBackend();
+    const first = await startExporter({ transports: httpTransports(backend.address) });
+    await appendSpans(first.buffer, range(0, 9));
+    await delivered(first);
+    backend.answer(() => ({ status: 503 }));
+    await appendSpans(first.buffer, range(10, 19));
+    await until(() => backend.requests.length > backend.taken.length);
+    await first.exporter.shutdown({ deadlineMs: 5000 });
+    await shutDown(first.buffer);
+
+    backend.answer(() => undefined);
+    const again = await startExporter({ transports: httpTransports(backend.address), directory: first.directory });
+    await delivered(again);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 19)));
+  });
+
+  it('flushes when it is shut down, for as long as it may', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '60000' } });
+    await appendSpans(test.buffer, range(0, 4));
+    await test.exporter.shutdown({ deadlineMs: 10_000 });
+    expect(idsOf(backend.taken)).toHaveLength(5);
+    expect(test.exporter.state().lag.frames).toBe(0);
+  });
+
+  it('does not wait at a shutdown for a backend that never answers, and keeps what it has not taken', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => 'hang');
+    const test = await startExporter({ transports: httpTransports(backend.address, { timeoutMs: 600_000 }) });
+    await appendSpans(test.buffer, [1]);
+    await until(() => backend.requests.length === 1);
+    await test.exporter.shutdown({ deadlineMs: 50 });
+    expect(test.exporter.state()).toMatchObject({ lag: { frames: 1 }, droppedItems: 0 });
+    expect(test.letters).toEqual([]);
+  });
+});
+
+describe('a backend that does not take it now', () => {
+  it.each([429, 502, 503, 504])('with HTTP %i gets the same again until it does', async (status) => {
+    const backend = await httpBackend();
+    let failures = 3;
+    backend.answer(() => (failures-- > 0 ? { status, body: 'not now' } : undefined));
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(idsOf(backend.requests)).toEqual(idsFrom([1, 1, 1, 1]));
+    expect(idsOf(backend.taken)).toEqual(idsFrom([1]));
+    expect(test.happenings.filter(({ name }) => name === 'postponed')).toHaveLength(3);
+    expect(test.letters).toEqual([]);
+  });
+
+  it.each([
+    [1, undefined],
+    [4, undefined],
+    [10, undefined],
+    [11, undefined],
+    [14, undefined],
+    [15, undefined],
+    [8, 5],
+  ])('with gRPC status %i (RetryInfo: %s) gets the same again until it does', async (code, retryAfterMs) => {
+    const backend = await grpcBackend();
+    let failures = 2;
+    const refusal = { code, message: 'not now', ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    backend.answer(() => (failures-- > 0 ? refusal : undefined));
+    const test = await startExporter({ transports: grpcTransports(backend.address) });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(idsOf(backend.requests)).toEqual(idsFrom([1, 1, 1]));
+    expect(test.letters).toEqual([]);
+  });
+
+  it('is left alone for as long as it says, in seconds, as a date, or in RetryInfo', async () => {
+    const http = await httpBackend();
+    const grpc = await grpcBackend();
+    const inTwoSeconds = () => new Date(Date.now() + 2000).toUTCString();
+    const cases: [string, () => Promise<number[]>][] = [];
+    const timesOf = async (backend: Backend<never>, transports: ReturnType<typeof httpTransports>) => {
+      const times: number[] = [];
+      const test = await startExporter({ transports });
+      const answer = (first: object) => () => {
+        times.push(performance.now());
+        return times.length === 1 ? first : undefined;
+      };
+      return { times, test, answer, backend };
+    };
+    for (const header of ['1', inTwoSeconds]) {
+      cases.push([
+        String(header),
+        async () => {
+          const { times, test, answer } = await timesOf(http as never, httpTransports(http.address));
+          const value = typeof header === 'string' ? header : header();
+          http.answer(answer({ status: 503, headers: { 'retry-after': value } }) as HttpAnswers);
+          await appendSpans(test.buffer, [1]);
+          await delivered(test);
+          return times;
+        },
+      ]);
+    }
+    cases.push([
+      'RetryInfo',
+      async () => {
+        const { times, test, answer } = await timesOf(grpc as never, grpcTransports(grpc.address));
+        grpc.answer(answer({ code: 8, message: 'slow down', retryAfterMs: 900 }) as GrpcAnswers);
+        await appendSpans(test.buffer, [1]);
+        await delivered(test);
+        return times;
+      },
+    ]);
+    for (const [, run] of cases) {
+      const [first, second] = await run();
+      // The backoff alone would have been 10 ms at most.
+      expect(second! - first!).toBeGreaterThan(500);
+    }
+  });
+
+  it.each(['reset', 'hang'] as const)('and whose connection ends in "%s" gets the same again', async (how) => {
+    const backend = await httpBackend();
+    let failures = 2;
+    backend.answer(() => (failures-- > 0 ? how : undefined));
+    const test = await startExporter({ transports: httpTransports(backend.address, { timeoutMs: 200 }) });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(idsOf(backend.taken)).toEqual(idsFrom([1]));
+    expect(test.exporter.state().lastError?.message).toMatch(how === 'hang' ? /no answer within 200 ms/ : /\w/);
+  });
+
+  it('is probed by one request at a time once its circuit is open, and gets all when it takes that', async () => {
+    const backend = await httpBackend();
+    let open = 0;
+    let most = 0;
+    let circuitOpen = false;
+    backend.answer(async () => {
+      open += 1;
+      if (circuitOpen) most = Math.max(most, open);
+      await sleep(5);
+      open -= 1;
+      return { status: 503 };
+    });
+    const transports = httpTransports(backend.address);
+    const test = await startExporter({ transports, queue: { maxRequestItems: '1', circuitFailures: '3' } });
+    for (const number of range(0, 19)) await appendSpans(test.buffer, [number], 40_000);
+    await until(() => test.exporter.state().circuit === 'open');
+    await until(() => test.exporter.state().inFlight <= 1);
+    circuitOpen = true;
+    const before = backend.requests.length;
+    await until(() => backend.requests.length >= before + 5);
+    expect(most).toBe(1);
+    expect(test.happenings.filter(({ name }) => name === 'failed')).toHaveLength(1);
+    backend.answer(() => undefined);
+    await delivered(test);
+    expect(test.happenings.filter(({ name }) => name === 'recovered')).toHaveLength(1);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 19)));
+  });
+
+  it('holds up nobody else: another exporter of the same buffer gets everything meanwhile', async () => {
+    const dead = await httpBackend();
+    const alive = await httpBackend();
+    dead.answer(() => ({ status: 503 }));
+    const test = await startExporter({ transports: httpTransports(dead.address) });
+    const { createExporter } = await import('../../exporters/exporter.js');
+    const { nopExporterEvents } = await import('../../exporters/events.js');
+    const { queueOf } = await import('./fixture.js');
+    const second = createExporter({
+      name: 'other',
+      config: queueOf(),
+      bufferMaxBytes: 2 ** 20,
+      buffer: test.buffer,
+      transports: httpTransports(alive.address),
+      toProtobuf: async (_, payload) => payload,
+      bury: async () => {},
+      events: nopExporterEvents,
+    });
+    await second.start();
+    onTestFinished(() => second.shutdown({ deadlineMs: 0 }));
+    await appendSpans(test.buffer, range(0, 49));
+    await until(() => second.state().lag.frames === 0);
+    expect(idsOf(alive.taken).sort()).toEqual(idsFrom(range(0, 49)));
+    expect(test.exporter.state().lag.frames).toBe(50);
+    dead.answer(() => undefined);
+    await delivered(test);
+    expect(idsOf(dead.taken).sort()).toEqual(idsFrom(range(0, 49)));
+  });
+
+  it('costs the oldest beyond the share, counted, while the store gets everything', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 503 }));
+    const transports = httpTransports(backend.address);
+    const test = await startExporter({ transports, queue: { bufferSharePercent: '10', maxRequestBytes: '50000' } });
+    const stored: unknown[] = [];
+    const store = test.buffer.consumer('store');
+    for (const number of range(0, 999)) {
+      await appendSpans(test.buffer, [number], 5000);
+      stored.push(...drain(store));
+    }
+    expect(stored).toHaveLength(1000);
+    expect(test.buffer.states).toEqual([]);
+    expect(test.exporter.state().lag.bytes).toBeLessThanOrEqual(test.exporter.state().maxLagBytes);
+    backend.answer(() => undefined);
+    await delivered(test);
+    const arrived = new Set(idsOf(backend.taken));
+    const { droppedItems } = test.exporter.state();
+    expect(arrived.size + droppedItems).toBe(1000);
+    expect(droppedItems).toBeGreaterThan(500);
+    expect(arrived.has(spanId(999))).toBe(true);
+    const dropped = test.happenings.filter(({ name }) => name === 'dropped') as { items: number; first: boolean }[];
+    expect(dropped.reduce((sum, { items }) => sum + items, 0)).toBe(droppedItems);
+    expect(dropped.filter(({ first }) => first)).toHaveLength(1);
+    expect(test.happenings.filter(({ name }) => name === 'keptUp')).toMatchObject([{ items: droppedItems }]);
+  });
+});
+
+describe('a backend that refuses for good', () => {
+  it.each([400, 401, 403, 404, 408, 500, 501, 301])(
+    'with HTTP %i leaves a dead letter with its words',
+    async (status) => {
+      const backend = await httpBackend();
+      backend.answer(() => ({ status, headers: { 'content-type': 'text/plain' }, body: 'the words of the backend' }));
+      const test = await startExporter({ transports: httpTransports(backend.address) });
+      await appendSpans(test.buffer, [1]);
+      await delivered(test);
+      expect(backend.requests).toHaveLength(1);
+      expect(test.letters).toMatchObject([
+        {
+          exporter: 'otlp',
+          sequence: 1,
+          piece: '',
+          reason: `HTTP ${status}: the words of the backend`,
+          frame: { signal: 'traces', encoding: 'protobuf', workspace: 'default', items: 1 },
+        },
+      ]);
+      expect(test.letters[0]!.bufferId).toBe(test.buffer.id);
+      expect(test.happenings.filter(({ name }) => name === 'refused')).toMatchObject([{ items: 1, signal: 'traces' }]);
+    },
+  );
+
+  it.each([2, 3, 5, 6, 7, 9, 12, 13, 16, 8])(
+    'with gRPC status %i leaves a dead letter with its words',
+    async (code) => {
+      const backend = await grpcBackend();
+      backend.answer(() => ({ code, message: 'the words of the backend' }));
+      const test = await startExporter({ transports: grpcTransports(backend.address) });
+      await appendSpans(test.buffer, [1]);
+      await delivered(test);
+      expect(test.letters).toHaveLength(1);
+      expect(test.letters[0]!.reason).toMatch(/^[A-Z_]+: the words of the backend$/);
+    },
+  );
+
+  it('because of one frame loses that one alone', async () => {
+    const backend = await httpBackend();
+    const bad = spanId(13);
+    backend.answer((received) =>
+      idsOf([received]).includes(bad) ? { status: 400, body: 'span 13 is bad' } : undefined,
+    );
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '100' } });
+    await appendSpans(test.buffer, range(0, 29));
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 29)).filter((id) => id !== bad));
+    expect(
+      test.letters.map(({ frame, payload }) => [frame.items, idsOf([{ body: Buffer.from(payload) } as never])]),
+    ).toEqual([[1, [bad]]]);
+  });
+
+  it('leaves a letter for each workspace of a merged request', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 403 }));
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '100' } });
+    const frames = ['a', 'b', 'a'].map((workspace, number) => frameWith([spanOf(number)], { workspace }));
+    await Promise.all(frames.map((frame) => test.buffer.append(frame)));
+    await delivered(test);
+    const letters = test.letters.map(({ frame }) => `${frame.workspace} ${frame.items}`);
+    expect(letters.sort()).toEqual(['a 2', 'b 1']);
+  });
+
+  it('keeps the range until its letter is on disk', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 403 }));
+    let failures = 1;
+    const buried: string[] = [];
+    const bury = async ({ reason }: { reason: string }) => {
+      if (failures-- > 0) throw new Error('no space left on device');
+      buried.push(reason);
+    };
+    const test = await startExporter({ transports: httpTransports(backend.address), bury });
+    await appendSpans(test.buffer, [1]);
+    await until(() => test.happenings.some(({ name }) => name === 'stuck'));
+    expect(test.exporter.state().lag.frames).toBe(1);
+    await delivered(test);
+    expect(buried).toEqual(['HTTP 403']);
+  });
+
+  it('gets a dead letter again when it is resent, once', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    const frame = frameWith([spanOf(5)]);
+    backend.answer(() => ({ status: 403, body: 'still not' }));
+    await expect(test.exporter.resend(frame)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('still not'),
+    });
+    backend.answer(() => ({ status: 503 }));
+    await expect(test.exporter.resend(frame)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', retryable: true });
+    backend.answer(() => undefined);
+    await test.exporter.resend(frame);
+    expect(idsOf(backend.taken)).toEqual([spanId(5)]);
+  });
+
+  it('after so many tries, where that is asked for, leaves a dead letter', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 503, body: 'down' }));
+    const test = await startExporter({
+      transports: httpTransports(backend.address),
+      queue: { retryMaxElapsedMs: '50' },
+    });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(test.letters.map(({ reason }) => reason)).toEqual(['HTTP 503: down (tried for too long)']);
+  });
+});
+
+describe('a request that is too large for the backend', () => {
+  /** Takes no more than so many bytes. */
+  const upTo =
+    (bytes: number): HttpAnswers =>
+    ({ body }) =>
+      body.length > bytes ? { status: 413 } : undefined;
+
+  it('is cut between frames, and within one, until it is taken', async () => {
+    const backend = await httpBackend();
+    backend.answer(upTo(10_000));
+    const test = await startExporter({ transports: httpTransports(backend.address), queue: { lingerMs: '50' } });
+    await test.buffer.append(frameWith(range(0, 19).map((number) => spanOf(number, 1500))));
+    await appendSpans(test.buffer, range(20, 39), 1500);
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 39)));
+    expect(test.letters).toEqual([]);
+  });
+
+  it('over gRPC (RESOURCE_EXHAUSTED without RetryInfo) is cut as well', async () => {
+    const backend = await grpcBackend();
+    backend.answer(({ body }) => (body.length > 10_000 ? { code: 8, message: 'larger than max' } : undefined));
+    const test = await startExporter({ transports: grpcTransports(backend.address) });
+    await test.buffer.append(frameWith(range(0, 19).map((number) => spanOf(number, 1500))));
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 19)));
+  });
+
+  it('becomes a dead letter where one item is too large, and its neighbours are taken', async () => {
+    const backend = await httpBackend();
+    backend.answer(upTo(10_000));
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await test.buffer.append(frameWith([spanOf(1), spanOf(2, 20_000), spanOf(3)]));
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom([1, 3]));
+    expect(test.letters).toMatchObject([{ sequence: 1, frame: { items: 1 }, reason: 'HTTP 413' }]);
+    expect(test.letters[0]!.piece).toMatch(/^[01]+$/);
+  });
+
+  it('is cut before it is sent when it is larger than a request may be', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({
+      transports: httpTransports(backend.address),
+      queue: { maxRequestBytes: '8000' },
+    });
+    await test.buffer.append(frameWith(range(0, 19).map((number) => spanOf(number, 1500))));
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 19)));
+    for (const { body } of backend.requests) expect(body.length).toBeLessThanOrEqual(8000);
+  });
+});
+
+describe('a success', () => {
+  it('in part is counted with its message, and never sent again', async () => {
+    const backend = await httpBackend();
+    // ExportTracePartialSuccess { rejected_spans: 2, error_message: 'two' }
+    const body = message(1, Buffer.from([0x08, 2, 0x12, 3]), Buffer.from('two'));
+    backend.answer(() => ({ headers: { 'content-type': 'application/x-protobuf' }, body }));
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await test.buffer.append(frameWith([spanOf(1), spanOf(2), spanOf(3)]));
+    await delivered(test);
+    expect(backend.requests).toHaveLength(1);
+    expect(test.happenings).toMatchObject([{ name: 'delivered', items: 3, rejected: 2, message: 'two' }]);
+  });
+
+  it.each([
+    ['a page', 'text/html', '<html>hello</html>'],
+    ['protobuf that is none', 'application/x-protobuf', 'garbage'],
+    ['JSON that is none', 'application/json', '{'],
+    ['a page without end', 'text/html', 'x'.repeat(1_000_000)],
+  ])('whose body is %s is one', async (_name, contentType, body) => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 202, headers: { 'content-type': contentType }, body }));
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(backend.requests).toHaveLength(1);
+    expect(test.happenings.map(({ name }) => name)).toEqual(['delivered', 'answerUnreadable']);
+  });
+
+  it('in part is read from JSON too, and over gRPC', async () => {
+    const http = await httpBackend();
+    const partialSuccess = { rejectedSpans: '1', errorMessage: 'one' };
+    http.answer(() => ({ headers: { 'content-type': 'application/json' }, body: JSON.stringify({ partialSuccess }) }));
+    const grpc = await grpcBackend();
+    grpc.answer(() => ({ body: message(1, Buffer.from([0x08, 1, 0x12, 3]), Buffer.from('one')) }));
+    for (const transports of [httpTransports(http.address), grpcTransports(grpc.address)]) {
+      const test = await startExporter({ transports });
+      await test.buffer.append(frameWith([spanOf(1), spanOf(2)]));
+      await delivered(test);
+      expect(test.happenings).toMatchObject([{ name: 'delivered', items: 2, rejected: 1, message: 'one' }]);
+    }
+  });
+});
+
+describe('workspaces', () => {
+  it('go in requests of their own where a header names them, and share one elsewhere', async () => {
+    const backend = await httpBackend();
+    const headers = { 'x-scope-orgid': 'tenant-{workspace}', authorization: 'Bearer t' };
+    const test = await startExporter({
+      transports: httpTransports(backend.address, { headers }),
+      queue: { lingerMs: '100' },
+    });
+    const frames = ['a', 'b', 'a'].map((workspace, number) => frameWith([spanOf(number)], { workspace }));
+    await Promise.all(frames.map((frame) => test.buffer.append(frame)));
+    await delivered(test);
+    const tenants = backend.taken.map((received) => [received.headers['x-scope-orgid'], idsOf([received]).sort()]);
+    expect(Object.fromEntries(tenants as [string, string[]][])).toEqual({
+      'tenant-a': idsFrom([0, 2]),
+      'tenant-b': idsFrom([1]),
+    });
+    expect(backend.taken[0]!.headers).toMatchObject({
+      authorization: 'Bearer t',
+      'user-agent': expect.stringMatching(/^promptmetrics-server\/1\.2\.3 \(/),
+    });
+  });
+});
