@@ -1,5 +1,6 @@
 /** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
 import path from 'node:path';
+import { createExporters, type Exporters } from '../exporters/exporters.js';
 import { createNativeIntake } from '../receivers/native/intake.js';
 import { createAuthenticate } from '../receivers/otlp/authenticate.js';
 import { createGrpcReceiver } from '../receivers/otlp/grpc.js';
@@ -8,7 +9,7 @@ import { createHttpReceiver } from '../receivers/otlp/http.js';
 import { InFlight } from '../receivers/otlp/in-flight.js';
 import { createIngestLimit } from '../receivers/otlp/limit.js';
 import { createAuditTrail } from '../workers/audit-trail.js';
-import { createDeadLetterBox } from '../workers/dead-letters.js';
+import { createDeadLetterBox, trimBehind } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import { createInformedWriter } from '../workers/informed-writer.js';
 import { createKnowledge } from '../workers/knowledge.js';
@@ -44,6 +45,7 @@ export interface Gateway extends Component {
 }
 
 const CONVERSATION_IDLE_MS = 60_000;
+const TRANSCODER_IDLE_MS = 60_000;
 
 /** SQLite reads beside one another; more would only take memory from the writers. */
 const READER_THREADS = 2;
@@ -123,6 +125,26 @@ export function createGateway(config: Config): Gateway {
     events: events.drain,
   });
 
+  // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread.
+  const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
+  const { host, httpPort, grpcPort } = config.receivers;
+  const exporters = createExporters({
+    config,
+    queue: config.exporting,
+    buffer,
+    bufferMaxBytes: config.buffer.maxBytes,
+    doors: [httpPort, grpcPort, config.api.port].map((port) => ({ host, port })),
+    // A copy: what is handed to a thread takes the whole range along that it is a view of.
+    toProtobuf: (signal, payload) => transcoder.run('protobuf', { signal, payload: new Uint8Array(payload) }),
+    async bury(letter) {
+      await deadLetters.add(letter);
+      trimBehind(deadLetters, config.workers, events.drain);
+    },
+    version: VERSION,
+    advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),
+    events: events.exporter,
+  });
+
   // Who may come in, and how much of it.
   let firstKey: string | undefined;
   const accessEvents: AccessEvents = {
@@ -189,18 +211,20 @@ export function createGateway(config: Config): Gateway {
       events: events.receiver,
     }),
     inFlight,
-    deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer) },
+    deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer, exporters.resend) },
     health: {
       state: () => state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
-      buffer: () => bufferHealth(buffer, consumer),
+      buffer: () => bufferHealth(buffer, consumer, exporters),
+      ...(exporters.names.length > 0 && { exporters: exporters.states }),
       store: { type: telemetry.engine, ping: () => pingBoth(control, telemetry), writing: drain.healthy },
     },
     version: VERSION,
     metrics,
     events: events.api,
   });
-  metrics.observeBuffer(() => bufferHealth(buffer, consumer));
+  metrics.observeBuffer(() => bufferHealth(buffer, consumer, exporters));
+  metrics.observeExporters(() => mapped(exporters.states(), ({ inFlight }) => inFlight));
 
   // Started from the store outwards to the doors, stopped the other way.
   const data = createDataDirectory(dataDirectory);
@@ -220,6 +244,9 @@ export function createGateway(config: Config): Gateway {
     ...writers,
     repricer,
     auditTrail,
+    // Behind the store when all stops: what is left of the time is theirs, and what is not sent then stays in the buffer.
+    transcoder,
+    exporters,
     drain,
     http,
     grpc,
@@ -254,9 +281,20 @@ export function createGateway(config: Config): Gateway {
   };
 }
 
-function bufferHealth(buffer: DurableBuffer, store: BufferConsumer) {
+function bufferHealth(buffer: DurableBuffer, store: BufferConsumer, exporters: Exporters) {
   const { state, bytes, maxBytes } = buffer.stats();
-  return { accepting: state === 'open', bytes, maxBytes, consumers: { store: store.lag() } };
+  const states = exporters.states();
+  return {
+    accepting: state === 'open',
+    bytes,
+    maxBytes,
+    consumers: { store: store.lag(), ...mapped(states, ({ lag }) => lag) },
+    capacities: mapped(states, ({ maxLagBytes }) => maxLagBytes),
+  };
+}
+
+function mapped<From, To>(named: Record<string, From>, to: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [name, to(value)]));
 }
 
 /** The API answers until the end, for its probes; what it takes no more is data. */
