@@ -61,7 +61,7 @@ function variables(signal?: Signal) {
   const infix = signal === undefined ? '' : `${signal.toUpperCase()}_`;
   const meta = (name: string, description: string, secret = false): SettingMeta & Record<string, unknown> => ({
     env: `OTEL_EXPORTER_OTLP_${infix}${name}`,
-    description: signal === undefined ? description : `The same for ${signal} alone`,
+    description: signal === undefined ? description : `OTEL_EXPORTER_OTLP_${name} for ${signal} alone`,
     ...(secret && { secret }),
   });
   return z.object({
@@ -87,7 +87,7 @@ function variables(signal?: Signal) {
       .meta(meta('TIMEOUT', 'Milliseconds until an unanswered request is tried again; 10000 by default')),
     certificate: text()
       .optional()
-      .meta(meta('CERTIFICATE', 'PEM file with the certificates to trust in place of the system’s')),
+      .meta(meta('CERTIFICATE', 'PEM file with the certificates to trust in place of those of the system')),
     clientKey: text().optional().meta(meta('CLIENT_KEY', 'PEM file with the key of the client certificate')),
     clientCertificate: text().optional().meta(meta('CLIENT_CERTIFICATE', 'PEM file with the certificate for mTLS')),
     insecure: flag().optional().meta(meta('INSECURE', 'gRPC without TLS, where the endpoint has no scheme')),
