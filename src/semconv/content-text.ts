@@ -2,8 +2,8 @@
 
 import { promptHashOf } from '../model/prompt-hash.js';
 import type { Draft } from './draft.js';
-import { type FlatTexts, flatTexts } from './flattened.js';
-import type { JsonObject } from './json.js';
+import { type FlatTexts, newFlatTexts } from './flattened.js';
+import { Memo } from './memo.js';
 import { collectTexts, FirstText, MAX_INPUT_CHARS, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
 import { listOf } from './value.js';
 
@@ -12,14 +12,21 @@ export interface ContentText {
   promptHash: string;
 }
 
+const NO_FLAT_TEXTS: Readonly<FlatTexts> = newFlatTexts();
+
 /** `events`: attribute objects of events with content, those of the question before those of the answer. */
-export function contentText(draft: Draft, attributes: JsonObject, events: readonly unknown[]): ContentText {
-  const flat = flatTexts(attributes, draft.warnings);
+export function contentText(draft: Draft, events: readonly unknown[]): ContentText {
+  const flat = draft.flat ?? NO_FLAT_TEXTS;
   if (flat.finishReasons.length > 0) {
     draft.finishReasons ??= listOf(flat.finishReasons, 'finish_reason', draft.warnings);
   }
-  const inputs = inputsOf(draft, flat, events);
-  return { searchText: searchTextOf(inputs, outputsOf(draft, flat)), promptHash: hashOf(draft, inputs, flat) };
+  const text = new SearchText();
+  text.allow(MAX_INPUT_CHARS);
+  for (const value of inputsOf(draft, flat, events)) collectTexts(value, text);
+  const { first } = text;
+  text.allow(MAX_SEARCH_CHARS - MAX_INPUT_CHARS);
+  for (const value of outputsOf(draft, flat)) collectTexts(value, text);
+  return { searchText: text.toString(), promptHash: hashOf(draft, flat, first) };
 }
 
 function inputsOf({ content }: Draft, flat: FlatTexts, events: readonly unknown[]): unknown[] {
@@ -35,24 +42,20 @@ function outputsOf({ content }: Draft, flat: FlatTexts): unknown[] {
   return flat.output.length > 0 ? flat.output : [output ?? toolResult, outputToolCalls];
 }
 
-function searchTextOf(inputs: readonly unknown[], outputs: readonly unknown[]): string {
-  const text = new SearchText();
-  text.allow(MAX_INPUT_CHARS);
-  for (const value of inputs) collectTexts(value, text);
-  text.allow(MAX_SEARCH_CHARS - MAX_INPUT_CHARS);
-  for (const value of outputs) collectTexts(value, text);
-  return text.toString();
-}
+/** Many calls begin with the same instructions. */
+const PLACES = 1024;
+const MAX_CHARS = 8192;
+const hashes = new Memo(PLACES, MAX_CHARS, promptHashOf);
 
-/** Of calls to a model that name no prompt. */
-function hashOf(draft: Draft, inputs: readonly unknown[], flat: FlatTexts): string {
+/** Of calls to a model that name no prompt. `first`: the text that was come upon first. */
+function hashOf(draft: Draft, flat: FlatTexts, first: string | undefined): string {
   if (draft.promptName !== undefined || draft.kind !== 'llm') return '';
-  const text = draft.template ?? firstText(flat.first === undefined ? inputs : [flat.first, ...inputs]);
-  return text === undefined ? '' : promptHashOf(text);
+  const text = draft.template ?? firstText(flat.first) ?? first;
+  return text === undefined ? '' : hashes.of(text);
 }
 
-function firstText(values: readonly unknown[]): string | undefined {
+function firstText(value: unknown): string | undefined {
   const first = new FirstText();
-  for (const value of values) collectTexts(value, first);
+  collectTexts(value, first);
   return first.text;
 }

@@ -3,7 +3,7 @@
  * came with its ids. Of several carriers of the same messages the first that has any is taken, so none is shown twice.
  */
 import type { Conversation, ConversationSource, Message } from '../model/conversation.js';
-import type { Draft } from './draft.js';
+import type { Content, Draft } from './draft.js';
 import {
   CHOICE,
   CONTENT_COMPLETION,
@@ -14,17 +14,18 @@ import {
 } from './event-names.js';
 import { unflattened } from './flattened.js';
 import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
+import type { JsonSlice } from './json-slice.js';
 import { messagesOf, systemMessages } from './messages.js';
 import { parametersOf, toolsOf } from './parameters.js';
 import { answered, structured } from './parts.js';
 import { Room } from './room.js';
-import { draftOf, SPANS } from './table.js';
+import { SPANS } from './table.js';
 
 export function conversationOf({ attributes, events, logRecords }: ConversationSource): Conversation {
   const room = new Room();
   const own = JSON.parse(attributes) as JsonObject;
   const carried = [...spanEvents(events), ...logEvents(logRecords)];
-  const draft = draftOf(own, SPANS, 0n);
+  const draft = withContent(SPANS.draftOf(attributes, 0n));
   const tools =
     [own, ...detailsOf(carried)].map((source) => toolsOf(source, room)).find((list) => list.length > 0) ?? [];
   return {
@@ -34,6 +35,14 @@ export function conversationOf({ attributes, events, logRecords }: ConversationS
     parameters: parametersOf(own, room),
     truncated: room.truncated,
   };
+}
+
+/** All of it is shown, so all is read. */
+type ReadDraft = Omit<Draft, 'content'> & { content: { [field in keyof Content]?: unknown } };
+
+function withContent(draft: Draft): ReadDraft {
+  const fields = Object.entries(draft.content) as [keyof Content, JsonSlice | undefined][];
+  return { ...draft, content: Object.fromEntries(fields.map(([field, slice]) => [field, slice?.value()])) };
 }
 
 // ---- events ----
@@ -131,7 +140,7 @@ function choiceOf(choice: JsonObject, room: Room): Message[] {
 }
 
 /** pydantic-ai and Logfire keep such events in an attribute. */
-function attributeEvents({ content }: Draft): ContentEvent[] {
+function attributeEvents({ content }: ReadDraft): ContentEvent[] {
   const list = typeof content.events === 'string' ? parseContainer(content.events) : content.events;
   const events = Array.isArray(list) ? list.filter(isObject) : [];
   return events.map((event) => ({
@@ -152,7 +161,7 @@ function firstOf(...sources: (() => Message[])[]): Message[] {
   return [];
 }
 
-function inputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
+function inputOf(draft: ReadDraft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
   const { content } = draft;
   const messages = firstOf(
     () => messagesOf(content.inputMessages, 'user', room),
@@ -167,7 +176,7 @@ function inputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[]
   return withSystem(content.system ?? latest(carried, 'gen_ai.system_instructions'), messages, room);
 }
 
-function outputOf(draft: Draft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
+function outputOf(draft: ReadDraft, own: JsonObject, carried: readonly ContentEvent[], room: Room): Message[] {
   const { content } = draft;
   return firstOf(
     () => messagesOf(content.outputMessages, 'assistant', room),
@@ -208,21 +217,21 @@ function unwrapElement(element: unknown): unknown {
 }
 
 /** A tool's span: the model's call, and what the tool answered. */
-function toolCallOf({ content, kind, toolName, toolCallId }: Draft, room: Room): Message[] {
+function toolCallOf({ content, kind, toolName, toolCallId }: ReadDraft, room: Room): Message[] {
   if (content.toolArguments === undefined || (kind !== undefined && kind !== 'tool')) return [];
   const given = structured(content.toolArguments, room);
   const part = { type: 'tool_call', id: toolCallId ?? '', name: toolName ?? '', arguments: given } as const;
   return [{ role: 'assistant', parts: [part] }];
 }
 
-function toolResultOf({ content, toolCallId }: Draft, room: Room): Message[] {
+function toolResultOf({ content, toolCallId }: ReadDraft, room: Room): Message[] {
   if (content.toolResult === undefined) return [];
   const response = structured(content.toolResult, room);
   return [{ role: 'tool', parts: [{ type: 'tool_call_response', id: toolCallId ?? '', response }] }];
 }
 
 /** A text, and tool calls beside it, are one message. */
-function answerOf({ content }: Draft, room: Room): Message[] {
+function answerOf({ content }: ReadDraft, room: Room): Message[] {
   const messages = messagesOf(content.output, 'assistant', room);
   const calls =
     typeof content.outputToolCalls === 'string' ? parseContainer(content.outputToolCalls) : content.outputToolCalls;

@@ -1,5 +1,7 @@
 /** What is known of a span while its attributes are gone through: what was told first stays. */
 import type { GenerationKind, Usage } from '../model/generation.js';
+import type { FlatTexts } from './flattened.js';
+import type { JsonSlice } from './json-slice.js';
 import { Warnings } from './warnings.js';
 
 export interface Draft {
@@ -10,8 +12,8 @@ export interface Draft {
   operation: string | undefined;
   /** Its usage is a sum over its children, whatever its kind. */
   isAggregate: boolean;
-  /** The level that Langfuse sets where others set the status. */
-  isError: boolean;
+  /** Where it stands in an attribute: Langfuse's level, a native log's status. */
+  isError: boolean | undefined;
   provider: string | undefined;
   requestModel: string | undefined;
   responseModel: string | undefined;
@@ -44,25 +46,27 @@ export interface Draft {
   entityName: string | undefined;
   toolName: string | undefined;
   toolCallId: string | undefined;
-  /** Attribute values, as JSON.parse gave them. Messages by index stand between `messages` and `input` / `output`. */
   content: Content;
+  /** Messages by index; they stand between `messages` and `input` / `output` of the content. */
+  flat: FlatTexts | undefined;
 }
 
+/** Where it stands in the attributes' text. */
 export interface Content {
-  system: unknown;
-  inputMessages: unknown;
-  outputMessages: unknown;
-  input: unknown;
-  output: unknown;
-  toolArguments: unknown;
-  toolResult: unknown;
+  system: JsonSlice | undefined;
+  inputMessages: JsonSlice | undefined;
+  outputMessages: JsonSlice | undefined;
+  input: JsonSlice | undefined;
+  output: JsonSlice | undefined;
+  toolArguments: JsonSlice | undefined;
+  toolResult: JsonSlice | undefined;
   /** Tool calls of an answer whose text is `output`. */
-  outputToolCalls: unknown;
+  outputToolCalls: JsonSlice | undefined;
   /** Messages as OpenTelemetry's older events, in an attribute. */
-  events: unknown;
+  events: JsonSlice | undefined;
 }
 
-export function newContent(): Content {
+function newContent(): Content {
   return {
     system: undefined,
     inputMessages: undefined,
@@ -83,7 +87,7 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     kind: undefined,
     operation: undefined,
     isAggregate: false,
-    isError: false,
+    isError: undefined,
     provider: undefined,
     requestModel: undefined,
     responseModel: undefined,
@@ -114,5 +118,6 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     toolName: undefined,
     toolCallId: undefined,
     content: newContent(),
+    flat: undefined,
   };
 }

@@ -1,61 +1,64 @@
 /** Messages that are spread over many attributes by index: `llm.input_messages.0.message.content`. */
+import type { Draft } from './draft.js';
 import type { JsonObject } from './json.js';
-import type { Warnings } from './warnings.js';
+import type { JsonSlice } from './json-slice.js';
 
 /** Of messages, and of lists within them. */
 export const MAX_INDEX = 9_999;
 
-export const FLAT_INPUT = /^(?:gen_ai\.prompt|llm\.input_messages|llm\.prompts|embedding\.embeddings)\.(\d+)\.(.+)$/;
-export const FLAT_OUTPUT =
-  /^(?:gen_ai\.completion|llm\.output_messages|llm\.choices|retrieval\.documents)\.(\d+)\.(.+)$/;
+const INPUT = /^(?:gen_ai\.prompt|llm\.input_messages|llm\.prompts|embedding\.embeddings)\.(\d+)\.(.+)$/;
+const OUTPUT = /^(?:gen_ai\.completion|llm\.output_messages|llm\.choices|retrieval\.documents)\.(\d+)\.(.+)$/;
 
 /** What a message's text is under, whatever stands before it. */
 const TEXT = /(?:^|\.)(?:content|text|document\.content|arguments)$/;
 
-/** A cheap look before the patterns. */
-export function isFlat(name: string): boolean {
-  return (
-    name.startsWith('llm.') ||
-    name.startsWith('gen_ai.') ||
-    name.startsWith('retrieval.documents.') ||
-    name.startsWith('embedding.embeddings.')
-  );
-}
-
-export interface FlatTexts {
-  input: string[];
-  output: string[];
-  /** Of the first message. */
-  first: string | undefined;
+/** What the name of an attribute says of its value. */
+export interface FlatName {
+  side: 'input' | 'output';
+  index: number;
+  isText: boolean;
   /** OpenLLMetry 0.47 has them with the answers alone. */
-  finishReasons: string[];
+  isFinishReason: boolean;
 }
 
-/** The texts alone, in the order in which they came: enough to find a span by, without putting messages together. */
-export function flatTexts(attributes: JsonObject, warnings: Warnings): FlatTexts {
-  const texts: FlatTexts = { input: [], output: [], first: undefined, finishReasons: [] };
-  for (const name in attributes) {
-    if (!isFlat(name)) continue;
-    const input = FLAT_INPUT.exec(name);
-    const match = input ?? FLAT_OUTPUT.exec(name);
-    if (match) addText(texts, input ? 'input' : 'output', match, attributes[name], warnings);
-  }
-  return texts;
+/** undefined for all other names. */
+export function flatNameOf(name: string): FlatName | undefined {
+  const input = INPUT.exec(name);
+  const [, index = '', rest = ''] = input ?? OUTPUT.exec(name) ?? [];
+  if (index === '') return undefined;
+  const isText = TEXT.test(rest);
+  const isFinishReason = !input && rest === 'finish_reason';
+  const isBeyond = Number(index) > MAX_INDEX;
+  if (!isText && !isFinishReason && !isBeyond) return undefined;
+  return { side: input ? 'input' : 'output', index: Number(index), isText, isFinishReason };
 }
 
-function addText(
-  texts: FlatTexts,
-  side: 'input' | 'output',
-  [name, index = '', rest = '']: RegExpExecArray,
-  value: unknown,
-  warnings: Warnings,
+/** In the order in which they came: enough to find a span by, without putting messages together. */
+export interface FlatTexts {
+  input: JsonSlice[];
+  output: JsonSlice[];
+  /** Of the first message. */
+  first: JsonSlice | undefined;
+  finishReasons: unknown[];
+}
+
+export function newFlatTexts(): FlatTexts {
+  return { input: [], output: [], first: undefined, finishReasons: [] };
+}
+
+export function addFlatText(
+  draft: Draft,
+  { side, index, isText, isFinishReason }: FlatName,
+  attribute: string,
+  value: JsonSlice,
 ): void {
-  if (Number(index) > MAX_INDEX) warnings.add(name, `has an index beyond ${MAX_INDEX}`);
-  if (Number(index) > MAX_INDEX || typeof value !== 'string') return;
-  if (rest === 'finish_reason' && side === 'output') texts.finishReasons.push(value);
-  if (!TEXT.test(rest)) return;
-  texts[side].push(value);
-  if (side === 'input' && Number(index) === 0) texts.first ??= value;
+  if (index > MAX_INDEX) draft.warnings.add(attribute, `has an index beyond ${MAX_INDEX}`);
+  if (index > MAX_INDEX || !value.isString) return;
+  draft.flat ??= newFlatTexts();
+  if (isFinishReason) draft.flat.finishReasons.push(value.value());
+  if (!isText) return;
+  draft.flat[side].push(value);
+  if (side === 'input' && index === 0) draft.flat.first ??= value;
 }
 
 type Node = Map<string, unknown>;

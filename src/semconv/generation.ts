@@ -3,7 +3,7 @@
  * has nothing to do with models is told by a look at the attributes' text.
  */
 import type { Generation, GenerationKind } from '../model/generation.js';
-import { LOG_ATTRIBUTES, LOG_EVENT } from '../model/native-names.js';
+import { LOG_EVENT } from '../model/native-names.js';
 import type { LogRecord, Resource, Span } from '../model/telemetry.js';
 import { type ContentText, contentText } from './content-text.js';
 import type { Draft } from './draft.js';
@@ -12,7 +12,7 @@ import { isObject, type JsonObject } from './json.js';
 import { providerOf, providerOfModel, providerOfSpanName } from './provider.js';
 import { resourceFacts } from './resource.js';
 import { collectTexts, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
-import { draftOf, LOGS, SPANS } from './table.js';
+import { LOGS, SPANS } from './table.js';
 import { makeInclusive } from './usage.js';
 
 /**
@@ -32,15 +32,14 @@ const SEVERITY_ERROR = 17;
 export function generationOf(span: Span): Generation | undefined {
   const hasEvents = span.events !== '[]' && span.events.includes('"name":"gen_ai.');
   if (!hasEvents && !SIGNS.test(span.attributes)) return undefined;
-  const attributes = JSON.parse(span.attributes) as JsonObject;
-  const draft = draftOf(attributes, SPANS, span.startTimeUnixNano);
+  const draft = SPANS.draftOf(span.attributes, span.startTimeUnixNano);
   draft.kind ??= kindOf(draft);
   if (draft.kind === undefined) return undefined;
   draft.provider = providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : '');
   draft.isError ||= span.statusCode === STATUS_ERROR;
   draft.isAggregate ||= isAnnouncement(draft, span.scope.name);
   draft.durationNano = lengthOf(span);
-  const text = contentText(draft, attributes, hasEvents ? contentEvents(span.events) : []);
+  const text = contentText(draft, hasEvents ? contentEvents(span.events) : []);
   return generationOfDraft(draft, draft.kind, span.resource, text);
 }
 
@@ -100,7 +99,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
     workflowName: draft.workflowName ?? (kind === 'workflow' ? draft.entityName : undefined) ?? '',
     toolName: draft.toolName ?? (kind === 'tool' ? draft.entityName : undefined) ?? '',
     toolCallId: draft.toolCallId ?? '',
-    isError: draft.isError,
+    isError: draft.isError === true,
     startTimeUnixNano: draft.startTimeUnixNano,
     durationNano: draft.durationNano ?? 0n,
     searchText: text.searchText,
@@ -138,18 +137,13 @@ function textsOf(attributes: JsonObject): JsonObject {
 /** Of a native log; undefined for all others. */
 export function generationOfLog(record: LogRecord): Generation | undefined {
   if (record.eventName !== LOG_EVENT) return undefined;
-  const attributes = JSON.parse(record.attributes) as JsonObject;
-  const draft = draftOf(attributes, LOGS, record.timeUnixNano);
+  const draft = LOGS.draftOf(record.attributes, record.timeUnixNano);
   draft.provider = providerOfDraft(draft);
-  draft.isError = isErrorLog(record, attributes[LOG_ATTRIBUTES.status]);
+  draft.isError ??= record.severityNumber >= SEVERITY_ERROR;
   return generationOfDraft(draft, 'llm', record.resource, NO_TEXT);
 }
 
 const NO_TEXT: ContentText = { searchText: '', promptHash: '' };
-
-function isErrorLog({ severityNumber }: LogRecord, told: unknown): boolean {
-  return told === 'ok' || told === 'error' ? told === 'error' : severityNumber >= SEVERITY_ERROR;
-}
 
 /** The texts of an event that carries messages; undefined for all other records. */
 export function searchTextOfEvent(record: LogRecord): string | undefined {

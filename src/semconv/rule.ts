@@ -15,8 +15,15 @@ import {
 } from './value.js';
 
 export type Apply = (draft: Draft, value: unknown, attribute: string) => void;
+/** What is said stands where it stands, unread until somebody wants it. */
+export interface Said {
+  content: ContentField;
+}
+export type ContentField = keyof Content;
 /** In the order in which they are asked: the first that is present and understood counts. */
-export type Vocabulary = readonly (readonly [attribute: string, ...rules: Apply[]])[];
+export type Vocabulary = readonly (readonly [attribute: string, ...rules: (Apply | Said)[]])[];
+/** Of an object's members, which are read already. */
+export type MemberVocabulary = readonly (readonly [path: string, ...rules: Apply[]])[];
 
 type FieldsOf<Value> = {
   [field in keyof Draft]-?: Draft[field] extends Value | undefined
@@ -84,10 +91,8 @@ export function streaming(): Apply {
   };
 }
 
-export function content(field: keyof Content): Apply {
-  return (draft, value) => {
-    if (value !== null && value !== '') draft.content[field] ??= value;
-  };
+export function content(field: ContentField): Said {
+  return { content: field };
 }
 
 export interface Meaning {
@@ -127,14 +132,14 @@ export function when(expected: string, then: (draft: Draft) => void): Apply {
 }
 
 /** An object, structured or as text, with rules for its members; `a.b` is member b of member a. */
-export function members(vocabulary: Vocabulary): Apply {
+export function members(vocabulary: MemberVocabulary): Apply {
   return (draft, value, attribute) => {
     const object = readObject(value, attribute, draft.warnings);
     if (object) eachMember(object, vocabulary, draft, attribute);
   };
 }
 
-function eachMember(object: JsonObject, vocabulary: Vocabulary, draft: Draft, attribute: string): void {
+function eachMember(object: JsonObject, vocabulary: MemberVocabulary, draft: Draft, attribute: string): void {
   for (const [name, ...rules] of vocabulary) {
     const value = memberOf(object, name);
     if (value !== undefined) for (const rule of rules) rule(draft, value, `${attribute} ${name}`);

@@ -3,6 +3,7 @@
  * vocabularies give to text. What full text finds a span by, and what a prompt is recognised by.
  */
 import { endOfString, isObject } from './json.js';
+import { JsonSlice } from './json-slice.js';
 import { storable } from './value.js';
 
 export const MAX_SEARCH_CHARS = 16 * 1024;
@@ -34,6 +35,8 @@ export interface Sink {
 }
 
 export class SearchText implements Sink {
+  /** The whole of the text that came first, whatever is left of it in the search text. */
+  first: string | undefined;
   private readonly pieces: string[] = [];
   private room = 0;
 
@@ -47,6 +50,7 @@ export class SearchText implements Sink {
   }
 
   take(text: string): void {
+    this.first ??= text;
     if (this.isFull || isNoText(text)) return;
     const piece = text.slice(0, this.room);
     this.pieces.push(piece);
@@ -79,7 +83,8 @@ function isNoText(text: string): boolean {
 
 /** The texts of an attribute: structured, as JSON, or one text. */
 export function collectTexts(value: unknown, sink: Sink): void {
-  if (typeof value !== 'string') walk(value, sink, true, 0);
+  if (value instanceof JsonSlice) collectTexts(value.value(), sink);
+  else if (typeof value !== 'string') walk(value, sink, true, 0);
   else collectString(value, sink);
 }
 

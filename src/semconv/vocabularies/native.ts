@@ -1,9 +1,17 @@
 /** Native logs: their fields stand as OpenTelemetry's attributes where it has them (src/model/native-names.ts). */
 import { LOG_ATTRIBUTES } from '../../model/native-names.js';
-import { duration, list, money, text, type Vocabulary } from '../rule.js';
+import { type Apply, duration, list, money, text, type Vocabulary } from '../rule.js';
+
+/** Of another word the severity tells. */
+function status(): Apply {
+  return (draft, value) => {
+    if (value === 'ok' || value === 'error') draft.isError = value === 'error';
+  };
+}
 
 export const NATIVE: Vocabulary = [
   [LOG_ATTRIBUTES.latency_ms, duration('durationNano', 'ms')],
+  [LOG_ATTRIBUTES.status, status()],
   [LOG_ATTRIBUTES.cost_usd, money('reportedCost')],
   // What clients call these in their metadata, which has no names of its own for them.
   ['session_id', text('sessionId')],

@@ -6,6 +6,7 @@ import {
   count,
   kind,
   list,
+  type MemberVocabulary,
   members,
   money,
   template,
@@ -15,7 +16,7 @@ import {
 } from '../rule.js';
 
 /** Which ids LangChain's users put where OpenInference keeps what it was given. */
-const METADATA: Vocabulary = [
+const METADATA: MemberVocabulary = [
   ['session_id', text('sessionId')],
   ['sessionId', text('sessionId')],
   ['session.id', text('sessionId')],

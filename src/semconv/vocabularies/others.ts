@@ -1,7 +1,20 @@
 /** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, litellm, Google's ADK, LiveKit. */
-import { content, count, kind, list, means, members, money, text, total, type Vocabulary, when } from '../rule.js';
+import {
+  content,
+  count,
+  kind,
+  list,
+  type MemberVocabulary,
+  means,
+  members,
+  money,
+  text,
+  total,
+  type Vocabulary,
+  when,
+} from '../rule.js';
 
-const MLFLOW_USAGE: Vocabulary = [
+const MLFLOW_USAGE: MemberVocabulary = [
   ['input_tokens', count('input')],
   ['output_tokens', count('output')],
   ['total_tokens', total()],
@@ -10,15 +23,15 @@ const MLFLOW_USAGE: Vocabulary = [
 ];
 
 /** litellm names the two sums in attributes of their own, and their parts only here, as a Python literal. */
-const LITELLM_USAGE: Vocabulary = [
+const LITELLM_USAGE: MemberVocabulary = [
   ['prompt_tokens_details.cached_tokens', count('cacheRead')],
   ['prompt_tokens_details.cache_write_tokens', count('cacheWrite')],
   ['completion_tokens_details.reasoning_tokens', count('reasoning')],
 ];
 
-const MODEL: Vocabulary = [['model', text('requestModel')]];
+const MODEL: MemberVocabulary = [['model', text('requestModel')]];
 
-const CHAT_RESPONSE: Vocabulary = [
+const CHAT_RESPONSE: MemberVocabulary = [
   ['id', text('responseId')],
   ['model', text('responseModel')],
 ];

@@ -8,6 +8,7 @@ import {
   kind,
   list,
   type Meaning,
+  type MemberVocabulary,
   members,
   text,
   total,
@@ -42,7 +43,7 @@ function byOperationName(): Apply {
   };
 }
 
-const LANGFUSE_PROMPT: Vocabulary = [
+const LANGFUSE_PROMPT: MemberVocabulary = [
   ['name', text('promptName')],
   ['version', text('promptVersion')],
 ];
