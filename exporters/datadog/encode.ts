@@ -42,6 +42,17 @@ export function encodeTraces(payloads: readonly TracePayload[], maxRequestBytes 
   return writer.finish();
 }
 
+/** For a worker thread: what can't be encoded is an answer, so that only a broken pool rejects. */
+export type EncodedTraces = { requests: TraceRequest[]; reason?: never } | { requests?: never; reason: string };
+
+export function encodeTracesOrReason(payloads: readonly TracePayload[]): EncodedTraces {
+  try {
+    return { requests: encodeTraces(payloads) };
+  } catch (error) {
+    return { reason: `it can't be encoded: ${(error as Error).message}` };
+  }
+}
+
 function tracesOf(payloads: readonly TracePayload[]): Span[][] {
   const traces = new Map<string, Span[]>();
   for (const span of payloads.flatMap(spansOf)) {

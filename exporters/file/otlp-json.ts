@@ -54,6 +54,17 @@ export function toJsonLine({ signal, encoding, payload }: RequestPayload): Buffe
   }
 }
 
+/** For a worker thread: what can't be encoded is an answer, so that only a broken pool rejects. */
+export type EncodedLine = { line: Uint8Array; reason?: never } | { line?: never; reason: string };
+
+export function encodeLine(request: RequestPayload): EncodedLine {
+  try {
+    return { line: toJsonLine(request) };
+  } catch (error) {
+    return { reason: `it can't be encoded: ${(error as Error).message}` };
+  }
+}
+
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
