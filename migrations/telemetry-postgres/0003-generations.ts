@@ -14,7 +14,7 @@ export async function up(db: QueryExecutorProvider): Promise<void> {
 const WORKSPACE = 'workspace text collate "C" not null';
 
 /** The id is a hash of the key, as that of a resource is. */
-const PRICES = `create table prices (
+const PRICES = `create table generation_prices (
     ${WORKSPACE},
     id bigint not null,
     key text not null,

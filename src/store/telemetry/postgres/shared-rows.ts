@@ -73,7 +73,7 @@ const METRICS: SharedTable<Metric> = {
 };
 
 const PRICES: SharedTable<Price> = {
-  name: 'prices',
+  name: 'generation_prices',
   columns: [
     'key text',
     'source text',
