@@ -28,6 +28,8 @@ export interface GatewayProcess {
 export interface GatewayProcessOptions {
   dataDirectory: string;
   env?: Record<string, string>;
+  /** Words of the command line. */
+  args?: readonly string[];
   /** Where `.env` would be read; a folder without one by default. */
   workingDirectory?: string;
   /** Runs as that user; only root may. */
@@ -77,7 +79,8 @@ function cpuSecondsOf(pid: number): number {
 }
 
 function commandOf(options: GatewayProcessOptions): { file: string; words: string[] } {
-  if (options.tmpfsMebibytes === undefined) return { file: process.execPath, words: [entryFile()] };
+  if (options.tmpfsMebibytes === undefined)
+    return { file: process.execPath, words: [entryFile(), ...(options.args ?? [])] };
   const mount = `mount -t tmpfs -o size=${options.tmpfsMebibytes}m tmpfs "$1" && cd "$1" && exec "$2" "$3"`;
   // Each exec replaces the one before: the process that is signalled and measured is the gateway.
   return {

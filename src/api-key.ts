@@ -26,8 +26,9 @@ const USAGE = `Makes an API key and prints it, once.
   --scopes <list>         of ${SCOPES.join(', ')}, between commas (default: read,write)
   --name <text>           what the audit log calls it (default: shell)
   --expires-in-days <n>   without it, the key has no end
+  --config <file>         a configuration file of the gateway, as it was started with; of several, the later ones win
 
-Settings are those of the gateway: the environment, and .env in the working folder.
+Settings are those of the gateway: the environment, .env in the working folder, and its configuration files.
 `;
 
 const CLOSE_DEADLINE_MS = 5000;
@@ -46,6 +47,7 @@ interface Options {
   name: string;
   scopes?: string;
   'expires-in-days'?: string;
+  config?: string[];
   help?: boolean;
 }
 
@@ -57,6 +59,7 @@ function readOptions(words: string[]): Options {
       name: { type: 'string', default: 'shell' },
       scopes: { type: 'string' },
       'expires-in-days': { type: 'string' },
+      config: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -114,7 +117,8 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  print(await makeKey(loadConfig({ env: process.env, directory: process.cwd() }), inputOf(options)));
+  const config = loadConfig({ env: process.env, directory: process.cwd(), files: options.config });
+  print(await makeKey(config, inputOf(options)));
 }
 
 main().catch((error: unknown) => {

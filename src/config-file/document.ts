@@ -49,13 +49,19 @@ class Reader {
     if (++this.nodes > MAX_NODES || depth > MAX_DEPTH) throw new TooLarge();
     if (!node) return nothing(place);
     const here = node.range ? this.place(node.range[0]) : place;
-    if (isAlias(node)) return this.read((node as Alias).resolve(this.document) as Node | undefined, here, depth + 1);
+    if (isAlias(node)) return this.alias(node, here, depth);
     if (isMap(node)) return this.map(node as YAMLMap<Node, Node | null>, here, depth);
     if (isSeq(node)) {
       const items = (node.items as Node[]).map((item) => this.read(item, here, depth + 1));
       return { kind: 'list', place: here, items };
     }
     return this.scalar(node as Scalar, here, depth);
+  }
+
+  private alias(node: Alias, place: string, depth: number): ConfigNode {
+    const target = node.resolve(this.document) as Node | undefined;
+    if (!target) this.source.findings.fault(`${place}: *${node.source} stands for nothing that came before`);
+    return this.read(target, place, depth + 1);
   }
 
   private map(node: YAMLMap<Node, Node | null>, place: string, depth: number): MapNode {

@@ -38,6 +38,12 @@ function yamlValue(text: string): unknown {
   }
 }
 
+/** Where text is asked for, a number may stand without quotes. */
+function shown(value: unknown, schema: z.core.$ZodType | undefined): unknown {
+  const isText = schema !== undefined && kindOf(inputSchema(schema)) === 'string';
+  return isText && typeof value === 'string' ? yamlValue(value) : value;
+}
+
 class Printer {
   readonly document = new Document({});
 
@@ -54,8 +60,8 @@ class Printer {
   }
 
   setting({ path, text, place, secret }: EffectiveSetting): void {
-    const shown = secret && text !== undefined ? REDACTED : text === undefined ? null : yamlValue(text);
-    this.put(path, this.scalar(shown, place));
+    if (text === undefined) this.put(path, this.scalar(null, place));
+    else this.put(path, this.scalar(secret ? REDACTED : yamlValue(text), place));
   }
 
   component(kind: string, { id, parsed, place }: ReadComponent, schema: z.ZodObject): void {
@@ -80,7 +86,7 @@ class Printer {
       items.items = input.map((item, at) => this.given(item, element, [...fields, String(at)], places, here, secret));
       return items;
     }
-    if (typeof input !== 'object' || input === null) return this.scalar(secret ? REDACTED : input, here);
+    if (typeof input !== 'object' || input === null) return this.scalar(secret ? REDACTED : shown(input, schema), here);
     const map = new YAMLMap();
     const target = schema && inputSchema(schema);
     const isObject = target !== undefined && kindOf(target) === 'object';
@@ -97,7 +103,8 @@ class Printer {
     for (const [field, type] of Object.entries(schema.shape)) {
       if (field in input) continue;
       const value = defaultOf(type);
-      if (value !== undefined) map.add(this.document.createPair(keyOf(field), this.defaultNode(value)) as Pair);
+      if (value !== undefined)
+        map.add(this.document.createPair(keyOf(field), this.defaultNode(shown(value, type))) as Pair);
     }
   }
 

@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.js';
+import { createGateway } from '../../src/gateway.js';
+
+const folder = fileURLToPath(new URL('../../deploy/examples', import.meta.url));
+const files = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name));
+
+describe('the examples', () => {
+  it('are there', () => expect(files).toContain('gateway.yaml'));
+
+  it.each(files)('%s is valid, and without a warning', (name) => {
+    const { config, faults, warnings } = readConfig({ env: {}, directory: tmpdir(), files: [`${folder}/${name}`] });
+    expect([faults, warnings]).toEqual([[], []]);
+    // Creating does no I/O, and holds settings against each other.
+    expect(() => createGateway(config!)).not.toThrow();
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { createReload, type Reloadable, type ReloadReading } from '../../src/config-file/reload.js';
+
+type Config = Record<string, string>;
+
+function reading(config: Config): ReloadReading<Config> {
+  return { config, faults: [], warnings: [], values: new Map(Object.entries(config)) };
+}
+
+function setUp(parts: Reloadable<Config>[]) {
+  const told: unknown[] = [];
+  let next = reading({ level: 'info', port: '1' });
+  const reload = createReload<Config>({
+    read: () => next,
+    running: next.values,
+    parts,
+    events: {
+      refused: (faults) => told.push(['refused', ...faults]),
+      reloaded: ({ applied, needRestart }) => told.push({ applied, needRestart }),
+      failed: (names, error) => told.push(['failed', ...names, (error as Error).message]),
+    },
+  });
+  const to = async (reads: ReloadReading<Config>) => {
+    next = reads;
+    await reload();
+    return told.splice(0);
+  };
+  return { to, reload, told };
+}
+
+describe('a configuration that is read anew', () => {
+  it('is taken over where a part takes it, and needs a restart elsewhere, each time until then', async () => {
+    const levels: string[] = [];
+    const part = { takes: (name: string) => name === 'level', reload: ({ level }: Config) => void levels.push(level!) };
+    const { to } = setUp([part]);
+    const changed = reading({ level: 'debug', port: '2', new: 'x' });
+    expect(await to(changed)).toEqual([{ applied: ['level'], needRestart: ['port', 'new'] }]);
+    expect(await to(changed)).toEqual([{ applied: [], needRestart: ['port', 'new'] }]);
+    expect(await to(reading({ level: 'debug', port: '1' }))).toEqual([{ applied: [], needRestart: [] }]);
+    expect(levels).toEqual(['debug']);
+  });
+
+  it('goes on as it was when there are faults', async () => {
+    const part = { takes: () => true, reload: () => expect.unreachable('faults were taken over') };
+    const { to } = setUp([part]);
+    const faulty = { config: undefined, faults: ['a', 'b'], warnings: [], values: new Map() };
+    expect(await to(faulty)).toEqual([['refused', 'a', 'b']]);
+  });
+
+  it('a part that fails is told, tried again the next time, and keeps no other from its own', async () => {
+    let broken = true;
+    const failing = {
+      takes: (name: string) => name === 'port',
+      reload: async () => {
+        if (broken) throw new Error('in use');
+      },
+    };
+    const { to } = setUp([failing, { takes: (name) => name === 'level', reload() {} }]);
+    const changed = reading({ level: 'debug', port: '2' });
+    expect(await to(changed)).toEqual([['failed', 'port', 'in use'], { applied: ['level'], needRestart: [] }]);
+    broken = false;
+    expect(await to(changed)).toEqual([{ applied: ['port'], needRestart: [] }]);
+  });
+
+  it('two at once take turns', async () => {
+    let busy = 0;
+    const slow = {
+      takes: () => true,
+      reload: async () => {
+        expect(++busy).toBe(1);
+        await new Promise(setImmediate);
+        busy--;
+      },
+    };
+    const { to, reload, told } = setUp([slow]);
+    const first = to(reading({ level: 'warn' }));
+    await Promise.all([first, reload(), reload()]);
+    expect(told).toHaveLength(2);
+  });
+});

@@ -1,0 +1,129 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what the files hold
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
+import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function run(directory: string, ...words: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const options = { cwd: directory, env: { PATH: process.env.PATH } };
+    execFile(process.execPath, [entryFile(), ...words], options, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+const TRIES = 500;
+
+async function untilLogged(gateway: GatewayProcess, word: string, times = 1): Promise<string> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const lines = gateway.output.filter((line) => line.includes(word));
+    if (lines.length >= times) return lines.at(-1)!;
+    await sleep(20);
+  }
+  throw new Error(`${word} was not logged:\n${gateway.output.join('\n')}`);
+}
+
+describe('validate', () => {
+  it('ends with 0 and says so, warnings beside it', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(path.join(directory, 'a.yaml'), 'store: {sqlite_path: "${env:NONE}"}\n');
+    const { code, stdout, stderr } = await run(directory, 'validate', '--config', 'a.yaml');
+    expect([code, stdout]).toEqual([0, 'valid\n']);
+    expect(stderr).toBe('warning: a.yaml:1: the variable NONE is not set: taken as empty\n');
+  });
+
+  it('ends with 1 and every fault', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(path.join(directory, 'a.yaml'), 'buffer: {sync: x}\n');
+    writeFileSync(path.join(directory, 'b.yaml'), '\nbuffre: {}\n');
+    const { code, stdout, stderr } = await run(directory, 'validate', '--config', 'a.yaml', '--config=b.yaml');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('buffer.sync="x" (a.yaml:1)');
+    expect(stderr).toContain('buffre (b.yaml:2) is not a setting; did you mean buffer?');
+  });
+
+  it('finds what no single setting shows', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(path.join(directory, 'a.yaml'), 'buffer: {max_bytes: 1MiB}\n');
+    const { code, stderr } = await run(directory, 'validate', '--config', 'a.yaml');
+    expect(code).toBe(1);
+    expect(stderr).toContain('BUFFER_MAX_BYTES');
+  });
+
+  it('knows the example', async () => {
+    const example = fileURLToPath(new URL('../../deploy/examples/gateway.yaml', import.meta.url));
+    expect(await run(temporaryDirectory(), 'validate', '--config', example)).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('print-config', () => {
+  it('prints what a file, .env and the defaults come to, and leaves nothing behind', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(path.join(directory, '.env'), 'PORT=3001\n');
+    writeFileSync(path.join(directory, 'a.yaml'), 'access:\n  api_key_salt: "hunter2 hunter2 hunter2"\n');
+    const { code, stdout } = await run(directory, 'print-config', '--config', 'a.yaml');
+    expect(code).toBe(0);
+    for (const line of ['port: 3001 # .env:1', 'api_key_salt: "[REDACTED]" # a.yaml:2', 'max_bytes: 1GiB # default']) {
+      expect(stdout).toContain(line);
+    }
+    expect(stdout).not.toContain('hunter2');
+  });
+});
+
+describe('the command line', () => {
+  it.each([['--confg', 'x'], ['validate', 'extra'], ['constructor'], ['--config']])(
+    '%s is refused',
+    async (...words) => {
+      const { code, stderr } = await run(temporaryDirectory(), ...words.filter((word) => word !== undefined));
+      expect(code).toBe(1);
+      expect(stderr).toContain('--config <file>');
+    },
+  );
+});
+
+describe('a gateway with a configuration file', () => {
+  it('on SIGHUP takes over the log level, names what needs a restart, and lives through faults', async () => {
+    const directory = temporaryDirectory();
+    const file = path.join(directory, 'gateway.yaml');
+    writeFileSync(file, 'logging: {level: info}\n');
+    const gateway = await startGateway({ dataDirectory: directory, args: ['--config', 'gateway.yaml'] });
+
+    writeFileSync(file, 'logging: {level: warn}\nbuffer: {max_bytes: 2GiB}\n');
+    process.kill(gateway.pid, 'SIGHUP');
+    const told = JSON.parse(await untilLogged(gateway, 'config.restart_needed'));
+    expect(told).toMatchObject({ applied: ['logging.level'], needRestart: ['buffer.max_bytes'] });
+
+    writeFileSync(file, 'logging: {levl: info}\n');
+    process.kill(gateway.pid, 'SIGHUP');
+    expect(await untilLogged(gateway, 'config.refused')).toContain('did you mean level?');
+
+    expect((await fetch(`${gateway.api}/health`)).status).toBe(200);
+    expect(await gateway.stop()).toBe(0);
+    // At level warn nothing is said of it.
+    expect(gateway.output.join('\n')).not.toContain('"stopped"');
+  });
+
+  it('listens where the file says, and warns of what the file leaves open', async () => {
+    const directory = temporaryDirectory();
+    const socket = path.join(directory, 'otlp.sock');
+    writeFileSync(
+      path.join(directory, 'gateway.yaml'),
+      `receivers: {otlp: {protocols: {http: {endpoint: "unix:${socket}"}, grpc: }}}\nstore: {sqlite_path: "\${NONE}"}\n`,
+    );
+    const gateway = await startGateway({ dataDirectory: directory, args: ['--config', 'gateway.yaml'] });
+    expect(gateway.otlpHttp).toBe(`unix:${socket}`);
+    await untilLogged(gateway, 'the variable NONE is not set');
+    expect(await gateway.stop()).toBe(0);
+  });
+});
