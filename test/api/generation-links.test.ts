@@ -1,0 +1,114 @@
+/** Which prompt and which run a generation belongs to, over a real registry and control store. */
+import { expect, it } from 'vitest';
+import { promptHashOf } from '../../src/model/prompt-hash.js';
+import type { StoredGeneration } from '../../src/store/telemetry/generations.js';
+import { storedGeneration } from '../helpers/generations-memory.js';
+import { recordSource } from '../helpers/records.js';
+import { startRegistry } from '../helpers/registry.js';
+import { onEachDatabase } from './databases.js';
+
+const STATIC = 'You answer questions about pumps.';
+const RUN = '0B5C9F3E-1D2A-4C6B-8E7F-0123456789AB';
+const idOf = ({ traceId, spanId }: StoredGeneration) =>
+  `${Buffer.from(traceId!).toString('hex')}-${Buffer.from(spanId!).toString('hex')}`;
+
+onEachDatabase((open) => {
+  async function openLinks() {
+    let close = async () => {};
+    const context = await open(async (access) => {
+      const fixture = await startRegistry(access.control);
+      close = fixture.close;
+      return { registry: fixture.registry };
+    });
+    context.app.addHook('onClose', () => close());
+    const { key } = await context.access.mint('default', 'read,write,admin');
+    const call = context.as(key);
+    const write = async (name: string, version: string, content = STATIC) => {
+      const body = { name, version, messages: [{ role: 'system', content }] };
+      expect((await call('POST', '/v1/prompts', body)).statusCode).toBe(201);
+    };
+    const add = (more: Partial<StoredGeneration>, workspace = 'default') => {
+      const generation = storedGeneration(more);
+      context.generations.add(workspace, generation);
+      return generation;
+    };
+    const promptOf = async (generation: StoredGeneration) =>
+      (await call('GET', `/v1/generations/${idOf(generation)}`)).json().prompt;
+    const listed = async (query: string) => {
+      const page = (await call('GET', `/v1/generations?${query}`)).json();
+      const { count } = (await call('GET', `/v1/generations/count?${query}`)).json();
+      return { ids: page.items.map(({ id }: { id: string }) => id), total: page.total, count };
+    };
+    return { ...context, call, write, add, promptOf, listed };
+  }
+
+  it('a span that names a prompt is linked when the prompt is registered later', async () => {
+    const { write, add, promptOf } = await openLinks();
+    const [any, pinned] = [add({ promptName: 'pumps' }), add({ promptName: 'pumps', promptVersion: '1.1.0' })];
+    expect(await promptOf(any)).toEqual({ name: 'pumps', version_tag: null, registered: false, by: 'name' });
+    await write('pumps', '1.0.0');
+    expect(await promptOf(any)).toMatchObject({ registered: true });
+    expect(await promptOf(pinned)).toMatchObject({ version_tag: '1.1.0', registered: false });
+    await write('pumps', '1.1.0');
+    expect(await promptOf(pinned)).toMatchObject({ registered: true });
+  });
+
+  it('a span that names none is linked when a version with its text is registered later', async () => {
+    const { write, add, promptOf } = await openLinks();
+    const generation = add({ promptHash: promptHashOf(STATIC) });
+    expect(await promptOf(generation)).toBeNull();
+    await write('pumps', '1.0.0', 'Something else.');
+    expect(await promptOf(generation)).toBeNull();
+    await write('pumps', '1.1.0');
+    expect(await promptOf(generation)).toEqual({ name: 'pumps', version_tag: '1.1.0', registered: true, by: 'hash' });
+    await write('valves', '1.0.0');
+    expect(await promptOf(generation)).toBeNull();
+    expect(await promptOf(add({}))).toBeNull();
+  });
+
+  it('what a span was recognised as when it was stored stays, and is told to come from its text', async () => {
+    const { add, promptOf } = await openLinks();
+    const recognised = { promptHash: promptHashOf(STATIC), promptName: 'pumps', promptVersion: '1.0.0' };
+    expect(await promptOf(add(recognised))).toEqual({
+      name: 'pumps',
+      version_tag: '1.0.0',
+      registered: false,
+      by: 'hash',
+    });
+  });
+
+  it('the generations of a run are those of its trace, in any spelling of its id', async () => {
+    const { call, add, listed, telemetry } = await openLinks();
+    const [span] = recordSource(7).trace(1);
+    telemetry.addSpans('default', [span!]);
+    const [mine, other] = [add({ traceId: span!.traceId, spanId: span!.spanId }), add({})];
+    const trace = idOf(mine).slice(0, 32);
+    const body = { run_id: RUN, workflow_name: 'flow', trace_id: trace };
+    expect((await call('POST', '/v1/runs', body)).statusCode).toBe(201);
+    const found = { ids: [idOf(mine)], total: 1, count: 1 };
+    for (const id of [RUN, RUN.toLowerCase().replaceAll('-', '')]) expect(await listed(`run_id=${id}`)).toEqual(found);
+    expect(await listed(`run_id=${RUN}&trace_id=${trace}`)).toEqual(found);
+    expect(await listed(`run_id=${RUN}&trace_id=${idOf(other).slice(0, 32)}`)).toEqual({ ids: [], total: 0, count: 0 });
+  });
+
+  it('a run that is not there, without a trace, or of another workspace has no generations', async () => {
+    const { call, add, listed, access } = await openLinks();
+    const generation = add({});
+    const [none, traceless, foreign] = ['1', '2', '3'].map((digit) => digit.repeat(32));
+    await call('POST', '/v1/runs', { run_id: traceless, workflow_name: 'flow' });
+    await access.control.workspaces.ensure('other');
+    const id = (hex: string) => ({ text: hex, hex });
+    const run = {
+      runId: id(foreign!),
+      traceId: id(idOf(generation).slice(0, 32)),
+      input: undefined,
+      output: undefined,
+    };
+    const flow = { workspace: 'other', workflowName: 'flow', status: 'running', metadata: '{}' } as const;
+    await access.control.runs.create({ ...flow, ...run }, 1);
+    for (const runId of [none, traceless, foreign]) {
+      expect(await listed(`run_id=${runId}`)).toEqual({ ids: [], total: 0, count: 0 });
+    }
+    expect((await call('GET', '/v1/generations?run_id=banana')).statusCode).toBe(422);
+  });
+});
