@@ -1,0 +1,158 @@
+/**
+ * The Agent's own trace API: OTLP requests are encoded in a worker thread and put to `/v0.4/traces`. The answer's
+ * `rate_by_service` is for clients that sample; what comes here is sampled already.
+ */
+import { Agent, type Dispatcher, request } from 'undici';
+import type { TaskPool } from '../../src/component.js';
+import { answerOfHttp, reasonOf } from '../otlp/answer.js';
+import { userAgent } from '../otlp/destination.js';
+import type { Answer, ExportRequest, Transport } from '../transport.js';
+import type { DatadogConfig } from './config.js';
+import type { EncodedTraces, TracePayload, TraceRequest } from './encode.js';
+import { bracketed } from './intake.js';
+
+/** The operation of the pool: TracePayloads in, EncodedTraces out. */
+export const ENCODE_TRACES = 'datadog-traces';
+
+export interface AgentTransportOptions {
+  config: DatadogConfig;
+  /** Runs `encodeTracesOrReason` as the operation ENCODE_TRACES. */
+  pool: TaskPool;
+  /** Connections at most. */
+  connections: number;
+  version: string;
+}
+
+export function createAgentTransport({ config, pool, connections, version }: AgentTransportOptions): Transport {
+  const place = placeOf(config);
+  const headers = headersOf(version);
+  let agent: Agent | undefined;
+
+  const put = async (traces: TraceRequest, abort: AbortSignal): Promise<Answer> => {
+    agent ??= createAgent(place, connections, config.timeoutMs);
+    const signal = AbortSignal.any([abort, AbortSignal.timeout(config.timeoutMs)]);
+    const response = await request(place.url, {
+      method: 'PUT',
+      dispatcher: agent,
+      headers: { ...headers, 'x-datadog-trace-count': String(traces.traces) },
+      body: Buffer.from(traces.body.buffer as ArrayBuffer, traces.body.byteOffset, traces.body.length),
+      signal,
+    });
+    return answerOf(response);
+  };
+
+  /** One after another: when one is not taken, all of them come again, and what was taken comes twice. */
+  const putAll = async (requests: readonly TraceRequest[], abort: AbortSignal): Promise<Answer> => {
+    for (const one of requests) {
+      const answer = await put(one, abort);
+      if (answer.kind !== 'accepted') return answer;
+    }
+    return ACCEPTED;
+  };
+
+  return {
+    endpoint: place.endpoint,
+    byWorkspace: false,
+    async send({ signal, payload }: ExportRequest, abort) {
+      if (signal !== 'traces')
+        return { kind: 'refused', reason: `${signal} have no place in this API`, ofContent: false };
+      try {
+        const requests = await encoded(pool, [{ encoding: 'protobuf', payload }]);
+        return 'kind' in requests ? requests : await putAll(requests, abort);
+      } catch (error) {
+        return { kind: 'retry', reason: failureOf(error, config.timeoutMs) };
+      }
+    },
+    async close() {
+      const open = agent;
+      agent = undefined;
+      await open?.destroy();
+    },
+  };
+}
+
+const ACCEPTED: Answer = { kind: 'accepted', rejected: 0, message: '' };
+
+/** What can't be encoded now can never be. */
+async function encoded(pool: TaskPool, payloads: TracePayload[]): Promise<TraceRequest[] | Answer> {
+  const { requests, reason } = await pool.run<EncodedTraces>(ENCODE_TRACES, payloads);
+  return requests ?? { kind: 'refused', reason, ofContent: true };
+}
+
+// ---- the request ----
+
+interface Place {
+  url: URL;
+  socketPath: string | undefined;
+  endpoint: string;
+}
+
+const PATH = '/v0.4/traces';
+
+/** DD_TRACE_AGENT_URL may name a Unix socket, as it does in Kubernetes. */
+function placeOf({ agentHost, agentPort, agentUrl }: DatadogConfig): Place {
+  if (agentUrl?.startsWith('unix://')) {
+    const socketPath = agentUrl.slice('unix://'.length);
+    return { url: new URL(PATH, 'http://localhost'), socketPath, endpoint: agentUrl };
+  }
+  const base = new URL(agentUrl ?? `http://${bracketed(agentHost)}:${agentPort}`);
+  const url = new URL(PATH, base.origin);
+  return { url, socketPath: undefined, endpoint: `${url.origin}${url.pathname}` };
+}
+
+function createAgent({ socketPath }: Place, connections: number, timeoutMs: number): Agent {
+  return new Agent({
+    connections,
+    pipelining: 1,
+    connect: { timeout: timeoutMs, ...(socketPath !== undefined && { socketPath }) },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
+}
+
+function headersOf(version: string): Record<string, string> {
+  return {
+    'content-type': 'application/msgpack',
+    'datadog-meta-lang': 'nodejs',
+    'datadog-meta-lang-version': process.version,
+    'datadog-meta-lang-interpreter': 'v8',
+    'datadog-meta-tracer-version': version,
+    // Without it the Agent answers 200 also for what it drops for its limits.
+    'datadog-send-real-http-status': 'true',
+    'user-agent': userAgent(version),
+  };
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+async function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
+  const text = await readText(body);
+  // Rates, or `OK` from an old Agent.
+  if (statusCode >= 200 && statusCode < 300) return ACCEPTED;
+  return answerOfHttp({
+    status: statusCode,
+    contentType: textOf(headers['content-type']),
+    retryAfter: textOf(headers['retry-after']),
+    body: text,
+  });
+}
+
+async function readText(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk.subarray(0, MAX_ANSWER_BYTES - bytes));
+    bytes += chunk.length;
+    if (bytes >= MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+function failureOf(error: unknown, timeoutMs: number): string {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  return name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : reasonOf(code ?? 'failed', message);
+}

@@ -1,0 +1,55 @@
+/**
+ * Requests as lines of OTLP/JSON in files, for audits and tests. A line that may have been written, but was not
+ * acknowledged, is written again: readers must expect repetitions, as with any exporter.
+ */
+import { SIGNALS, type Signal, type TaskPool } from '../../src/component.js';
+import type { Answer, ExportRequest, Transport } from '../transport.js';
+import type { FileConfig } from './config.js';
+import type { EncodedLine, RequestPayload } from './otlp-json.js';
+import { RotatingFile, type RotatingFileOptions } from './rotating-file.js';
+
+/** The operation of the pool: a RequestPayload in, an EncodedLine out. */
+export const ENCODE_LINE = 'file-line';
+
+export interface FileTransportOptions extends Pick<RotatingFileOptions, 'disk' | 'now'> {
+  config: FileConfig & { path: string };
+  /** Runs `encodeLine` as the operation ENCODE_LINE. */
+  pool: TaskPool;
+}
+
+const SIGNAL = '{signal}';
+
+/** One transport for all signals, or with `{signal}` in the path one for each. */
+export function createFileTransports(options: FileTransportOptions): Record<Signal, Transport> {
+  const { path } = options.config;
+  const byPath = new Map<string, Transport>();
+  const transportOf = (signal: Signal): Transport => {
+    const file = path.replaceAll(SIGNAL, signal);
+    const transport = byPath.get(file) ?? createFileTransport(file, options);
+    byPath.set(file, transport);
+    return transport;
+  };
+  const [traces, logs, metrics] = SIGNALS.map(transportOf);
+  return { traces: traces!, logs: logs!, metrics: metrics! };
+}
+
+function createFileTransport(path: string, { pool, ...options }: FileTransportOptions): Transport {
+  const file = new RotatingFile({ ...options, path });
+  return {
+    endpoint: `file://${path}`,
+    byWorkspace: false,
+    async send({ signal, payload }: ExportRequest): Promise<Answer> {
+      try {
+        const request: RequestPayload = { signal, encoding: 'protobuf', payload };
+        const { line, reason } = await pool.run<EncodedLine>(ENCODE_LINE, request);
+        if (line === undefined) return { kind: 'refused', reason, ofContent: true };
+        await file.append(line);
+        return { kind: 'accepted', rejected: 0, message: '' };
+      } catch (error) {
+        // A full disk, a folder that is not there, a pool that is busy: it may be otherwise the next time.
+        return { kind: 'retry', reason: (error as Error).message };
+      }
+    },
+    close: () => file.close(),
+  };
+}
