@@ -5,7 +5,7 @@
 import { GatewayError } from '../../errors.js';
 import { type Generation, modelOf, TOKEN_TYPES, type TokenType, type Usage } from '../../model/generation.js';
 import { type Dimension, GRAINS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
-import { Sketch } from './sketch.js';
+import { bucketOf, Sketch } from './sketch.js';
 
 /** Each set has rows of its own for every call; their places in this list are stored. */
 export const DIMENSION_SETS = [
@@ -87,22 +87,67 @@ export function noAmounts(): Amounts {
   return SUM_COLUMNS.map(() => 0n);
 }
 
-/** `sign` −1 takes a call away that was added. */
-export function addCall(amounts: Amounts, call: Call, sign: 1 | -1): void {
-  const by = BigInt(sign);
-  amounts[0]! += by;
-  if (call.isError) amounts[1]! += by;
-  if (call.isUnpriced) amounts[2]! += by;
-  for (const [at, type] of TOKEN_TYPES.entries()) {
-    const tokens = call.usage[type];
-    if (tokens) amounts[FIRST_TOKENS + at]! += BigInt(tokens * sign);
-  }
-  if (call.picodollars !== undefined) amounts[PICODOLLARS]! += call.picodollars * by;
-  amounts[DURATION]! += call.durationNano * by;
+export function addAmounts(target: Amounts, added: readonly bigint[]): void {
+  for (let at = 0; at < added.length; at++) if (added[at] !== 0n) target[at]! += added[at]!;
 }
 
-export function addAmounts(target: Amounts, added: readonly bigint[]): void {
-  for (const [at, amount] of added.entries()) target[at]! += amount;
+/** What the call that was added last adds: it is added to several sums, one after another. */
+const latest = {
+  call: undefined as Call | undefined,
+  /** In the order of SUM_COLUMNS; of what is no safe integer 0. */
+  amounts: new Float64Array(SUM_COLUMNS.length),
+  isWide: false,
+};
+
+function isSafe(amount: bigint): boolean {
+  return amount <= Number.MAX_SAFE_INTEGER && amount >= -Number.MAX_SAFE_INTEGER;
+}
+
+function unfold(call: Call): Float64Array {
+  const { amounts } = latest;
+  if (call === latest.call) return amounts;
+  const { usage, picodollars = 0n, durationNano } = call;
+  amounts[0] = 1;
+  amounts[1] = Number(call.isError);
+  amounts[2] = Number(call.isUnpriced);
+  for (let at = 0; at < TOKEN_TYPES.length; at++) amounts[FIRST_TOKENS + at] = usage[TOKEN_TYPES[at]!] ?? 0;
+  latest.isWide = !isSafe(picodollars) || !isSafe(durationNano);
+  amounts[PICODOLLARS] = latest.isWide ? 0 : Number(picodollars);
+  amounts[DURATION] = latest.isWide ? 0 : Number(durationNano);
+  latest.call = call;
+  return amounts;
+}
+
+/** Sums that grow call by call: doubles as long as they are exact, which bigints are many times as slow as. */
+export class Tally {
+  private readonly exact = new Float64Array(SUM_COLUMNS.length);
+  /** What doubles had no room for. */
+  private readonly beyond: Amounts = [];
+
+  /** `sign` −1 takes a call away that was added. */
+  add(call: Call, sign: 1 | -1): void {
+    const added = unfold(call);
+    const { exact } = this;
+    for (let at = 0; at < exact.length; at++) {
+      const sum = exact[at]! + sign * added[at]!;
+      if (sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER) exact[at] = sum;
+      else this.addBeyond(at, BigInt(sign * added[at]!));
+    }
+    if (latest.isWide) this.addWide(call, BigInt(sign));
+  }
+
+  get amounts(): Amounts {
+    return Array.from(this.exact, (amount, at) => BigInt(amount) + (this.beyond[at] ?? 0n));
+  }
+
+  private addWide({ picodollars = 0n, durationNano }: Call, sign: bigint): void {
+    this.addBeyond(PICODOLLARS, picodollars * sign);
+    this.addBeyond(DURATION, durationNano * sign);
+  }
+
+  private addBeyond(at: number, amount: bigint): void {
+    this.beyond[at] = (this.beyond[at] ?? 0n) + amount;
+  }
 }
 
 export function toSums(amounts: readonly bigint[]): Sums {
@@ -132,33 +177,98 @@ export interface Rollup {
 
 const NANOS_PER_MINUTE = 60_000_000_000n;
 
+/** Seconds since the epoch of the minute of each call; neighbours mostly are of one. */
+class MinuteClock {
+  private from = 0n;
+  private to = 0n;
+  private seconds = 0;
+
+  secondsOf(timeUnixNano: bigint): number {
+    if (timeUnixNano >= this.from && timeUnixNano < this.to) return this.seconds;
+    const minute = BigInt.asIntN(64, timeUnixNano) / NANOS_PER_MINUTE;
+    this.from = minute > 0n ? minute * NANOS_PER_MINUTE : 0n;
+    this.to = minute > 0n ? this.from + NANOS_PER_MINUTE : 0n;
+    this.seconds = Number(minute) * GRAINS.minute;
+    return this.seconds;
+  }
+}
+
+interface Minute {
+  time: number;
+  /** The first of them: all have the same dimensions. */
+  call: Call;
+  tally: Tally;
+  sketch: Sketch;
+}
+
+/** The calls of a batch by one set of dimensions, minute by minute. */
+class MinutesOfSet {
+  readonly minutes: Minute[] = [];
+  private readonly byName = new Map<string, Minute>();
+  private latest: Minute | undefined;
+
+  constructor(readonly names: readonly Dimension[]) {}
+
+  /** Most calls have the dimensions of the one before: no name is made for them. */
+  of(call: Call, time: number): Minute {
+    const { latest: before } = this;
+    if (before && before.time === time && this.isAlike(before.call, call)) return before;
+    this.latest = this.named(call, time);
+    return this.latest;
+  }
+
+  keyOf(call: Call): string {
+    return JSON.stringify(this.names.map((name) => call[name]));
+  }
+
+  private isAlike(a: Call, b: Call): boolean {
+    if (a.workspace !== b.workspace) return false;
+    for (const name of this.names) if (a[name] !== b[name]) return false;
+    return true;
+  }
+
+  private named(call: Call, time: number): Minute {
+    const name = `${time} ${this.keyOf(call)} ${call.workspace}`;
+    const known = this.byName.get(name);
+    if (known) return known;
+    const minute = { time, call, tally: new Tally(), sketch: new Sketch() };
+    this.byName.set(name, minute);
+    this.minutes.push(minute);
+    return minute;
+  }
+}
+
 /** The calls of one batch, added up in memory: a statement for each distinct key, not for each call. */
 export class RollupBatch {
-  private readonly minutes = new Map<string, Rollup>();
+  private readonly sets = DIMENSION_SETS.map((names) => new MinutesOfSet(names));
+  private readonly clock = new MinuteClock();
 
   add(call: Call, sign: 1 | -1 = 1): void {
-    const time = Number(BigInt.asIntN(64, call.startTimeUnixNano) / NANOS_PER_MINUTE) * GRAINS.minute;
-    const duration = Number(call.durationNano);
-    for (const [dimensions, names] of DIMENSION_SETS.entries()) {
-      const key = JSON.stringify(names.map((name) => call[name]));
-      const row = rowOf(this.minutes, { workspace: call.workspace, dimensions, grain: GRAINS.minute, time, key });
-      addCall(row.amounts, call, sign);
-      row.sketch.add(duration, sign);
+    const time = this.clock.secondsOf(call.startTimeUnixNano);
+    const bucket = bucketOf(Number(call.durationNano));
+    for (const set of this.sets) {
+      const { tally, sketch } = set.of(call, time);
+      tally.add(call, sign);
+      sketch.addTo(bucket, sign);
     }
   }
 
   isEmpty(): boolean {
-    return this.minutes.size === 0;
+    return this.sets.every(({ minutes }) => minutes.length === 0);
   }
 
   /** Of all grains, sorted as a primary key over (workspace, dimensions, grain, time, key) would have them; none that adds nothing. */
   rows(): Rollup[] {
     const all = new Map<string, Rollup>();
-    for (const minute of this.minutes.values()) {
-      for (const grain of Object.values(GRAINS)) {
-        const row = rowOf(all, { ...minute, grain, time: Math.floor(minute.time / grain) * grain });
-        addAmounts(row.amounts, minute.amounts);
-        row.sketch.merge(minute.sketch);
+    for (const [dimensions, set] of this.sets.entries()) {
+      for (const { time, call, tally, sketch } of set.minutes) {
+        const { amounts } = tally;
+        const name = { workspace: call.workspace, dimensions, key: set.keyOf(call) };
+        for (const grain of Object.values(GRAINS)) {
+          const row = rowOf(all, { ...name, grain, time: Math.floor(time / grain) * grain });
+          addAmounts(row.amounts, amounts);
+          row.sketch.merge(sketch);
+        }
       }
     }
     return [...all.values()].filter(isChange).sort(byKey);

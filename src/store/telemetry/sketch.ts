@@ -101,7 +101,8 @@ export class Sketch {
     return this.counts.size === 0;
   }
 
-  private addTo(bucket: number, count: number): void {
+  /** `bucket` is one that `bucketOf` gave. */
+  addTo(bucket: number, count: number): void {
     const sum = (this.counts.get(bucket) ?? 0) + count;
     if (sum === 0) this.counts.delete(bucket);
     else this.counts.set(bucket, sum);

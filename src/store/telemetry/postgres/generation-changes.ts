@@ -3,7 +3,7 @@
  * the rows that are there and those that come or go. The rows of a trace are held meanwhile (generation_traces).
  */
 import { type Cost, type GenerationKind, modelOf } from '../../../model/generation.js';
-import { type Amounts, addCall, type Call, callOf, noAmounts, RollupBatch } from '../rollups.js';
+import { type Call, callOf, RollupBatch, Tally } from '../rollups.js';
 import { looksLikeSameCall } from '../sightings.js';
 import type { CallClaims } from './call-claims.js';
 import { type GenerationRow, sightingOf } from './generation-rows.js';
@@ -47,7 +47,7 @@ export interface IdentityChange {
   /** Of what was added; undefined when nothing was. */
   first: bigint | undefined;
   last: bigint | undefined;
-  amounts: Amounts;
+  tally: Tally;
   /** Something was taken away: its times are to be found out anew. */
   shrank: boolean;
 }
@@ -146,7 +146,7 @@ export class GenerationChanges {
   private sumIdentity(row: GenerationRow, dimension: 'session' | 'user', call: Call | undefined, sign: 1 | -1): void {
     if (row[dimension] === '') return;
     const identity = this.identity(row.workspace, IDENTITY_DIMENSIONS[dimension], row[dimension]);
-    if (call) addCall(identity.amounts, call, sign);
+    if (call) identity.tally.add(call, sign);
     const time = row.generation.startTimeUnixNano;
     if (sign < 0) identity.shrank = true;
     else if (identity.first === undefined || time < identity.first) identity.first = time;
@@ -158,7 +158,7 @@ export class GenerationChanges {
     const known = this.byIdentity.get(key);
     if (known) return known;
     const times = { first: undefined, last: undefined };
-    const identity = { workspace, dimensions, id, ...times, amounts: noAmounts(), shrank: false };
+    const identity = { workspace, dimensions, id, ...times, tally: new Tally(), shrank: false };
     this.byIdentity.set(key, identity);
     return identity;
   }

@@ -186,13 +186,13 @@ const [MIN_TIME, MAX_TIME] = [-(2n ** 63n), 2n ** 63n - 1n];
 /** One from which was only taken away is there already: its times stay, and it is held. */
 function addIdentities(identities: readonly IdentityChange[]): string[] {
   if (identities.length === 0) return [];
-  const rows = identities.map(({ workspace, dimensions, id, first, last, amounts }) => ({
+  const rows = identities.map(({ workspace, dimensions, id, first, last, tally }) => ({
     workspace,
     dimensions,
     id,
     first: first ?? MAX_TIME,
     last: last ?? MIN_TIME,
-    ...amountsOf(amounts),
+    ...amountsOf(tally.amounts),
   }));
   const columns = `workspace text, dimensions smallint, id text, first bigint, last bigint, ${SENT_TYPES}`;
   return [

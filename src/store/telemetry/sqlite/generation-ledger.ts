@@ -3,25 +3,25 @@
  * goes, or changes. Changes are added up in memory, and written in one go: in the transaction of the rows that they are of.
  */
 import type Database from 'better-sqlite3';
-import { type Amounts, addAmounts, addCall, noAmounts, type Rollup, RollupBatch, SUM_COLUMNS } from '../rollups.js';
+import { addAmounts, type Rollup, RollupBatch, SUM_COLUMNS, Tally } from '../rollups.js';
 import { readWide, type Share, wideColumn } from './generation-rows.js';
 
 const NO_TRACE = Buffer.alloc(0);
 
 interface IdentityChange {
-  id: bigint;
+  id: number;
   column: 'session_id' | 'user_id';
   generations: number;
   first: bigint | undefined;
   last: bigint | undefined;
   /** Something was taken away: its times are found anew. */
   shrank: boolean;
-  amounts: Amounts;
+  tally: Tally;
 }
 
 interface MembershipChange {
-  sessionId: bigint;
-  userId: bigint;
+  sessionId: number;
+  userId: number;
   traceId: Uint8Array;
   generations: number;
 }
@@ -31,8 +31,10 @@ type SumValues = (bigint | string)[];
 export class GenerationLedger {
   private readonly statements;
   private rollups = new RollupBatch();
-  private readonly identities = new Map<bigint, IdentityChange>();
+  private readonly identities = new Map<number, IdentityChange>();
   private readonly memberships = new Map<string, MembershipChange>();
+  /** The spans of a trace come one after another: a name is made for the first of them. */
+  private latestMembership: MembershipChange | undefined;
 
   constructor(db: Database.Database) {
     this.statements = prepareStatements(db);
@@ -59,13 +61,13 @@ export class GenerationLedger {
     this.rollups = new RollupBatch();
     this.identities.clear();
     this.memberships.clear();
+    this.latestMembership = undefined;
   }
 
-  private addTo(id: bigint, column: IdentityChange['column'], { startTime, call }: Share, sign: 1 | -1): void {
-    const change = this.identities.get(id) ?? nothingOf(id, column);
-    this.identities.set(id, change);
+  private addTo(id: number, column: IdentityChange['column'], { startTime, call }: Share, sign: 1 | -1): void {
+    const change = this.identityChange(id, column);
     change.generations += sign;
-    if (call) addCall(change.amounts, call, sign);
+    if (call) change.tally.add(call, sign);
     if (sign < 0) change.shrank = true;
     else {
       if (change.first === undefined || startTime < change.first) change.first = startTime;
@@ -73,12 +75,31 @@ export class GenerationLedger {
     }
   }
 
-  private addMembership(share: Share, sign: 1 | -1): void {
-    const [sessionId, userId, traceId] = [share.sessionId ?? 0n, share.userId ?? 0n, share.traceId ?? NO_TRACE];
-    const name = `${sessionId} ${userId} ${Buffer.from(traceId).toString('latin1')}`;
-    const change = this.memberships.get(name) ?? { sessionId, userId, traceId, generations: 0 };
-    this.memberships.set(name, change);
+  private identityChange(id: number, column: IdentityChange['column']): IdentityChange {
+    const known = this.identities.get(id);
+    if (known) return known;
+    const change = nothingOf(id, column);
+    this.identities.set(id, change);
+    return change;
+  }
+
+  private addMembership({ sessionId, userId, traceId = NO_TRACE }: Share, sign: 1 | -1): void {
+    const latest = this.latestMembership;
+    const isLatest =
+      latest?.traceId === traceId && latest.sessionId === (sessionId ?? 0) && latest.userId === (userId ?? 0);
+    const change = isLatest ? latest : this.membership(sessionId ?? 0, userId ?? 0, traceId);
     change.generations += sign;
+    this.latestMembership = change;
+  }
+
+  private membership(sessionId: number, userId: number, traceId: Uint8Array): MembershipChange {
+    const id = Buffer.from(traceId.buffer, traceId.byteOffset, traceId.byteLength).toString('latin1');
+    const name = `${sessionId} ${userId} ${id}`;
+    const known = this.memberships.get(name);
+    if (known) return known;
+    const change = { sessionId, userId, traceId, generations: 0 };
+    this.memberships.set(name, change);
+    return change;
   }
 
   private writeRollup({ workspace, dimensions, grain, time, key, amounts, sketch }: Rollup): void {
@@ -95,11 +116,12 @@ export class GenerationLedger {
   private writeIdentity(change: IdentityChange): void {
     const stored = this.statements.identity.get(change.id) as [bigint | null, bigint | null, ...SumValues];
     const [first, last, ...sums] = stored;
-    addAmounts(change.amounts, sums.map(readWide));
+    const { amounts } = change.tally;
+    addAmounts(amounts, sums.map(readWide));
     const times = change.shrank
       ? (this.statements.times[change.column].get({ id: change.id }) as [bigint | null, bigint | null])
       : [least(first, change.first), greatest(last, change.last)];
-    this.statements.setIdentity.run(change.generations, ...times, ...change.amounts.map(wideColumn), change.id);
+    this.statements.setIdentity.run(change.generations, ...times, ...amounts.map(wideColumn), change.id);
   }
 
   private writeMembership({ sessionId, userId, traceId, generations }: MembershipChange): void {
@@ -109,8 +131,8 @@ export class GenerationLedger {
   }
 }
 
-function nothingOf(id: bigint, column: IdentityChange['column']): IdentityChange {
-  return { id, column, generations: 0, first: undefined, last: undefined, shrank: false, amounts: noAmounts() };
+function nothingOf(id: number, column: IdentityChange['column']): IdentityChange {
+  return { id, column, generations: 0, first: undefined, last: undefined, shrank: false, tally: new Tally() };
 }
 
 function least(a: bigint | null, b: bigint | undefined): bigint | null {

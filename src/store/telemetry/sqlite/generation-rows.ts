@@ -36,25 +36,38 @@ function clampedTime(duration: bigint): bigint {
   return duration < MAX_INTEGER ? duration : MAX_INTEGER;
 }
 
+const SURROGATES = /\p{Cs}/gu;
+
 /** As SQLite gives a text back: half a surrogate pair has no place in UTF-8. */
 export function wellFormed(text: string): string {
-  return /\p{Cs}/u.test(text) ? text.replace(/\p{Cs}/gu, '\ufffd') : text;
+  return isWellFormed(text) ? text : text.replace(SURROGATES, '\ufffd');
 }
+
+/** ES2024, which Node.js has since 20. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+/** What sums go by. */
+const NAMES = [
+  'requestModel',
+  'responseModel',
+  'provider',
+  'promptName',
+  'promptVersion',
+  'environment',
+  'sessionId',
+  'userId',
+] as const;
 
 /** As it will be read: so that what it adds to sums is what is taken from them later. */
 export function storable(generation: Generation): Generation {
-  return {
-    ...generation,
-    durationNano: clampedTime(generation.durationNano),
-    requestModel: wellFormed(generation.requestModel),
-    responseModel: wellFormed(generation.responseModel),
-    provider: wellFormed(generation.provider),
-    promptName: wellFormed(generation.promptName),
-    promptVersion: wellFormed(generation.promptVersion),
-    environment: wellFormed(generation.environment),
-    sessionId: wellFormed(generation.sessionId),
-    userId: wellFormed(generation.userId),
-  };
+  const durationNano = clampedTime(generation.durationNano);
+  if (durationNano === generation.durationNano && NAMES.every((name) => isWellFormed(generation[name]))) {
+    return generation;
+  }
+  const names = Object.fromEntries(NAMES.map((name) => [name, wellFormed(generation[name])]));
+  return { ...generation, ...names, durationNano };
 }
 
 export const DESCRIPTION_COLUMNS = [
@@ -98,6 +111,28 @@ export function descriptionOf(generation: Generation): Description {
   ];
 }
 
+/** Whether both have one description. */
+export function areDescribedAlike(a: Generation, b: Generation): boolean {
+  return (
+    a.kind === b.kind &&
+    a.operation === b.operation &&
+    a.provider === b.provider &&
+    a.requestModel === b.requestModel &&
+    a.responseModel === b.responseModel &&
+    a.serviceTier === b.serviceTier &&
+    a.promptName === b.promptName &&
+    a.promptVersion === b.promptVersion &&
+    a.environment === b.environment &&
+    a.release === b.release &&
+    a.agentName === b.agentName &&
+    a.workflowName === b.workflowName &&
+    a.toolName === b.toolName &&
+    a.streaming === b.streaming &&
+    a.finishReasons.length === b.finishReasons.length &&
+    a.finishReasons.every((reason, at) => reason === b.finishReasons[at])
+  );
+}
+
 export const PRICE_COLUMNS = ['key', 'source', 'version', 'provider', 'model', 'service_tier', 'rates'];
 
 export function priceColumns({ key, source, version, provider, model, serviceTier, rates }: Cost['price']): string[] {
@@ -139,13 +174,13 @@ export const GENERATION_COLUMNS = [
 /** What is known of a row beside its generation. */
 export interface RowOrigin {
   id: bigint;
-  workspaceId: number | bigint;
-  descriptionId: number | bigint;
+  workspaceId: number;
+  descriptionId: number;
   counted: boolean;
-  sessionId: bigint | null;
-  userId: bigint | null;
+  sessionId: number | null;
+  userId: number | null;
   inherited: number;
-  priceId: number | bigint | null;
+  priceId: number | null;
 }
 
 export function generationColumns(generation: Generation, of: RowOrigin): unknown[] {
@@ -350,8 +385,8 @@ export interface Share {
   startTime: bigint;
   /** undefined when it isn't counted. */
   call: Call | undefined;
-  sessionId: bigint | null;
-  userId: bigint | null;
+  sessionId: number | null;
+  userId: number | null;
 }
 
 export function toShare(row: GenerationRow): Share {
@@ -362,8 +397,8 @@ export function toShare(row: GenerationRow): Share {
     traceId: stored.traceId,
     startTime: row.start_time_unix_nano,
     call: stored.counted ? callOf(`${row.workspace_id}`, stored, of) : undefined,
-    sessionId: row.session_id,
-    userId: row.user_id,
+    sessionId: row.session_id === null ? null : Number(row.session_id),
+    userId: row.user_id === null ? null : Number(row.user_id),
   };
 }
 

@@ -9,6 +9,7 @@ import { callOf } from '../rollups.js';
 import { haveSameResponse, looksLikeSameCall, responseHash, type Sighting } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
 import {
+  areDescribedAlike,
   DESCRIPTION_COLUMNS,
   descriptionOf,
   GENERATION_COLUMNS,
@@ -27,7 +28,7 @@ import {
   toStoredGeneration,
   USER,
 } from './generation-rows.js';
-import { byDigest, identityNumbers } from './numbered.js';
+import { byDigest, IdentityNumbers } from './numbered.js';
 import { signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
 import type { TraceIdentities, TraceIdentity } from './trace-identities.js';
 
@@ -46,10 +47,14 @@ export interface GenerationWriterOptions {
 const MAX_COMPARED = 64;
 
 interface Place {
-  id: bigint;
-  workspace: string;
   workspaceId: number;
   traceId: Uint8Array | undefined;
+}
+
+/** A call that is counted. */
+interface Seen {
+  span: Span;
+  generation: Generation;
 }
 
 /** A trace of the batch: its rows before this one are those below `first`. */
@@ -68,7 +73,10 @@ export class GenerationWriter {
   private readonly changes: GenerationChanges;
   private readonly descriptions;
   private readonly prices;
-  private readonly identities;
+  private readonly sessions;
+  private readonly users;
+  /** Neighbours mostly share a description: its name, which is long, is made for the first of them. */
+  private latestDescribed: { generation: Generation; id: number } | undefined;
   private min: bigint | null = null;
   private max: bigint | null = null;
 
@@ -80,7 +88,8 @@ export class GenerationWriter {
     this.changes = new GenerationChanges(db);
     this.descriptions = byDigest(db, 'descriptions', DESCRIPTION_COLUMNS);
     this.prices = byDigest(db, 'prices', PRICE_COLUMNS);
-    this.identities = identityNumbers(db);
+    this.sessions = new IdentityNumbers(db, SESSION);
+    this.users = new IdentityNumbers(db, USER);
   }
 
   /** Call it when the spans of the group are rows, one after another from `firstSpan` on. */
@@ -90,12 +99,13 @@ export class GenerationWriter {
     if (group.spans.every(({ generation }) => generation === undefined)) return;
     place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
     const identity = this.identify(group, place);
-    const inBatch: Sighting[] = [];
-    for (const [at, span] of group.spans.entries()) {
+    const inBatch: Seen[] = [];
+    for (let at = 0; at < group.spans.length; at++) {
+      const span = group.spans[at]!;
       if (!span.generation) continue;
       const generation = storable(span.generation);
       const counted = this.isCounted(span, generation, group.workspace, place, inBatch);
-      this.insert(generation, { ...place, id: BigInt(firstSpan + at), workspace: group.workspace }, counted, identity);
+      this.insert(generation, BigInt(firstSpan + at), place, counted, identity);
     }
   }
 
@@ -111,7 +121,7 @@ export class GenerationWriter {
       traceId && this.knownIdentity(workspace, { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false });
     const generation = storable(record.generation);
     const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
-    this.insert(generation, { id, workspace, workspaceId, traceId }, counted, identity ?? NOBODY);
+    this.insert(generation, id, { workspaceId, traceId }, counted, identity ?? NOBODY);
   }
 
   /** Ends the batch, within its transaction; from its first generation to its last. */
@@ -126,29 +136,30 @@ export class GenerationWriter {
     this.changes.clear();
     this.options.traces.clear();
     this.min = this.max = null;
-    for (const numbered of [this.descriptions, this.prices, this.identities]) numbered.forget();
+    this.latestDescribed = undefined;
+    for (const numbered of [this.descriptions, this.prices, this.sessions, this.users]) numbered.forget();
   }
 
-  private insert(generation: Generation, place: Place, counted: boolean, identity: TraceIdentity): void {
-    const { id, workspaceId, traceId } = place;
+  private insert(generation: Generation, id: bigint, place: Place, counted: boolean, identity: TraceIdentity): void {
+    const { workspaceId, traceId } = place;
     const session = generation.sessionId || identity.session;
     const user = generation.userId || identity.user;
-    const sessionId = this.identityId(workspaceId, SESSION, session);
-    const userId = this.identityId(workspaceId, USER, user);
+    const sessionId = session === '' ? null : this.sessions.idOf(workspaceId, session);
+    const userId = user === '' ? null : this.users.idOf(workspaceId, user);
     const startTime = signed(generation.startTimeUnixNano);
     const { cost } = generation;
     const columns = generationColumns(generation, {
       id,
       workspaceId,
-      descriptionId: this.descriptions.idOf(descriptionOf(generation)),
+      descriptionId: this.descriptionId(generation),
       counted,
       sessionId,
       userId,
       inherited:
         (session === generation.sessionId ? 0 : INHERITED_SESSION) | (user === generation.userId ? 0 : INHERITED_USER),
-      priceId: cost ? this.prices.idOfNamed(cost.price.key, () => priceColumns(cost.price)) : null,
+      priceId: cost ? this.prices.idOf(cost.price.key, () => priceColumns(cost.price)) : null,
     });
-    this.statements.insert.run(...columns);
+    this.statements.insert.run(columns);
     this.changes.addText(id, generation.searchText);
     const call = counted ? callOf(`${workspaceId}`, generation, { session, user }) : undefined;
     this.changes.add({ workspaceId, traceId, startTime, call, sessionId, userId });
@@ -156,8 +167,13 @@ export class GenerationWriter {
     if (this.max === null || startTime > this.max) this.max = startTime;
   }
 
-  private identityId(workspaceId: number, type: number, name: string): bigint | null {
-    return name === '' ? null : this.identities.idOf([workspaceId, type, name]);
+  private descriptionId(generation: Generation): number {
+    const { latestDescribed: latest } = this;
+    if (latest && areDescribedAlike(latest.generation, generation)) return latest.id;
+    const description = descriptionOf(generation);
+    const id = this.descriptions.idOf(JSON.stringify(description), () => description);
+    this.latestDescribed = { generation, id };
+    return id;
   }
 
   /** The newer versions of these spans stand in their place. Versions in other blocks were taken out before. */
@@ -194,9 +210,10 @@ export class GenerationWriter {
 
   private giveToEarlier(place: TracePlace, type: typeof SESSION | typeof USER, name: string): void {
     const rows = type === SESSION ? this.statements.withoutSession : this.statements.withoutUser;
-    const ids = [...(rows.spans.all(namesOf(place)) as bigint[]), ...(rows.logs.all(namesOf(place)) as bigint[])];
+    const spans = place.isNew ? [] : (rows.spans.all(namesOf(place)) as bigint[]);
+    const ids = [...spans, ...(rows.logs.all(namesOf(place)) as bigint[])];
     if (ids.length === 0) return;
-    const identityId = this.identities.idOf([place.workspaceId, type, name]);
+    const identityId = (type === SESSION ? this.sessions : this.users).idOf(place.workspaceId, name);
     for (const id of ids) this.changes.change(id, () => rows.give.run(identityId, id));
   }
 
@@ -205,18 +222,17 @@ export class GenerationWriter {
     generation: Generation,
     workspace: string,
     place: TracePlace,
-    inBatch: Sighting[],
+    inBatch: Seen[],
   ): boolean {
     const isCall = generation.kind === 'llm' || generation.kind === 'embedding';
     if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, place.workspaceId)) return false;
-    const sighting = sightingOf(generation, {
-      spanId: span.spanId,
-      parentSpanId: span.parentSpanId,
-      scope: span.scope.name,
-    });
-    const looksLike = (other: Sighting) => looksLikeSameCall(other, sighting);
-    if (inBatch.some(looksLike) || this.storedSightings(generation, place).some(looksLike)) return false;
-    inBatch.push(sighting);
+    const seen = { span, generation };
+    // Two sightings are of two instrumentations: most traces have one, and nothing is to be compared.
+    const others = inBatch.filter((other) => other.span.scope.name !== span.scope.name);
+    if (others.some((other) => looksLikeSameCall(sightingIn(other), sightingIn(seen)))) return false;
+    if (this.storedSightings(generation, place).some((other) => looksLikeSameCall(other, sightingIn(seen))))
+      return false;
+    inBatch.push(seen);
     return true;
   }
 
@@ -244,6 +260,10 @@ export class GenerationWriter {
       sightingOf(toStoredGeneration(row), { spanId: row.span_id, parentSpanId: row.parent_span_id, scope: row.scope }),
     );
   }
+}
+
+function sightingIn({ span: { spanId, parentSpanId, scope }, generation }: Seen): Sighting {
+  return sightingOf(generation, { spanId, parentSpanId, scope: scope.name });
 }
 
 /** What statements take: they bind no booleans. */

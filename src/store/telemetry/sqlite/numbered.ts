@@ -8,26 +8,28 @@ export type Values = readonly (string | number | bigint | null)[];
 
 export interface NumberedOptions {
   /** Of the row with these values; undefined when there is none. */
-  find(values: Values, name: string): bigint | undefined;
-  insert(values: Values, name: string): bigint;
+  find(values: Values, name: string): number | undefined;
+  insert(values: Values, name: string): number;
 }
 
 export class Numbered {
-  private readonly ids = new Map<string, bigint>();
+  private readonly ids = new Map<string, number>();
+  /** Neighbours mostly share one, so most calls end here. */
+  private latestName = '';
+  private latestId: number | undefined;
 
   constructor(private readonly options: NumberedOptions) {}
 
-  idOf(values: Values): bigint {
-    const name = values.join('\u0001');
-    return this.ids.get(name) ?? this.look(name, values);
-  }
-
   /** Of values that have a name which no others have: they are made only when it isn't remembered. */
-  idOfNamed(name: string, make: () => Values): bigint {
-    return this.ids.get(name) ?? this.look(name, make());
+  idOf(name: string, make: () => Values): number {
+    if (name === this.latestName && this.latestId !== undefined) return this.latestId;
+    const id = this.ids.get(name) ?? this.look(name, make());
+    this.latestName = name;
+    this.latestId = id;
+    return id;
   }
 
-  private look(name: string, values: Values): bigint {
+  private look(name: string, values: Values): number {
     const id = this.options.find(values, name) ?? this.options.insert(values, name);
     if (this.ids.size >= MAX_REMEMBERED) this.ids.clear();
     this.ids.set(name, id);
@@ -37,30 +39,48 @@ export class Numbered {
   /** After a rollback: rows that this remembers may not exist. */
   forget(): void {
     this.ids.clear();
+    this.latestId = undefined;
   }
 }
 
 /** In a table with a column `digest`. */
 export function byDigest(db: Database.Database, table: string, columns: readonly string[]): Numbered {
-  const find = db.prepare(`SELECT id FROM ${table} WHERE digest = ?`).pluck().safeIntegers(true);
+  const find = db.prepare(`SELECT id FROM ${table} WHERE digest = ?`).pluck();
   const places = columns.map(() => '?').join(', ');
   const insert = db.prepare(`INSERT INTO ${table} (digest, ${columns.join(', ')}) VALUES (?, ${places})`);
   const digestOf = (name: string) => createHash('sha256').update(name).digest().subarray(0, 16);
   return new Numbered({
-    find: (_, name) => find.get(digestOf(name)) as bigint | undefined,
-    insert: (values, name) => BigInt(insert.run(digestOf(name), ...values).lastInsertRowid),
+    find: (_, name) => idIn(find.get(digestOf(name))),
+    insert: (values, name) => Number(insert.run(digestOf(name), ...values).lastInsertRowid),
   });
 }
 
-/** Sessions and users: by workspace, type and name. */
-export function identityNumbers(db: Database.Database): Numbered {
-  const find = db
-    .prepare('SELECT id FROM identities WHERE workspace_id = ? AND type = ? AND name = ?')
-    .pluck()
-    .safeIntegers(true);
-  const insert = db.prepare('INSERT INTO identities (workspace_id, type, name) VALUES (?, ?, ?)');
-  return new Numbered({
-    find: (values) => find.get(...values) as bigint | undefined,
-    insert: (values) => BigInt(insert.run(...values).lastInsertRowid),
-  });
+/** Of a type, sessions or users: by workspace, type and name. */
+export class IdentityNumbers {
+  private readonly numbered;
+
+  constructor(
+    db: Database.Database,
+    private readonly type: number,
+  ) {
+    const find = db.prepare('SELECT id FROM identities WHERE workspace_id = ? AND type = ? AND name = ?').pluck();
+    const insert = db.prepare('INSERT INTO identities (workspace_id, type, name) VALUES (?, ?, ?)');
+    this.numbered = new Numbered({
+      find: (values) => idIn(find.get(...values)),
+      insert: (values) => Number(insert.run(...values).lastInsertRowid),
+    });
+  }
+
+  idOf(workspaceId: number, name: string): number {
+    return this.numbered.idOf(`${workspaceId} ${name}`, () => [workspaceId, this.type, name]);
+  }
+
+  forget(): void {
+    this.numbered.forget();
+  }
+}
+
+/** Of a connection that reads integers as bigints, or doesn't. */
+function idIn(value: unknown): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }

@@ -100,7 +100,7 @@ function apply(db: Db, changed: readonly { id: bigint; cost: Cost | undefined; i
   db.transaction(() => {
     for (const { id, cost, isUnpriced: unpriced } of changed) {
       const values = cost
-        ? [wideColumn(cost.picodollars), prices.idOfNamed(cost.price.key, () => priceColumns(cost.price))]
+        ? [wideColumn(cost.picodollars), prices.idOf(cost.price.key, () => priceColumns(cost.price))]
         : [null, null];
       changes.change(id, () => update.run(...values, Number(unpriced), id));
     }
