@@ -19,7 +19,9 @@ const attributePairs = z
       return { key: pair.slice(0, end), value: pair.slice(end + 1) };
     }),
   )
-  .meta({ description: 'key=value; may be repeated, then all must hold' });
+  .meta({
+    description: 'key=value; may be repeated, then all must hold. Values of 4,096 characters or more may not be found',
+  });
 
 export const attributeMap = z
   .record(z.string(), z.union([z.string(), z.array(z.string())]))
@@ -27,7 +29,8 @@ export const attributeMap = z
     Object.entries(map).flatMap(([key, values]) => [values].flat().map((value) => ({ key, value }))),
   )
   .meta({
-    description: 'attributes[key]=value; may be repeated, then all must hold',
+    description:
+      'attributes[key]=value; may be repeated, then all must hold. Values of 4,096 characters or more may not be found',
     style: 'deepObject',
     explode: true,
   });

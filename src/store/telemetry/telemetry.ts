@@ -79,7 +79,8 @@ export interface ListQuery {
   service?: string;
   /**
    * Every one of them must be equal, on the record itself or on its resource; of a trace, on one and the same span:
-   * a string compares with the string value, and with the JSON text of other scalars.
+   * a string compares with the string value, and with the JSON text of other scalars. What is large and stands apart from
+   * the row (src/model/content.ts) is not compared.
    */
   attributes?: { key: string; value: string }[];
   /** By time: newest first when it is absent. */
@@ -116,7 +117,7 @@ export interface LogQuery extends ListQuery {
   /** Records of this OTLP severity number or above. */
   minSeverityNumber?: number;
   eventName?: string;
-  /** A substring of the body's text, case-insensitive. */
+  /** A substring of the body's text, case-insensitive, without what stands apart from the row. */
   bodyContains?: string;
 }
 
