@@ -5,7 +5,13 @@ import { Piscina } from 'piscina';
 import type { Component, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 
-export type WorkerEntry = 'store-writer' | 'sqlite-reader' | 'control-database' | 'conversation-reader' | 'transcoder';
+export type WorkerEntry =
+  | 'store-writer'
+  | 'sqlite-reader'
+  | 'control-database'
+  | 'conversation-reader'
+  | 'transcoder'
+  | 'export-encoder';
 
 export interface PoolOptions {
   entry: WorkerEntry;

@@ -100,6 +100,12 @@ function placeOf({ agentHost, agentPort, agentUrl }: DatadogConfig): Place {
   return { url, socketPath: undefined, endpoint: `${url.origin}${url.pathname}` };
 }
 
+/** undefined for a Unix socket. */
+export function agentUrlOf(config: DatadogConfig): URL | undefined {
+  const { url, socketPath } = placeOf(config);
+  return socketPath === undefined ? url : undefined;
+}
+
 function createAgent({ socketPath }: Place, connections: number, timeoutMs: number): Agent {
   return new Agent({
     connections,

@@ -13,12 +13,12 @@ function json() {
 
 /** Names that Datadog's own tools know are theirs. */
 export const datadogSettings = z.object({
-  mode: oneOf(['off', 'agent', 'agentless', 'agent-traces'])
-    .prefault('off')
+  mode: oneOf(['agent', 'agentless', 'agent-traces'])
+    .optional()
     .meta({
       env: 'DATADOG_EXPORTER',
       description:
-        "How telemetry goes to Datadog: off, agent = OTLP to the Datadog Agent, agentless = OTLP to Datadog's intake, agent-traces = the Agent's own trace API (traces only)",
+        "Sends everything on to Datadog: agent = OTLP to the Datadog Agent, agentless = OTLP to Datadog's intake, agent-traces = the Agent's own trace API (traces only)",
     } satisfies SettingMeta),
   site: z
     .string()

@@ -4,19 +4,13 @@ import { GatewayError } from '../../src/errors.js';
 import type { Destination } from '../otlp/destination.js';
 import type { DatadogConfig } from './config.js';
 
-export interface OtlpIntake extends Destination {
-  protocol: 'http/protobuf';
-  /** Of a request's payload, before it is compressed: split what is larger. undefined where nothing is known of a limit. */
-  maxRequestBytes: number | undefined;
-  /** The intake refuses metrics that are cumulative. */
-  deltaMetricsOnly: boolean;
-}
+type HttpDestination = Destination & { protocol: 'http/protobuf' };
 
-/** Answered with 413 beyond. The documentation doesn't say whether it counts before or after compression: before is safe. */
-const MAX_INTAKE_BYTES = 3_200_000;
+/** Of a request's payload: answered with 413 beyond. The documentation doesn't say whether it counts before or after compression: before is safe. */
+export const MAX_INTAKE_BYTES = 3_200_000;
 
 /** The Agent's OTLP receiver (`otlp_config.receiver.protocols.http`), which adds host tags and trace metrics. */
-export function agentIntake(config: DatadogConfig, signal: Signal): OtlpIntake {
+export function agentIntake(config: DatadogConfig, signal: Signal): HttpDestination {
   const { agentHost, agentOtlpPort, timeoutMs } = config;
   return {
     protocol: 'http/protobuf',
@@ -25,8 +19,6 @@ export function agentIntake(config: DatadogConfig, signal: Signal): OtlpIntake {
     compression: 'gzip',
     timeoutMs,
     tls: {},
-    maxRequestBytes: undefined,
-    deltaMetricsOnly: false,
   };
 }
 
@@ -35,8 +27,8 @@ export function bracketed(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
-/** Datadog's own intake: HTTP only, 202 for what it takes. Throws CONFIG_INVALID without a key. */
-export function agentlessIntake(config: DatadogConfig, signal: Signal): OtlpIntake {
+/** Datadog's own intake: HTTP only, 202 for what it takes, and of metrics those that are delta. Throws CONFIG_INVALID without a key. */
+export function agentlessIntake(config: DatadogConfig, signal: Signal): HttpDestination {
   const { site, otlpPlatform, timeoutMs } = config;
   const host = otlpPlatform === undefined ? `otlp.${site}` : `${otlpPlatform}.integrations.otlp.${site}`;
   return {
@@ -46,8 +38,6 @@ export function agentlessIntake(config: DatadogConfig, signal: Signal): OtlpInta
     compression: 'gzip',
     timeoutMs,
     tls: {},
-    maxRequestBytes: MAX_INTAKE_BYTES,
-    deltaMetricsOnly: true,
   };
 }
 

@@ -13,8 +13,6 @@ describe('agentless intake', () => {
       compression: 'gzip',
       timeoutMs: 10_000,
       tls: {},
-      maxRequestBytes: 3_200_000,
-      deltaMetricsOnly: true,
     });
   });
 
