@@ -33,7 +33,8 @@ export function createExporters(options: ExportersOptions): Exporters {
   const { queue, version } = options;
   const exporters = new Map<string, Exporter>(
     configured.map((one) => {
-      const transports = createTransports(one, { connections: queue.maxInFlight, version });
+      const gatewayId = () => options.buffer.id;
+      const transports = createTransports(one, { connections: queue.maxInFlight, version, gatewayId });
       return [one.name, createExporter({ ...options, name: one.name, config: queue, transports })];
     }),
   );

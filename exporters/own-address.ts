@@ -2,7 +2,9 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { Authenticate } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
+import { GATEWAY_HEADER } from './otlp/destination.js';
 
 export interface Door {
   host: string;
@@ -57,4 +59,18 @@ export async function refuseOwnDoors(exporter: string, url: URL, doors: readonly
       `The exporter ${exporter} would send to this gateway itself: ${url.host} is where it listens (${door.host}:${door.port})`,
     );
   }
+}
+
+/** Refuses with FORBIDDEN what this gateway itself has sent. */
+export function refuseOwnRequests(gatewayId: () => string, authenticate: Authenticate): Authenticate {
+  return (caller) => {
+    const sender = caller.headers[GATEWAY_HEADER];
+    if (sender !== undefined && sender === gatewayId()) {
+      throw new GatewayError(
+        'FORBIDDEN',
+        'This is from an exporter of this very gateway: it would go round in a circle',
+      );
+    }
+    return authenticate(caller);
+  };
 }

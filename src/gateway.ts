@@ -1,6 +1,7 @@
 /** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
 import path from 'node:path';
 import { createExporters, type Exporters } from '../exporters/exporters.js';
+import { refuseOwnRequests } from '../exporters/own-address.js';
 import { createNativeIntake } from '../receivers/native/intake.js';
 import { createAuthenticate } from '../receivers/otlp/authenticate.js';
 import { createGrpcReceiver } from '../receivers/otlp/grpc.js';
@@ -177,7 +178,7 @@ export function createGateway(config: Config): Gateway {
 
   // The doors.
   const inFlight = new InFlight(config.receivers.maxInFlightBytes);
-  const authenticate = createAuthenticate(keyring.forOtlp);
+  const authenticate = refuseOwnRequests(() => buffer.id, createAuthenticate(keyring.forOtlp));
   const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
   const grpc = createGrpcReceiver(doors);

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { flag, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import type { QueueConfig } from '../config.js';
+import { type DefinedExporters, definedOtlpExporters } from './components.js';
 import type { Destination } from './destination.js';
 
 const MAX_TIME_MS = 2 ** 31 - 1;
@@ -17,7 +19,7 @@ function parseUrl(endpoint: string): URL | undefined {
   return url.hostname === '' ? undefined : url;
 }
 
-function endpointText() {
+export function endpointText() {
   const expected = 'expected http://host:port, https://host:port, or for gRPC also host:port';
   return z.string().refine((value) => {
     const url = parseUrl(value);
@@ -25,8 +27,8 @@ function endpointText() {
   }, expected);
 }
 
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
-const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
+export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+export const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
 function decoded(value: string): string {
   try {
@@ -121,7 +123,7 @@ export const presetSettings = z.object({
     } satisfies SettingMeta),
 });
 
-type Variables = z.output<typeof otlpSettings>;
+export type Variables = z.output<typeof otlpSettings>;
 
 export interface OtlpConfig {
   otlp: Variables;
@@ -129,6 +131,8 @@ export interface OtlpConfig {
   otlpLogs: Variables;
   otlpMetrics: Variables;
   presets: z.output<typeof presetSettings>;
+  /** What configuration files define. */
+  service?: DefinedExporters;
 }
 
 export interface OtlpExporterConfig {
@@ -137,6 +141,8 @@ export interface OtlpExporterConfig {
   destinations: Partial<Record<Signal, Destination>>;
   /** What an operator should know of this backend, once. */
   advice?: string;
+  /** Where it differs from what holds for all. */
+  queue?: Partial<QueueConfig>;
 }
 
 /** The variables of one signal, before those of all. */
@@ -163,7 +169,7 @@ function grpcUrl(endpoint: string, insecure: boolean): URL {
   return new URL(`${protocol}//${host}`);
 }
 
-function destinationOf(set: Variables, signal: Signal, isWhole: boolean): Destination {
+export function destinationOf(set: Variables, signal: Signal, isWhole: boolean): Destination {
   const { endpoint, protocol = 'http/protobuf', insecure = false } = set;
   return {
     protocol,
@@ -189,18 +195,32 @@ function fromVariables({ otlp, otlpTraces, otlpLogs, otlpMetrics }: OtlpConfig):
 
 const GRPC_PORT = '4317';
 
-/** A backend that takes traces alone; the port tells the protocol. */
+/** Of a backend for traces that says only where it is: the port tells the protocol. */
+export function tracesProtocol(endpoint: string): 'grpc' | 'http/protobuf' {
+  return parseUrl(endpoint)!.port === GRPC_PORT ? 'grpc' : 'http/protobuf';
+}
+
 function traceBackend(name: string, endpoint: string, headersOf: Record<string, string>): OtlpExporterConfig {
-  const protocol = parseUrl(endpoint)!.port === GRPC_PORT ? 'grpc' : 'http/protobuf';
+  const protocol = tracesProtocol(endpoint);
   const set: Variables = { endpoint, protocol, headers: headersOf, insecure: true };
   return { name, destinations: { traces: destinationOf(set, 'traces', false) } };
 }
 
-const TEMPO_ADVICE =
+export const TEMPO_ADVICE =
   'Tempo cuts attributes at 2048 bytes (max_attribute_bytes of its distributor): raise that, or prompts and answers are cut there';
 
 /** Every exporter that the settings ask for. Throws CONFIG_INVALID for what no single setting shows to be wrong. */
 export function otlpExporters(config: OtlpConfig): OtlpExporterConfig[] {
+  const fromEnvironment = environmentExporters(config);
+  const fromFiles = config.service ? definedOtlpExporters(config.service) : [];
+  const names = fromFiles.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two exporters would both be named ${twice}`);
+  // The environment wins, here as everywhere.
+  return [...fromEnvironment, ...fromFiles.filter(({ name }) => !fromEnvironment.some((own) => own.name === name))];
+}
+
+function environmentExporters(config: OtlpConfig): OtlpExporterConfig[] {
   const { tempoEndpoint, tempoTenant, jaegerEndpoint } = config.presets;
   const exporters: OtlpExporterConfig[] = [];
   const general = fromVariables(config);

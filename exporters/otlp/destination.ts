@@ -29,6 +29,9 @@ export function headersFor({ headers }: Destination, workspace: string): Record<
   );
 }
 
+/** Whose request it is: a gateway refuses its own, which came back through a name or a balancer that hid where it leads. */
+export const GATEWAY_HEADER = 'promptmetrics-gateway';
+
 /** OTLP exporters say who they are: `<name>/<version> (<system>/<architecture>)`, as the Collector does. */
 export function userAgent(version: string): string {
   return `promptmetrics-server/${version} (${process.platform}/${process.arch})`;

@@ -12,7 +12,14 @@ import {
 import type { Signal } from '../../src/component.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { acceptedOf, answerOfGrpc, reasonOf } from './answer.js';
-import { type Destination, headersFor, isByWorkspace, type TlsMaterial, userAgent } from './destination.js';
+import {
+  type Destination,
+  GATEWAY_HEADER,
+  headersFor,
+  isByWorkspace,
+  type TlsMaterial,
+  userAgent,
+} from './destination.js';
 
 const METHODS: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -29,11 +36,13 @@ const DETAILS = 'grpc-status-details-bin';
 export interface GrpcTransportOptions {
   destination: Destination;
   version: string;
+  /** The id of this gateway, which its own receivers refuse. */
+  gatewayId?: (() => string) | undefined;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-export function createGrpcTransport({ destination, version }: GrpcTransportOptions): Transport {
+export function createGrpcTransport({ destination, version, gatewayId }: GrpcTransportOptions): Transport {
   const { url, timeoutMs } = destination;
   let client: Promise<Client> | undefined;
 
@@ -48,6 +57,7 @@ export function createGrpcTransport({ destination, version }: GrpcTransportOptio
   const metadataOf = (workspace: string): Metadata => {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headersFor(destination, workspace))) metadata.set(name, value);
+    if (gatewayId) metadata.set(GATEWAY_HEADER, gatewayId());
     return metadata;
   };
 

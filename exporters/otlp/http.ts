@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { answerOfHttp, reasonOf } from './answer.js';
-import { type Destination, headersFor, isByWorkspace, userAgent } from './destination.js';
+import { type Destination, GATEWAY_HEADER, headersFor, isByWorkspace, userAgent } from './destination.js';
 
 const compress = promisify(gzip);
 
@@ -17,9 +17,11 @@ export interface HttpTransportOptions {
   /** Connections at most; requests that are under way at once. */
   connections: number;
   version: string;
+  /** The id of this gateway, which its own receivers refuse. */
+  gatewayId?: (() => string) | undefined;
 }
 
-export function createHttpTransport({ destination, connections, version }: HttpTransportOptions): Transport {
+export function createHttpTransport({ destination, connections, version, gatewayId }: HttpTransportOptions): Transport {
   const { url, timeoutMs, compression } = destination;
   let agent: Promise<Agent> | undefined;
 
@@ -36,6 +38,7 @@ export function createHttpTransport({ destination, connections, version }: HttpT
     ...headersFor(destination, workspace),
     'content-type': 'application/x-protobuf',
     'user-agent': userAgent(version),
+    ...(gatewayId && { [GATEWAY_HEADER]: gatewayId() }),
     ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),
   });
 

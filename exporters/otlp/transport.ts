@@ -7,12 +7,13 @@ import { createHttpTransport } from './http.js';
 export interface TransportOptions {
   connections: number;
   version: string;
+  gatewayId?: (() => string) | undefined;
 }
 
 /** One for each signal that goes somewhere; over gRPC signals of one destination share it, and so its connection. */
 export function createTransports(
   { destinations }: OtlpExporterConfig,
-  { connections, version }: TransportOptions,
+  { connections, version, gatewayId }: TransportOptions,
 ): Partial<Record<Signal, Transport>> {
   const made = new Map<string, Transport>();
   const transports: Partial<Record<Signal, Transport>> = {};
@@ -21,8 +22,8 @@ export function createTransports(
     const transport =
       made.get(key) ??
       (destination.protocol === 'grpc'
-        ? createGrpcTransport({ destination, version })
-        : createHttpTransport({ destination, connections, version }));
+        ? createGrpcTransport({ destination, version, gatewayId })
+        : createHttpTransport({ destination, connections, version, gatewayId }));
     made.set(key, transport);
     transports[signal as Signal] = transport;
   }
