@@ -824,6 +824,20 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
       const list = (session: Session, query: object = {}) =>
         session.store.listLogs({ workspace: 'default', limit: 100, ...query });
 
+      test('log events of one span and one time are read in another order than they came in', async () => {
+        const session = await open();
+        const source = recordSource(69);
+        const of = { traceId: source.id(16), spanId: source.id(8) };
+        const said = ['"Be brief."', '"Say hello."', '"Hello there!"', '"Goodbye."'];
+        const timeUnixNano = BASE_TIME_UNIX_NANO;
+        await session.writeOne({ logRecords: said.map((body) => source.logRecord({ ...of, timeUnixNano, body })) });
+        const bodies = ({ items }: { items: { body: string }[] }) => items.map(({ body }) => body);
+        expect(bodies(await list(session, { ...of, order: 'asc' }))).toEqual(said);
+        const first = await list(session, { ...of, order: 'asc', limit: 2 });
+        const rest = await list(session, { ...of, order: 'asc', limit: 2, after: first.next });
+        expect([...bodies(first), ...bodies(rest)]).toEqual(said);
+      });
+
       test('a log record comes back with another value in some field', async () => {
         const session = await open();
         const source = recordSource(70);

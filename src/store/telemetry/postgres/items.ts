@@ -134,12 +134,9 @@ async function list<Row extends ItemRow, Item>(
   wanted: ListQuery,
   rowsOf: Pick<PageQuery, 'matching' | 'walked'>,
 ): Promise<Page<Item>> {
-  const order = {
-    time: `item.${table.timeColumn}`,
-    tie: 'item.row_id',
-    tieType: 'bigint',
-    tieRuns: 'against time',
-  } as const;
+  // Where no index gives the order, records of one time stand as they came: the events of a call often have one time.
+  const tieRuns = rowsOf.walked ? 'against time' : 'with time';
+  const order = { time: `item.${table.timeColumn}`, tie: 'item.row_id', tieType: 'bigint', tieRuns } as const;
   const { rows, ...page } = await readPage<Row>(source, { ...rowsOf, columns: 'item.*', order }, wanted);
   const shared = await readShared(source.queries, wanted.workspace, rows);
   const items = rows.map((row) => table.itemOf(row, shared));
