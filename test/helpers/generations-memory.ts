@@ -11,6 +11,7 @@ import {
   type UsageRow,
 } from '../../src/store/telemetry/generations.js';
 import type { Keyset, Page } from '../../src/store/telemetry/telemetry.js';
+import { generation } from './generations.js';
 
 type Row = StoredGeneration & { workspace: string };
 
@@ -25,47 +26,24 @@ const START = 1_767_225_600_000_000_000n;
 let made = 0;
 
 /** A call of a model, with what the test says of it. */
-export function storedGeneration(generation: Partial<StoredGeneration> = {}): StoredGeneration {
+export function storedGeneration(overrides: Partial<StoredGeneration> = {}): StoredGeneration {
   const number = ++made;
+  const { searchText: _, ...call } = generation({
+    responseId: `chatcmpl-${number}`,
+    cost: undefined,
+    startTimeUnixNano: START + BigInt(number) * 1_000_000_000n,
+    durationNano: 500_000_000n,
+  });
   return {
     source: 'span',
     traceId: Buffer.alloc(16, number),
     spanId: Buffer.alloc(8, number),
     name: 'chat gpt-4o',
     service: 'shop',
-    kind: 'llm',
-    operation: 'chat',
-    provider: 'openai',
-    requestModel: 'gpt-4o',
-    responseModel: 'gpt-4o-2024-08-06',
-    responseId: `chatcmpl-${number}`,
-    serviceTier: '',
-    usage: { input: 100, output: 20 },
-    countable: true,
     counted: true,
-    reportedCost: undefined,
-    cost: undefined,
-    finishReasons: ['stop'],
-    timeToFirstTokenNano: undefined,
-    streaming: undefined,
-    promptName: '',
-    promptVersion: '',
-    promptHash: '',
-    sessionId: '',
-    userId: '',
-    environment: '',
-    release: '',
-    tags: [],
-    agentName: '',
-    workflowName: '',
-    toolName: '',
-    toolCallId: '',
-    isError: false,
-    startTimeUnixNano: START + BigInt(number) * 1_000_000_000n,
-    durationNano: 500_000_000n,
-    mappingWarnings: [],
     receivedTimeUnixMs: 1_767_225_600_123,
-    ...generation,
+    ...call,
+    ...overrides,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Cost, Generation } from '../../../src/model/generation.js';
 import { modelOf, TOKEN_TYPES } from '../../../src/model/generation.js';
 import type { LogRecord, Span } from '../../../src/model/telemetry.js';
 import type { GenerationReader, StoredGeneration, Sums } from '../../../src/store/telemetry/generations.js';
+import { generation as generationOf } from '../../helpers/generations.js';
 import type { RecordSource } from '../../helpers/records.js';
 
 export function price(key: string, version = '1'): Cost['price'] {
@@ -11,40 +12,13 @@ export function price(key: string, version = '1'): Cost['price'] {
 }
 
 export function generation(overrides: Partial<Generation> = {}): Generation {
-  return {
-    kind: 'llm',
-    operation: 'chat',
-    provider: 'openai',
+  return generationOf({
     requestModel: 'gpt-5',
     responseModel: 'gpt-5-2026',
-    responseId: '',
-    serviceTier: '',
     usage: { input: 10, output: 5 },
-    countable: true,
-    reportedCost: undefined,
     cost: { picodollars: 22_500_000n, price: price('catalog/1') },
-    finishReasons: ['stop'],
-    timeToFirstTokenNano: undefined,
-    streaming: undefined,
-    promptName: '',
-    promptVersion: '',
-    promptHash: '',
-    sessionId: '',
-    userId: '',
-    environment: '',
-    release: '',
-    tags: [],
-    agentName: '',
-    workflowName: '',
-    toolName: '',
-    toolCallId: '',
-    isError: false,
-    startTimeUnixNano: 0n,
-    durationNano: 0n,
-    searchText: '',
-    mappingWarnings: [],
     ...overrides,
-  };
+  });
 }
 
 /** A span whose generation has its times. */
