@@ -135,12 +135,18 @@ async function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData):
   const text = await readText(body);
   // Rates, or `OK` from an old Agent.
   if (statusCode >= 200 && statusCode < 300) return ACCEPTED;
-  return answerOfHttp({
+  const answer = answerOfHttp({
     status: statusCode,
     contentType: textOf(headers['content-type']),
     retryAfter: textOf(headers['retry-after']),
     body: text,
   });
+  return answer.kind === 'refused' && isPassing(statusCode) ? { kind: 'retry', reason: answer.reason } : answer;
+}
+
+/** Other than OTLP's backends: an Agent that read too slowly answers 408, and tracers try again after any 5xx. */
+function isPassing(status: number): boolean {
+  return status === 408 || status >= 500;
 }
 
 async function readText(body: Dispatcher.ResponseData['body']): Promise<Buffer> {

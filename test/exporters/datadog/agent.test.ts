@@ -104,6 +104,8 @@ describe('the Agent', () => {
   it.each([
     [429, { kind: 'retry', retryAfterMs: 7000, reason: 'HTTP 429: no luck' }],
     [503, { kind: 'retry', retryAfterMs: 7000 }],
+    [408, { kind: 'retry', reason: 'HTTP 408: no luck' }],
+    [500, { kind: 'retry' }],
     [413, { kind: 'too-large' }],
     [400, { kind: 'refused', ofContent: true }],
     [404, { kind: 'refused', ofContent: false }],
