@@ -232,6 +232,16 @@ export function contentContract(name: string, makeStore: MakeContentStore): void
       for (const sent of [span, fresh]) expectSame(await read(session, sent), sent);
     });
 
+    test('a span that is sent again with other contents leaves them behind', async () => {
+      const { session, target } = await open();
+      const span = recordSource(17).span({ attributes: withImage(otherImage) });
+      const changed = { ...span, attributes: JSON.stringify({ long: prose(70_000) }) };
+      await write(session, { spans: [span] });
+      await write(session, { spans: [changed] });
+      expect(await target.countContents()).toEqual({ contents: 1, chars: otherImage.length, places: 1 });
+      expectSame(await read(session, span), span);
+    });
+
     test('a replayed batch has its contents twice', async () => {
       const { session, target } = await open();
       const span = recordSource(11).span({ attributes: withImage(otherImage) });

@@ -1,9 +1,12 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { CONTENT_MARK } from '../../../src/model/content.js';
 import { createPool } from '../../../workers/pool.js';
+import { recordSource } from '../../helpers/records.js';
 import { type ContentCounts, contentContract } from './contents-contract.js';
+import { Session } from './contract.js';
 import { makeSqliteStore } from './sqlite-files.js';
 
 const pool = createPool({ entry: 'sqlite-reader', threads: 2, maxQueue: 100, closeOperation: 'close' });
@@ -35,4 +38,27 @@ contentContract('SQLite', async (options) => {
     return total;
   };
   return Object.defineProperties({ countContents }, Object.getOwnPropertyDescriptors(target)) as never;
+});
+
+test('a block of the version before is not read, takes rows, or stops a deletion', async () => {
+  const target = await makeSqliteStore(pool);
+  onTestFinished(() => target.dispose());
+  const session = new Session(target);
+  const source = recordSource(1);
+  const attributes = JSON.stringify({ text: `${CONTENT_MARK}${'0'.repeat(16)} 32768 characters]` });
+  const [old, other] = [source.span({ attributes }), source.span({ attributes })];
+  await session.writeOne({ spans: [old, other], logRecords: [source.logRecord({ attributes })] });
+  await target.reopen();
+  const [file] = readdirSync(target.directory).filter((name) => name.endsWith('.db'));
+  const db = new Database(path.join(target.directory, file!));
+  db.exec('DROP TABLE contents; DROP TABLE content_places; UPDATE block SET schema_version = 3');
+  db.close();
+  expect((await session.spansOf(old.traceId)).map((span) => span.attributes)).toEqual([attributes]);
+  expect((await target.store.listLogs({ workspace: 'default', limit: 10 })).items[0]!.attributes).toBe(attributes);
+  await session.writeOne({ spans: [source.span()] });
+  expect(readdirSync(target.directory).filter((name) => name.endsWith('.db'))).toHaveLength(2);
+  const deletion = { workspace: 'default', traceId: old.traceId, receivedUntilUnixMs: Number.MAX_SAFE_INTEGER };
+  await (await target.writer()).deleteTraces([deletion]);
+  expect(await session.spansOf(old.traceId)).toEqual([]);
+  expect((await target.store.getSpan('default', other.traceId, other.spanId))!.attributes).toBe(attributes);
 });

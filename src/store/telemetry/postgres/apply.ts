@@ -20,10 +20,11 @@ import {
 } from './batch.js';
 import { Claims, lockTraces } from './claims.js';
 import {
+  areHeld,
   type BatchContents,
   ContentPlaces,
-  checkHeld,
   contentsOf,
+  dropUnplaced,
   holdContents,
   retirePlaces,
   storeContents,
@@ -96,7 +97,10 @@ async function applyPart(session: Session, batch: TelemetryBatch): Promise<Write
     if (result) return { ...result, outcomes: await completeOutcomes(session, batch, result.outcomes) };
     work = await remaining(session, batch);
   }
-  throw new GatewayError('STORE_UNAVAILABLE', `Others keep applying parts of ${JSON.stringify(batch.range)}`);
+  throw new GatewayError(
+    'STORE_UNAVAILABLE',
+    `Others keep applying or deleting parts of ${JSON.stringify(batch.range)}`,
+  );
 }
 
 function queryOver(client: pg.Client): Queries['rows'] {
@@ -128,13 +132,16 @@ async function completeOutcomes(
   return native.map(({ sequence }) => told.get(sequence) ?? before(sequence));
 }
 
-/** undefined, with nothing written, when some of the ranges are applied already. */
+/** undefined, with nothing written, when some of the ranges are applied already, or a deletion came in between. */
 async function store(session: Session, work: Work): Promise<WriteResult | undefined> {
   const found = encoding(() => survey(work.frames, session.shared));
   const contents = contentsOf(work.frames);
   await prepare(session, found, contents);
   const settled = await begin(session, work, contents);
-  if (!settled) return undefined;
+  if (!settled) {
+    await dropUnplaced(session.client, contents, new ContentPlaces());
+    return undefined;
+  }
   const replaced = await removeRevised(session.client, settled.revisions);
   try {
     await copySpans(session, settled.frames, 'spans');
@@ -145,7 +152,7 @@ async function store(session: Session, work: Work): Promise<WriteResult | undefi
   }
   const { spans, traces } = settled.frames === work.frames ? found : survey(settled.frames, session.shared);
   const inserted = { spans, traces, frames: settled.frames };
-  return await finish(session, work, settled, { replaced, inserted, tells: tellsOfGenerations(found) });
+  return await finish(session, work, settled, { replaced, inserted, contents, tells: tellsOfGenerations(found) });
 }
 
 /** The slower way, for a batch in which a client resends spans. */
@@ -161,7 +168,7 @@ async function storeStaged(
   const replaced = await removeRevised(session.client, settled.revisions);
   await copySpans(session, settled.frames, STAGED_SPANS);
   const inserted = await insertStaged(session.client, settled.frames);
-  return await finish(session, work, settled, { replaced, inserted, tells });
+  return await finish(session, work, settled, { replaced, inserted, contents, tells });
 }
 
 /** Whatever other writers may want to make at the same time, before this transaction holds anything. */
@@ -191,7 +198,10 @@ async function begin(
   const opening = [...beginApplying(bufferId, ranges), ...holdContents(contents), ...lockRevised(native)];
   const results = await runApplying(client, [...opening, ...keys, ...(claims?.statements() ?? [])]);
   if (!results) return undefined;
-  checkHeld(contents, results);
+  if (!areHeld(contents, results)) {
+    await client.query('rollback');
+    return undefined;
+  }
   if (native.length === 0) return unsettled(frames);
   const answers = results.slice(opening.length);
   if (claims) return settle(frames, claims.known(answers), new Map());
@@ -235,6 +245,7 @@ function tellsOfGenerations({ generationDays, textDays }: Survey): boolean {
 interface SpansWritten {
   replaced: Replaced;
   inserted: InsertedSpans;
+  contents: BatchContents;
   /** Something of the batch tells of calls to models. */
   tells: boolean;
 }
@@ -243,7 +254,7 @@ async function finish(
   session: Session,
   work: Work,
   settled: Settled,
-  { replaced, inserted, tells }: SpansWritten,
+  { replaced, inserted, contents, tells }: SpansWritten,
 ): Promise<WriteResult> {
   const { client, shared } = session;
   const { frames } = settled;
@@ -260,6 +271,7 @@ async function finish(
   const ofContents = [...retirePlaces(replaced), ...places.statements()];
   const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofContents, ...ofGenerations];
   await tidy(session, longSketches(await commit(session, ending)));
+  await dropUnplaced(client, contents, places);
   trimShared(shared);
   const duplicateSpans = countOf(frames, 'spans') - inserted.spans + settled.knownSpans;
   return { spans: inserted.spans, duplicateSpans, logRecords, metricPoints, outcomes: settled.outcomes };

@@ -4,7 +4,6 @@
  * with contents share it, a deletion has it alone. Both take it before any other.
  */
 import type pg from 'pg';
-import { GatewayError } from '../../../errors.js';
 import { CONTENT_FIELDS, type Content } from '../../../model/content.js';
 import type { DecodedFrame, LogRecord, RecordContents, Span } from '../../../model/telemetry.js';
 import { asksForContents, ContentRoom, restoreTexts, type StoredPlace, type StoredTexts } from '../contents.js';
@@ -16,7 +15,7 @@ import type { Queries } from './queries.js';
 import type { LogRecordRow } from './records.js';
 import type { Replaced, TraceName } from './revisions.js';
 import { logItemTime } from './rows.js';
-import { rowsOf } from './statements.js';
+import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 import { signed } from './time.js';
 
 /** Any number, as long as it stays the same. */
@@ -53,6 +52,18 @@ interface DayContents {
 export interface BatchContents {
   days: DaySet;
   groups: DayContents[];
+  /** Those that this batch stored: nobody else may need them. */
+  fresh: NamedContent[];
+}
+
+interface NamedContent {
+  workspace: string;
+  day: bigint;
+  digest: string;
+}
+
+function contentKey({ workspace, day, digest }: NamedContent): string {
+  return `${day}/${workspace}/${digest}`;
 }
 
 export function contentsOf(frames: readonly DecodedFrame[]): BatchContents {
@@ -70,13 +81,14 @@ export function contentsOf(frames: readonly DecodedFrame[]): BatchContents {
     for (const span of spans) if (span.contents) add(workspace, span.startTimeUnixNano, span.contents);
     for (const record of logRecords) if (record.contents) add(workspace, logItemTime(record), record.contents);
   }
-  return { days, groups: [...groups.values()] };
+  return { days, groups: [...groups.values()], fresh: [] };
 }
 
-export async function storeContents(client: pg.ClientBase, { groups }: BatchContents): Promise<void> {
+export async function storeContents(client: pg.ClientBase, { groups, fresh }: BatchContents): Promise<void> {
   for (const group of groups) {
     const missing = await withoutStored(client, group);
     for (const some of inStatements(missing)) await insert(client, group, some);
+    fresh.push(...missing.map(({ digest }) => ({ workspace: group.workspace, day: group.day, digest })));
   }
 }
 
@@ -135,19 +147,20 @@ function countStored({ workspace, day, contents }: DayContents): string {
       and content.digest = any('${digestArray(contents.keys())}'::bytea[])`;
 }
 
-/** Throws STORE_UNAVAILABLE when a deletion took one since it was stored: the next try stores it again. */
-export function checkHeld(
+/** False when a deletion took one since it was stored. */
+export function areHeld(
   { groups }: BatchContents,
   results: readonly pg.QueryResult<Record<string, unknown>>[],
-): void {
+): boolean {
   const wanted = groups.reduce((sum, { contents }) => sum + contents.size, 0);
   const held = results.reduce((sum, { rows }) => sum + ((rows[0]?.contents_held as number | undefined) ?? 0), 0);
-  if (held < wanted) throw new GatewayError('STORE_UNAVAILABLE', 'A deletion took contents of the batch');
+  return held === wanted;
 }
 
 /** Where contents belong, of the rows that a batch really writes. */
 export class ContentPlaces {
   private readonly rows: object[] = [];
+  private readonly placed = new Set<string>();
 
   addSpans(frames: readonly DecodedFrame[]): void {
     for (const { workspace, spans } of frames) {
@@ -157,6 +170,10 @@ export class ContentPlaces {
 
   addLogRecord(workspace: string, record: LogRecord, rowId: bigint): void {
     if (record.contents) this.add(workspace, logKey(logItemTime(record), rowId), record.contents);
+  }
+
+  has(content: NamedContent): boolean {
+    return this.placed.has(contentKey(content));
   }
 
   statements(): string[] {
@@ -175,6 +192,7 @@ export class ContentPlaces {
 
   private add(workspace: string, { time, traceId, recordId }: RecordKey, contents: RecordContents): void {
     for (const { field, at, length, content } of contents) {
+      this.placed.add(contentKey({ workspace, day: dayOf(time), digest: content.digest }));
       this.rows.push({
         workspace,
         time,
@@ -248,23 +266,39 @@ export function removePlaces(traces: readonly TraceName[]): string {
 
 /** From the results of a transaction's statements: the contents of removed places that no other place has. */
 export function removeUnused(results: readonly pg.QueryResult<Record<string, unknown>>[]): string[] {
-  const gone = new Map<string, { workspace: unknown; digest: string; day: bigint; last: bigint }>();
+  const gone = new Map<string, NamedContent>();
   for (const row of results.flatMap(({ rows }) => rows)) {
     if (row.content_time === undefined) continue;
-    const day = dayOf(BigInt(row.content_time as string));
-    const { workspace, digest } = row;
-    gone.set(`${day}/${workspace}/${digest}`, { workspace, digest: `\\x${digest}`, day, last: lastOf(day) });
+    const { workspace, digest, content_time: time } = row as Record<string, string>;
+    const content = { workspace: workspace!, digest: digest!, day: dayOf(BigInt(time!)) };
+    gone.set(contentKey(content), content);
   }
-  if (gone.size === 0) return [];
-  const rows = [...gone.values()];
+  return gone.size > 0 ? [removeAll([...gone.values()])] : [];
+}
+
+/** What a batch has stored and then not written, as its spans were there before. What fails is left to the day's end. */
+export async function dropUnplaced(
+  client: pg.ClientBase,
+  { fresh }: BatchContents,
+  places: ContentPlaces,
+): Promise<void> {
+  const unplaced = fresh.filter((content) => !places.has(content));
+  if (unplaced.length === 0) return;
+  const statements = ['begin', HAVE_CONTENTS_ALONE, BY_INDEX, removeAll(unplaced), 'commit'];
+  await runTogether(client, statements).catch(() => client.query('rollback').catch(() => {}));
+}
+
+/** Of those, the ones that have no place. */
+function removeAll(contents: readonly NamedContent[]): string {
+  const rows = contents.map(({ workspace, digest, day }) => {
+    return { workspace, digest: `\\x${digest}`, day, last: lastOf(day) };
+  });
   const days = [...new Set(rows.map(({ day }) => day))].join();
-  return [
-    `delete from contents content using ${rowsOf('item', 'workspace text, digest bytea, day bigint, last bigint', rows)}
+  return `delete from contents content using ${rowsOf('item', 'workspace text, digest bytea, day bigint, last bigint', rows)}
      where content.time_unix_nano = any('{${days}}'::bigint[]) and content.time_unix_nano = item.day
        and content.workspace = item.workspace and content.digest = item.digest
        and not exists (select 1 from content_places place where place.digest = content.digest
-         and place.workspace = content.workspace and place.time_unix_nano between item.day and item.last offset 0)`,
-  ];
+         and place.workspace = content.workspace and place.time_unix_nano between item.day and item.last offset 0)`;
 }
 
 // ---- reading ----
