@@ -30,12 +30,15 @@ export class Memo<Result> {
   }
 }
 
-/** A few characters tell most texts apart, and cost less than a hash of all. */
+const LOOKED_AT = 16;
+
+/** Some characters of a text, and the last of it, tell most apart, and cost less than a hash of all. */
 function placeOf(text: string): number {
   const { length } = text;
+  const step = length < 2 * LOOKED_AT ? 1 : Math.floor(length / LOOKED_AT);
   let sum = length;
-  for (const at of [0, length >> 1, length - 2, length - 1]) sum = Math.imul(sum, 31) + text.charCodeAt(at);
-  return sum ^ (sum >>> 8);
+  for (let at = length - 1; at >= 0; at -= step) sum = Math.imul(sum, 31) + text.charCodeAt(at);
+  return sum ^ (sum >>> 10);
 }
 
 /** V8 makes a slice of 13 characters or more a view that keeps the whole text alive; this one stands alone. */

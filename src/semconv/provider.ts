@@ -1,5 +1,7 @@
 /** OpenTelemetry's names of providers, for those that instrumentations use. */
 
+import { Memo } from './memo.js';
+
 /** By the name in lower case. */
 const PROVIDERS = new Map(
   Object.entries({
@@ -84,6 +86,14 @@ const MODELS: readonly (readonly [RegExp, string])[] = [
 
 /** "OpenAI", "openai.chat", "az.ai.openai"; '' where a framework is named, or nothing. */
 export function providerOf(told: string): string {
+  return providers.of(told);
+}
+
+const PLACES = 256;
+const MAX_KNOWN_CHARS = 128;
+const providers = new Memo(PLACES, MAX_KNOWN_CHARS, readProvider);
+
+function readProvider(told: string): string {
   const name = told.toLowerCase();
   if (FRAMEWORKS.has(name)) return '';
   return PROVIDERS.get(name) ?? (STANDARD.has(name) ? name : (byHead(name) ?? name));
@@ -100,6 +110,12 @@ function byHead(name: string): string | undefined {
 
 /** '' where it could be several. */
 export function providerOfModel(model: string): string {
+  return model === '' ? '' : makers.of(model);
+}
+
+const makers = new Memo(PLACES, MAX_KNOWN_CHARS, readMaker);
+
+function readMaker(model: string): string {
   const name = model.toLowerCase();
   return MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? '';
 }

@@ -17,8 +17,18 @@ const NAMES = {
 /** Resources repeat with every request; past the bound the cache starts anew. */
 const MAX_ENTRIES = 1024;
 const facts = new Map<string, ResourceFacts>();
+/** Spans come by their resources. */
+let [latest, factsOfLatest]: [Resource?, ResourceFacts?] = [];
 
 export function resourceFacts(resource: Resource): ResourceFacts {
+  if (resource !== latest || factsOfLatest === undefined) {
+    factsOfLatest = knownFacts(resource);
+    latest = resource;
+  }
+  return factsOfLatest;
+}
+
+function knownFacts(resource: Resource): ResourceFacts {
   const known = facts.get(resource.key);
   if (known) return known;
   if (facts.size >= MAX_ENTRIES) facts.clear();

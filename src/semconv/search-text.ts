@@ -31,39 +31,46 @@ const TEXT_NAMES = new Set(
 /** Takes texts until it is full. */
 export interface Sink {
   readonly isFull: boolean;
+  /** Characters of the next text that it has a use for. */
+  readonly room: number;
   take(text: string): void;
 }
 
 export class SearchText implements Sink {
   /** The whole of the text that came first, whatever is left of it in the search text. */
   first: string | undefined;
-  private readonly pieces: string[] = [];
-  private room = 0;
+  private text = '';
+  private left = 0;
 
   /** `maxChars` more than there are by now, within the bound of all. */
   allow(maxChars: number): void {
-    this.room = maxChars;
+    this.left = maxChars;
   }
 
   get isFull(): boolean {
-    return this.room <= 0;
+    return this.left <= 0;
+  }
+
+  get room(): number {
+    return this.first === undefined ? Number.POSITIVE_INFINITY : this.left;
   }
 
   take(text: string): void {
     this.first ??= text;
     if (this.isFull || isNoText(text)) return;
-    const piece = text.slice(0, this.room);
-    this.pieces.push(piece);
-    this.room -= piece.length + 1;
+    const piece = text.length > this.left ? text.slice(0, this.left) : text;
+    this.text = this.text === '' ? piece : `${this.text}\n${piece}`;
+    this.left -= piece.length + 1;
   }
 
   toString(): string {
-    return storable(this.pieces.join('\n').slice(0, MAX_SEARCH_CHARS));
+    return storable(this.text.slice(0, MAX_SEARCH_CHARS));
   }
 }
 
 export class FirstText implements Sink {
   text: string | undefined;
+  readonly room = Number.POSITIVE_INFINITY;
 
   get isFull(): boolean {
     return this.text !== undefined;
@@ -83,7 +90,7 @@ function isNoText(text: string): boolean {
 
 /** The texts of an attribute: structured, as JSON, or one text. */
 export function collectTexts(value: unknown, sink: Sink): void {
-  if (value instanceof JsonSlice) collectTexts(value.value(), sink);
+  if (value instanceof JsonSlice) collectSlice(value, sink);
   else if (typeof value !== 'string') walk(value, sink, true, 0);
   else collectString(value, sink);
 }
@@ -97,6 +104,19 @@ function collectString(text: string, sink: Sink): void {
 function isJsonLike(text: string): boolean {
   const first = text.trimStart().charCodeAt(0);
   return first === 0x5b || first === 0x7b || first === 0x22;
+}
+
+/** Of JSON within a text, what is taken is all that is unescaped. */
+function collectSlice(slice: JsonSlice, sink: Sink): void {
+  const { json, from, to } = slice;
+  if (slice.isString && isEscapedJson(json, from + 1) && scanEscaped(json, from + 1, to - 1, sink)) return;
+  collectTexts(slice.value(), sink);
+}
+
+/** An object or a list; what else might be JSON is looked at when it has been unescaped. */
+function isEscapedJson(json: string, from: number): boolean {
+  const first = json.charCodeAt(from);
+  return first === 0x5b || first === 0x7b;
 }
 
 /** `isText`: it stands under a name of text, or under none. */
@@ -150,4 +170,68 @@ function unescaped(literal: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * As `scan`, of JSON that stands in a string of JSON: its quotes have a backslash before them. Whoever unescapes a whole
+ * history to take its first pages pays for all of it.
+ */
+function scanEscaped(json: string, from: number, to: number, sink: Sink): boolean {
+  const end = Math.min(to, from + MAX_SCANNED_CHARS);
+  let isText = true;
+  let isFound = false;
+  for (let open = nextQuote(json, from, end); open >= 0 && !sink.isFull; ) {
+    const close = nextQuote(json, open + 1, end);
+    if (close < 0) break;
+    const next = skipEscapedSpace(json, close + 1);
+    if (json.charCodeAt(next) === COLON) isText = TEXT_NAMES.has(json.slice(open + 1, close - 1));
+    else if (isText) isFound = takeEscaped(json, open, close, sink) || isFound;
+    open = nextQuote(json, next, end);
+  }
+  return isFound || sink.isFull;
+}
+
+/** A quote of the inner JSON has one backslash, and one within its texts three: each level doubles them and adds its own. */
+function nextQuote(json: string, from: number, end: number): number {
+  for (let at = json.indexOf('"', from); at >= 0 && at < end; at = json.indexOf('"', at + 1)) {
+    let before = at - 1;
+    while (json.charCodeAt(before) === BACKSLASH) before -= 1;
+    if ((at - before) % 4 === 2) return at;
+  }
+  return -1;
+}
+
+const BACKSLASH = 0x5c;
+const ESCAPED_SPACES = new Set(['n', 'r', 't'].map((letter) => letter.charCodeAt(0)));
+
+function skipEscapedSpace(json: string, from: number): number {
+  let at = skipSpace(json, from);
+  while (json.charCodeAt(at) === BACKSLASH && ESCAPED_SPACES.has(json.charCodeAt(at + 1))) at = skipSpace(json, at + 2);
+  return at;
+}
+
+function takeEscaped(json: string, open: number, close: number, sink: Sink): boolean {
+  const raw = json.slice(open + 1, clipped(json, open, close - 1, sink.room));
+  const text = raw.includes('\\') ? unescapedTwice(raw) : raw;
+  if (text === undefined || text === '') return false;
+  sink.take(text);
+  return true;
+}
+
+function unescapedTwice(raw: string): string | undefined {
+  const literal = unescaped(`"${raw}"`);
+  return literal === undefined ? undefined : unescaped(`"${literal}"`);
+}
+
+/** A backslash, doubled, and u0000: what one character takes at most. */
+const LONGEST_ESCAPE = 7;
+
+/** Where to stop reading for `room` characters, not within an escape. */
+function clipped(json: string, open: number, close: number, room: number): number {
+  if (close - open <= room * LONGEST_ESCAPE) return close;
+  let stop = open + room * LONGEST_ESCAPE;
+  const last = json.lastIndexOf('\\', stop);
+  if (stop - last <= LONGEST_ESCAPE) stop = last;
+  while (json.charCodeAt(stop - 1) === BACKSLASH) stop -= 1;
+  return Math.max(stop, open + 1);
 }

@@ -15,6 +15,7 @@ type Whole = keyof typeof PARTS;
 /** In place. */
 export function makeInclusive(draft: Draft): void {
   takeTotal(draft);
+  if (!hasParts(draft.usage)) return;
   const isApart = sumsUpApart(draft);
   includeParts('input', draft, isApart);
   includeParts('output', draft, isApart);
@@ -24,6 +25,12 @@ export function makeInclusive(draft: Draft): void {
 /** An embedding's total is its input, which is all that some say of it. */
 function takeTotal({ usage, kind, totalTokens }: Draft): void {
   if (kind === 'embedding' && totalTokens !== undefined) usage.input ??= totalTokens;
+}
+
+/** Most calls have none: their counts are what they are. */
+function hasParts({ cacheRead, cacheWrite, reasoning, inputAudio, outputAudio }: Usage): boolean {
+  const isOfTokens = cacheRead !== undefined || cacheWrite !== undefined || reasoning !== undefined;
+  return isOfTokens || inputAudio !== undefined || outputAudio !== undefined;
 }
 
 function partsOf(whole: Whole, usage: Usage): number {

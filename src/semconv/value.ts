@@ -5,6 +5,7 @@
 import { picodollarsOf } from '../model/money.js';
 import { withoutNul } from '../model/nul.js';
 import { isObject, type JsonObject, objectOf, parseContainer, parseJson } from './json.js';
+import { Memo, ownCopy } from './memo.js';
 import { shown, type Warnings } from './warnings.js';
 
 /** Names and ids. */
@@ -25,15 +26,30 @@ export function storable(text: string): string {
   return withoutNul((text as unknown as MaybeIllFormed).toWellFormed());
 }
 
+/** Names of models, providers, operations, and the ids of a session's calls come again and again. */
+const PLACES = 1024;
+const MAX_KNOWN_CHARS = 128;
+const names = new Memo(PLACES, MAX_KNOWN_CHARS, nameOf);
+
+/** Shorter texts are what they are whatever is warned of, and stand alone: a cache that keeps one keeps no attributes. */
+function nameOf(text: string): string | undefined {
+  const decoded = decodedText(text.trim());
+  return isNoName(decoded) ? undefined : storable(ownCopy(decoded));
+}
+
+function isNoName(text: string): boolean {
+  return NOTHING.has(text) || text.startsWith(SCRUBBED);
+}
+
 /** A name or an id. */
 export function textOf(value: unknown, attribute: string, warnings: Warnings): string | undefined {
+  if (typeof value === 'string' && value.length <= MAX_KNOWN_CHARS) return names.of(value);
   const text = scalarTextOf(value);
   if (text === undefined) {
     if (!isNothing(value)) warnings.add(attribute, `is no text: ${shown(value)}`);
     return undefined;
   }
-  if (NOTHING.has(text) || text.startsWith(SCRUBBED)) return undefined;
-  return bounded(text, attribute, warnings);
+  return isNoName(text) ? undefined : bounded(text, attribute, warnings);
 }
 
 /** An empty list stands for nothing: OpenLLMetry 0.47 sends such. */
@@ -44,19 +60,19 @@ function isNothing(value: unknown): boolean {
 export function bounded(text: string, attribute: string, warnings: Warnings): string {
   if (text.length > MAX_TEXT_CHARS) {
     warnings.add(attribute, `is cut at ${MAX_TEXT_CHARS} of ${text.length} characters`);
-    return storable(text.slice(0, MAX_TEXT_CHARS));
+    return storable(ownCopy(text.slice(0, MAX_TEXT_CHARS)));
   }
-  return storable(text);
+  return storable(ownCopy(text));
 }
 
 /** A scalar's text, also when the scalar is JSON-encoded within the text ('"a"'), as MLflow and Langfuse send it. */
 export function scalarTextOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return decoded(value.trim());
+  if (typeof value === 'string') return decodedText(value.trim());
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return isObject(value) && typeof value.$int === 'string' ? value.$int : undefined;
 }
 
-function decoded(text: string): string {
+function decodedText(text: string): string {
   if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return text;
   const value = parseJson(text);
   return typeof value === 'string' ? value.trim() : text;
