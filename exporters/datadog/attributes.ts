@@ -65,6 +65,7 @@ const MAX_TAG_CHARS = 200;
 
 /** Lower case; anything but letters, digits and `:./-` becomes one underscore, of which none is left at the end. */
 export function toTagValue(text: string): string {
+  if (text.length <= MAX_TAG_CHARS && /^[a-z0-9:./-]*$/.test(text)) return text;
   const lower = text.toLowerCase().replace(/[^\p{L}\p{Nd}:./-]+/gu, '_');
   return lower.slice(0, MAX_TAG_CHARS).replace(/_$/, '');
 }

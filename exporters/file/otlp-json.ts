@@ -112,22 +112,22 @@ const MAX_DEPTH = 160;
 /** Merging messages means reading their fields one after another, so one that came in pieces is one with several ranges. */
 function putMessage(ranges: Ranges, message: Message, depth: number): void {
   if (depth > MAX_DEPTH) throw new WireError(ranges[0] ?? 0, `messages nest deeper than ${MAX_DEPTH}`);
-  const places = placesOf(ranges, message);
-  let separator = '{';
-  for (const field of message.fields) {
+  const layout = layoutOf(message);
+  const places = placesOf(ranges, layout);
+  let isEmpty = true;
+  for (const { field, asFirst, asFurther } of layout.members) {
     const found = places[field.number];
     if (found === undefined) continue;
-    putAscii(`${separator}"${field.jsonName}":`);
+    putAscii(isEmpty ? asFirst : asFurther);
     if (field.repeated) putList(found, field, depth);
     else putSingle(found, field, depth);
-    separator = ',';
+    isEmpty = false;
   }
-  putAscii(separator === '{' ? '{}' : '}');
+  putAscii(isEmpty ? '{}' : '}');
 }
 
 /** Where each field's contents are, by field number. */
-function placesOf(ranges: Ranges, message: Message): (Ranges | undefined)[] {
-  const { fields, rivals } = layoutOf(message);
+function placesOf(ranges: Ranges, { fields, rivals }: Layout): (Ranges | undefined)[] {
   const places: (Ranges | undefined)[] = [];
   for (let i = 0; i < ranges.length; i += 2) {
     for (let pos = ranges[i]!; pos < ranges[i + 1]!; ) {
@@ -139,7 +139,8 @@ function placesOf(ranges: Ranges, message: Message): (Ranges | undefined)[] {
       } else pos = skip(tag, from, ranges[i + 1]!);
       const field = fields[tag >>> 3];
       if (field === undefined || !isReadable(field, tag & 7)) continue;
-      for (const rival of rivals[field.number] ?? []) places[rival] = undefined;
+      const others = rivals[field.number];
+      if (others !== undefined) for (const other of others) places[other] = undefined;
       const place = places[field.number];
       if (place === undefined) places[field.number] = [from, pos];
       else place.push(from, pos);
@@ -153,7 +154,15 @@ function isReadable({ kind, repeated }: Field, wireType: number): boolean {
   return wireType === WIRE_TYPES[kind] || (repeated && wireType === LENGTH_DELIMITED);
 }
 
+interface Member {
+  field: Field;
+  /** `{"name":` and `,"name":` */
+  asFirst: string;
+  asFurther: string;
+}
+
 interface Layout {
+  members: Member[];
   /** By number. */
   fields: (Field | undefined)[];
   /** By number: the other members of a field's oneof, of which the last on the wire counts. */
@@ -165,8 +174,10 @@ const layouts = new Map<Message, Layout>();
 function layoutOf(message: Message): Layout {
   let layout = layouts.get(message);
   if (layout === undefined) {
-    layout = { fields: [], rivals: [] };
+    layout = { members: [], fields: [], rivals: [] };
     for (const field of message.fields) {
+      const name = `"${field.jsonName}":`;
+      layout.members.push({ field, asFirst: `{${name}`, asFurther: `,${name}` });
       layout.fields[field.number] = field;
       layout.rivals[field.number] = rivalsOf(field, message);
     }
