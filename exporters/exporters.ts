@@ -3,14 +3,14 @@ import type { Component, FrameInput } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import type { QueueConfig } from './config.js';
 import { createExporter, type Exporter, type ExporterOptions, type ExporterState } from './exporter.js';
-import { type OtlpConfig, otlpExporters } from './otlp/config.js';
+import { type OtlpSources, otlpBackends } from './otlp/components.js';
 import { createTransports } from './otlp/transport.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
 
 type Shared = Pick<ExporterOptions, 'bufferMaxBytes' | 'buffer' | 'toProtobuf' | 'bury' | 'events'>;
 
 export interface ExportersOptions extends Shared {
-  config: OtlpConfig;
+  config: OtlpSources;
   queue: QueueConfig;
   /** Where this gateway listens: nothing is exported to there. */
   doors: readonly Door[];
@@ -29,13 +29,14 @@ export interface Exporters extends Component {
 
 /** Registers a consumer of the buffer for each: create them before the buffer is started. Throws CONFIG_INVALID. */
 export function createExporters(options: ExportersOptions): Exporters {
-  const configured = otlpExporters(options.config);
+  const configured = otlpBackends(options.config);
   const { queue, version } = options;
   const exporters = new Map<string, Exporter>(
     configured.map((one) => {
       const gatewayId = () => options.buffer.id;
-      const transports = createTransports(one, { connections: queue.maxInFlight, version, gatewayId });
-      return [one.name, createExporter({ ...options, name: one.name, config: queue, transports })];
+      const config = { ...queue, ...one.queue };
+      const transports = createTransports(one, { connections: config.maxInFlight, version, gatewayId });
+      return [one.name, createExporter({ ...options, name: one.name, config, transports })];
     }),
   );
   const each = (act: (exporter: Exporter) => Promise<void>) => Promise.all([...exporters.values()].map(act));

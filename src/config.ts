@@ -8,6 +8,7 @@ import path from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { queueSettings } from '../exporters/config.js';
+import { otlpComponentTypes } from '../exporters/otlp/components.js';
 import {
   otlpLogsSettings,
   otlpMetricsSettings,
@@ -72,6 +73,9 @@ const SECTIONS = {
   process: processSettings,
 } as const;
 
+/** Exporters that variables name. A file defines its own at `exporters`, as many as there are. */
+const VARIABLES_ONLY: readonly string[] = ['presets', 'otlp', 'otlpTraces', 'otlpLogs', 'otlpMetrics'];
+
 /** Components that configuration files define, any number of each type. A type is added here, with its schema. */
 const COMPONENT_KINDS = {
   processors: {
@@ -84,7 +88,7 @@ const COMPONENT_KINDS = {
   },
   exporters: {
     key: 'exporters',
-    types: {},
+    types: otlpComponentTypes,
     instead: { store: 'it is always there, and set up at store' },
   },
   extensions: {
@@ -211,6 +215,8 @@ function ownFields(schema: z.ZodObject): Map<string, string> {
   return new Map(Object.keys(schema.shape).map((field) => [keyOf(field), field]));
 }
 
+const NONE: GivenFields = new Map();
+
 /** A section of ours: the keys are its fields, buffer.max_bytes. */
 function givenInSection(section: string, schema: z.ZodObject, root: MapNode, findings: Findings): GivenFields {
   const node = mapAt(root, section, section, findings);
@@ -285,8 +291,8 @@ interface ReadSection {
 
 interface SectionSource {
   schema: z.ZodObject;
-  /** Keys that lead to it. */
-  keys: readonly string[];
+  /** Keys that lead to it in files; undefined for one of variables only. */
+  keys: readonly string[] | undefined;
   source: Source;
   given: GivenFields;
   findings: Findings;
@@ -304,12 +310,8 @@ function readSection({ schema, keys, source, given, findings }: SectionSource): 
   const settings = fieldsOfSection(schema).map(([field, type]) => {
     const { text, place, secret } = values.get(field)!;
     const effective = text ?? defaultTextOf(type);
-    return {
-      path: [...keys, keyOf(field)],
-      text: effective,
-      place: effective === undefined ? 'not set' : place,
-      secret,
-    };
+    const name = keys === undefined ? [metaOf(type, field).env] : [...keys, keyOf(field)];
+    return { path: name, text: effective, place: effective === undefined ? 'not set' : place, secret };
   });
   return { data: Object.freeze(parsed.data), settings };
 }
@@ -381,14 +383,21 @@ export function readConfig({ env, directory, files = [] }: ConfigInput): ConfigR
   const envFile = readEnvFile(directory);
   const source = sourceOf(env, envFile);
   tellUnknownNames(envFile, findings);
-  const known = [...Object.keys(COMPONENT_KINDS), 'service', ...Object.keys(SECTIONS)];
+  const ownKeys = Object.keys(SECTIONS).filter((section) => !VARIABLES_ONLY.includes(section));
+  const known = [...new Set([...ownKeys, ...Object.keys(COMPONENT_KINDS), 'service'])];
   const root = readFiles({ files, directory, variable: (name) => source.values[name], known, findings });
   const receivers = givenInReceivers(root, findings);
+  const keysOf = (section: string) => {
+    if (section === 'receivers') return ['receivers', [...receivers.ids.keys()][0] ?? 'otlp'];
+    return ownKeys.includes(section) ? [section] : undefined;
+  };
+  const givenIn = (section: string, schema: z.ZodObject) => {
+    if (section === 'receivers') return receivers.given;
+    return ownKeys.includes(section) ? givenInSection(section, schema, root, findings) : NONE;
+  };
   const sections = Object.entries(SECTIONS).map(([section, schema]) => {
-    const isReceivers = section === 'receivers';
-    const given = isReceivers ? receivers.given : givenInSection(section, schema, root, findings);
-    const keys = isReceivers ? ['receivers', [...receivers.ids.keys()][0] ?? 'otlp'] : [section];
-    return [section, readSection({ schema, keys, source, given, findings })] as const;
+    const given = givenIn(section, schema);
+    return [section, readSection({ schema, keys: keysOf(section), source, given, findings })] as const;
   });
   const parts = readServiceParts(root, receivers.ids, findings);
   const settings = sections.flatMap(([, read]) => read.settings);

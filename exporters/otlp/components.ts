@@ -16,7 +16,9 @@ import {
   endpointText,
   HEADER_NAME,
   HEADER_VALUE,
+  type OtlpConfig,
   type OtlpExporterConfig,
+  otlpExporters,
   TEMPO_ADVICE,
   tracesProtocol,
   type Variables,
@@ -46,7 +48,7 @@ const tlsSettings = z.object({
 const shared = {
   headers: z
     .record(
-      z.string().regex(HEADER_NAME, 'expected the name of a header'),
+      z.string().regex(new RegExp(HEADER_NAME, 'i'), 'expected the name of a header'),
       z.string().regex(HEADER_VALUE, 'expected printable ASCII'),
     )
     .prefault({})
@@ -200,7 +202,7 @@ export interface DefinedExporters {
 }
 
 /** Those of configuration files that a pipeline leads to. Throws CONFIG_INVALID. */
-export function definedOtlpExporters({ exporters, pipelines }: DefinedExporters): OtlpExporterConfig[] {
+function definedExporters({ exporters, pipelines }: DefinedExporters): OtlpExporterConfig[] {
   return exporters
     .filter(({ type }) => Object.hasOwn(otlpComponentTypes, type))
     .map((component) => {
@@ -209,4 +211,25 @@ export function definedOtlpExporters({ exporters, pipelines }: DefinedExporters)
     })
     .filter(({ signals }) => signals.length > 0)
     .map(({ component, signals }) => exporterOf(component, signals));
+}
+
+const REPLACES = 'Variables of the environment define this exporter, and the one of that name in a file does not count';
+
+/** Where exporters are named: variables, and configuration files. */
+export interface OtlpSources extends OtlpConfig {
+  service?: DefinedExporters;
+}
+
+/** Every exporter to an OTLP backend; what variables name wins over a file's of that name. Throws CONFIG_INVALID. */
+export function otlpBackends(config: OtlpSources): OtlpExporterConfig[] {
+  const fromVariables = otlpExporters(config);
+  const fromFiles = config.service ? definedExporters(config.service) : [];
+  const names = fromFiles.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two exporters would both be named ${twice}`);
+  const replaced = ({ name }: OtlpExporterConfig) => names.includes(name);
+  return [
+    ...fromVariables.map((own) => (replaced(own) ? { ...own, advice: REPLACES } : own)),
+    ...fromFiles.filter(({ name }) => !fromVariables.some((own) => own.name === name)),
+  ];
 }

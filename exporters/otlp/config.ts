@@ -7,7 +7,6 @@ import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { flag, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
 import type { QueueConfig } from '../config.js';
-import { type DefinedExporters, definedOtlpExporters } from './components.js';
 import type { Destination } from './destination.js';
 
 const MAX_TIME_MS = 2 ** 31 - 1;
@@ -131,8 +130,6 @@ export interface OtlpConfig {
   otlpLogs: Variables;
   otlpMetrics: Variables;
   presets: z.output<typeof presetSettings>;
-  /** What configuration files define. */
-  service?: DefinedExporters;
 }
 
 export interface OtlpExporterConfig {
@@ -209,18 +206,8 @@ function traceBackend(name: string, endpoint: string, headersOf: Record<string, 
 export const TEMPO_ADVICE =
   'Tempo cuts attributes at 2048 bytes (max_attribute_bytes of its distributor): raise that, or prompts and answers are cut there';
 
-/** Every exporter that the settings ask for. Throws CONFIG_INVALID for what no single setting shows to be wrong. */
+/** Every exporter that variables ask for. Throws CONFIG_INVALID for what no single setting shows to be wrong. */
 export function otlpExporters(config: OtlpConfig): OtlpExporterConfig[] {
-  const fromEnvironment = environmentExporters(config);
-  const fromFiles = config.service ? definedOtlpExporters(config.service) : [];
-  const names = fromFiles.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two exporters would both be named ${twice}`);
-  // The environment wins, here as everywhere.
-  return [...fromEnvironment, ...fromFiles.filter(({ name }) => !fromEnvironment.some((own) => own.name === name))];
-}
-
-function environmentExporters(config: OtlpConfig): OtlpExporterConfig[] {
   const { tempoEndpoint, tempoTenant, jaegerEndpoint } = config.presets;
   const exporters: OtlpExporterConfig[] = [];
   const general = fromVariables(config);

@@ -2,6 +2,7 @@
  * The Collector's spelling of the OTLP receiver (receiver/otlpreceiver, config/confighttp, config/configgrpc), as the
  * settings that the gateway's doors have. These stand beside it under their own names: receivers.otlp.max_body_bytes.
  */
+import { durationMs, EXPECTED_DURATION } from './duration.js';
 import type { Findings } from './findings.js';
 import type { Leaf } from './leaves.js';
 
@@ -9,22 +10,10 @@ import type { Leaf } from './leaves.js';
 type Fields = Record<string, string>;
 type Conversion = (text: string) => Fields | string;
 
-const DURATION_UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Go's time.ParseDuration, from a millisecond up; undefined for anything else. */
-export function durationMs(text: string): number | undefined {
-  if (text === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  return Math.round(parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * DURATION_UNITS_MS[unit!]!, 0));
-}
-
 function duration(field: string): Conversion {
   return (text) => {
     const milliseconds = durationMs(text);
-    return milliseconds === undefined
-      ? 'expected a duration such as 500ms, 10s or 1h30m'
-      : { [field]: String(milliseconds) };
+    return milliseconds === undefined ? EXPECTED_DURATION : { [field]: String(milliseconds) };
   };
 }
 

@@ -8,7 +8,7 @@ import { inputSchema, isSecret, kindOf, pathKey } from './settings.js';
 
 /** A setting of the gateway's own, as it holds. */
 export interface EffectiveSetting {
-  /** Keys down to it: buffer, max_bytes. */
+  /** Keys down to it: buffer, max_bytes. A variable alone for what files can't say. */
   path: readonly string[];
   /** As it would stand in the environment; undefined when it is not set. */
   text: string | undefined;
@@ -38,6 +38,11 @@ function yamlValue(text: string): unknown {
   }
 }
 
+/** {}: what within it has a default is not told, as it is not given. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
 /** Where text is asked for, a number may stand without quotes. */
 function shown(value: unknown, schema: z.core.$ZodType | undefined): unknown {
   const isText = schema !== undefined && kindOf(inputSchema(schema)) === 'string';
@@ -62,6 +67,14 @@ class Printer {
   setting({ path, text, place, secret }: EffectiveSetting): void {
     if (text === undefined) this.put(path, this.scalar(null, place));
     else this.put(path, this.scalar(secret ? REDACTED : yamlValue(text), place));
+  }
+
+  /** What only a variable can say, where one does. */
+  variables(settings: readonly EffectiveSetting[]): void {
+    const said = settings.filter(({ text }) => text !== undefined);
+    if (said.length === 0) return;
+    const lines = said.map(({ path, text, place, secret }) => ` ${path[0]}=${secret ? REDACTED : text} (${place})`);
+    this.document.comment = [' Variables that have no place in a file:', ...lines].join('\n');
   }
 
   component(kind: string, { id, parsed, place }: ReadComponent, schema: z.ZodObject): void {
@@ -103,7 +116,7 @@ class Printer {
     for (const [field, type] of Object.entries(schema.shape)) {
       if (field in input) continue;
       const value = defaultOf(type);
-      if (value !== undefined)
+      if (value !== undefined && !isEmpty(value))
         map.add(this.document.createPair(keyOf(field), this.defaultNode(shown(value, type))) as Pair);
     }
   }
@@ -145,7 +158,8 @@ function defaultOf(schema: z.core.$ZodType): unknown {
 
 export function printConfig({ settings, components, schemaOf, pipelines }: PrintedConfig): string {
   const printer = new Printer();
-  for (const setting of settings) printer.setting(setting);
+  for (const setting of settings.filter(({ path }) => path.length > 1)) printer.setting(setting);
+  printer.variables(settings.filter(({ path }) => path.length === 1));
   for (const [kind, listed] of Object.entries(components)) {
     for (const component of listed) printer.component(kind, component, schemaOf(kind, component.type));
   }

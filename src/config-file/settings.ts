@@ -182,5 +182,10 @@ function describe(issue: z.core.$ZodIssue, { places, names, secrets }: InputRead
   if (missing) return `${name} (${places.get(key)}) is missing`;
   const shown =
     typeof value === 'object' || value === undefined ? '' : `=${secrets.has(key) ? '(hidden)' : JSON.stringify(value)}`;
-  return `${name}${rest.length > 0 ? '' : shown} (${places.get(key)}): ${issue.message}`;
+  return `${name}${rest.length > 0 ? '' : shown} (${places.get(key)}): ${messageOf(issue)}`;
+}
+
+/** Of a record's key that is none, what its own schema says. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return (issue.code === 'invalid_key' && issue.issues[0]?.message) || issue.message;
 }

@@ -54,9 +54,10 @@ describe('a configuration file', () => {
     });
   });
 
-  it('has a key for every setting that there is', () => {
+  it('has a key for every setting but the variables that make an exporter', () => {
     const sections = new Map<string, string[]>();
-    for (const { section, field, defaultText = '' } of listSettings()) {
+    for (const { env, section, field, defaultText = '' } of listSettings()) {
+      if (/^(OTEL_EXPORTER_OTLP|TEMPO|JAEGER)_/.test(env)) continue;
       sections.set(section, [...(sections.get(section) ?? []), `${keyOf(field)}: "${defaultText}"`]);
     }
     const lines = [...sections].map(([section, fields]) => {
