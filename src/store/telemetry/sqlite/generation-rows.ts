@@ -8,7 +8,7 @@ import {
   type Usage,
 } from '../../../model/generation.js';
 import type { StoredGeneration } from '../generations.js';
-import { type Call, callOf, isUnpriced } from '../rollups.js';
+import { type Call, callOf } from '../rollups.js';
 import { responseHash, type Sighting } from '../sightings.js';
 import { signed, unsigned } from './trace-groups.js';
 
@@ -139,7 +139,8 @@ export function priceColumns({ key, source, version, provider, model, serviceTie
   return [key, source, version, provider, model, serviceTier, JSON.stringify(rates)];
 }
 
-export const GENERATION_COLUMNS = [
+/** That every row has. */
+const COMMON_COLUMNS = [
   'id',
   'workspace_id',
   'description_id',
@@ -155,21 +156,49 @@ export const GENERATION_COLUMNS = [
   'input_tokens',
   'output_tokens',
   'cache_read_tokens',
-  'cache_write_tokens',
-  'reasoning_tokens',
-  'input_audio_tokens',
-  'output_audio_tokens',
   'picodollars',
   'price_id',
-  'reported_cost',
-  'time_to_first_token_nano',
   'response_hash',
   'response_id',
   'prompt_hash',
-  'tool_call_id',
-  'tags',
-  'mapping_warnings',
 ];
+
+/** What most rows have no value of, with the literal of that: each value that is bound is paid for. */
+const RARE_COLUMNS = {
+  cache_write_tokens: 'NULL',
+  reasoning_tokens: 'NULL',
+  input_audio_tokens: 'NULL',
+  output_audio_tokens: 'NULL',
+  reported_cost: 'NULL',
+  time_to_first_token_nano: 'NULL',
+  tool_call_id: "''",
+  tags: "'[]'",
+  mapping_warnings: "'[]'",
+};
+
+/** With the values of `generationColumns`, and without the rare ones. */
+export function insertGenerations(): { whole: string; plain: string } {
+  const insert = (rare: readonly string[]) => `INSERT INTO generations
+    (${[...COMMON_COLUMNS, ...Object.keys(RARE_COLUMNS)].join(', ')})
+    VALUES (${[...COMMON_COLUMNS.map(() => '?'), ...rare].join(', ')})`;
+  return { whole: insert(Object.keys(RARE_COLUMNS).map(() => '?')), plain: insert(Object.values(RARE_COLUMNS)) };
+}
+
+/** Whether it has no value in any rare column. */
+export function isPlainGeneration(generation: Generation): boolean {
+  const { usage, tags, mappingWarnings } = generation;
+  return (
+    usage.cacheWrite === undefined &&
+    usage.reasoning === undefined &&
+    usage.inputAudio === undefined &&
+    usage.outputAudio === undefined &&
+    generation.reportedCost === undefined &&
+    generation.timeToFirstTokenNano === undefined &&
+    generation.toolCallId === '' &&
+    tags.length === 0 &&
+    mappingWarnings.length === 0
+  );
+}
 
 /** What is known of a row beside its generation. */
 export interface RowOrigin {
@@ -177,6 +206,7 @@ export interface RowOrigin {
   workspaceId: number;
   descriptionId: number;
   counted: boolean;
+  isUnpriced: boolean;
   sessionId: number | null;
   userId: number | null;
   inherited: number;
@@ -184,7 +214,7 @@ export interface RowOrigin {
 }
 
 export function generationColumns(generation: Generation, of: RowOrigin): unknown[] {
-  const { usage, cost, reportedCost, timeToFirstTokenNano, responseId } = generation;
+  const { usage, cost, responseId } = generation;
   return [
     of.id,
     of.workspaceId,
@@ -194,27 +224,34 @@ export function generationColumns(generation: Generation, of: RowOrigin): unknow
     Number(generation.countable),
     Number(of.counted),
     Number(generation.isError),
-    Number(isUnpriced(generation)),
+    Number(of.isUnpriced),
     of.sessionId,
     of.userId,
     of.inherited,
     usage.input ?? null,
     usage.output ?? null,
     usage.cacheRead ?? null,
+    cost ? wideColumn(cost.picodollars) : null,
+    of.priceId,
+    responseId === '' ? null : responseHash(responseId),
+    responseId,
+    generation.promptHash,
+  ];
+}
+
+/** They follow the others. */
+export function rareColumns(generation: Generation): unknown[] {
+  const { usage, reportedCost, timeToFirstTokenNano } = generation;
+  return [
     usage.cacheWrite ?? null,
     usage.reasoning ?? null,
     usage.inputAudio ?? null,
     usage.outputAudio ?? null,
-    cost ? wideColumn(cost.picodollars) : null,
-    of.priceId,
     reportedCost === undefined ? null : wideColumn(reportedCost),
     timeToFirstTokenNano === undefined ? null : clampedTime(timeToFirstTokenNano),
-    responseId === '' ? null : responseHash(responseId),
-    responseId,
-    generation.promptHash,
     generation.toolCallId,
-    generation.tags.length === 0 ? '[]' : JSON.stringify(generation.tags),
-    generation.mappingWarnings.length === 0 ? '[]' : JSON.stringify(generation.mappingWarnings),
+    JSON.stringify(generation.tags),
+    JSON.stringify(generation.mappingWarnings),
   ];
 }
 

@@ -20,7 +20,7 @@ export function configureTexts(db: Database.Database): void {
 export class GenerationTexts {
   private readonly insert;
   private readonly remove;
-  private readonly gathered = new Map<bigint, string>();
+  private readonly gathered = new Map<number, string>();
 
   constructor(db: Database.Database) {
     this.insert = db.prepare('INSERT INTO texts (rowid, text) VALUES (?, ?)');
@@ -28,21 +28,25 @@ export class GenerationTexts {
   }
 
   add(id: bigint, text: string | undefined): void {
-    if (text) this.gathered.set(id, text);
+    if (text) this.gathered.set(Number(id), text);
   }
 
   delete(id: bigint): void {
-    if (!this.gathered.delete(id)) this.remove.run(id);
+    if (!this.gathered.delete(Number(id))) this.remove.run(id);
   }
 
   /** An id below the one before makes FTS5 write what it has gathered: those of logs count downwards. */
   flush(): void {
-    for (const [id, text] of [...this.gathered].sort(([a], [b]) => (a < b ? -1 : 1))) this.insert.run(id, text);
+    for (const [id, text] of this.inOrder()) this.insert.run(BigInt(id), text);
     this.clear();
   }
 
   /** After a rollback. */
   clear(): void {
     this.gathered.clear();
+  }
+
+  private inOrder(): Iterable<[id: number, text: string]> {
+    return [...this.gathered].sort(([a], [b]) => a - b);
   }
 }

@@ -5,22 +5,24 @@
 import type Database from 'better-sqlite3';
 import { type Generation, modelOf } from '../../../model/generation.js';
 import type { LogRecord, Span } from '../../../model/telemetry.js';
-import { callOf } from '../rollups.js';
+import { callOf, isUnpriced } from '../rollups.js';
 import { haveSameResponse, looksLikeSameCall, responseHash, type Sighting } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
 import {
   areDescribedAlike,
   DESCRIPTION_COLUMNS,
   descriptionOf,
-  GENERATION_COLUMNS,
   type GenerationRow,
   generationColumns,
   INHERITED_SESSION,
   INHERITED_USER,
+  insertGenerations,
+  isPlainGeneration,
   OF_TRACE,
   PRICE_COLUMNS,
   priceColumns,
   ROWS_OF_TRACE,
+  rareColumns,
   SESSION,
   selectGenerations,
   sightingOf,
@@ -153,13 +155,15 @@ export class GenerationWriter {
       workspaceId,
       descriptionId: this.descriptionId(generation),
       counted,
+      isUnpriced: isUnpriced(generation),
       sessionId,
       userId,
       inherited:
         (session === generation.sessionId ? 0 : INHERITED_SESSION) | (user === generation.userId ? 0 : INHERITED_USER),
       priceId: cost ? this.prices.idOf(cost.price.key, () => priceColumns(cost.price)) : null,
     });
-    this.statements.insert.run(columns);
+    if (isPlainGeneration(generation)) this.statements.plain.run(columns);
+    else this.statements.whole.run(columns, rareColumns(generation));
     this.changes.addText(id, generation.searchText);
     const call = counted ? callOf(`${workspaceId}`, generation, { session, user }) : undefined;
     this.changes.add({ workspaceId, traceId, startTime, call, sessionId, userId });
@@ -228,8 +232,9 @@ export class GenerationWriter {
     if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, place.workspaceId)) return false;
     const seen = { span, generation };
     // Two sightings are of two instrumentations: most traces have one, and nothing is to be compared.
-    const others = inBatch.filter((other) => other.span.scope.name !== span.scope.name);
-    if (others.some((other) => looksLikeSameCall(sightingIn(other), sightingIn(seen)))) return false;
+    const looksLike = (other: Seen) =>
+      other.span.scope.name !== span.scope.name && looksLikeSameCall(sightingIn(other), sightingIn(seen));
+    if (inBatch.some(looksLike)) return false;
     if (this.storedSightings(generation, place).some((other) => looksLikeSameCall(other, sightingIn(seen))))
       return false;
     inBatch.push(seen);
@@ -286,7 +291,7 @@ function toldBy(spans: readonly Span[], tell: (generation: Generation) => string
 }
 
 function prepareStatements(db: Database.Database) {
-  const places = GENERATION_COLUMNS.map(() => '?').join(', ');
+  const { whole, plain } = insertGenerations();
   const withBigints = (sql: string) => db.prepare(sql).safeIntegers(true);
   // What was given to others is the trace's; a row's own may be its alone.
   const name = (column: string, bit: number) =>
@@ -303,7 +308,8 @@ function prepareStatements(db: Database.Database) {
     give: db.prepare(`UPDATE generations SET ${column} = ?, inherited = inherited | ${bit} WHERE id = ?`),
   });
   return {
-    insert: db.prepare(`INSERT INTO generations (${GENERATION_COLUMNS.join(', ')}) VALUES (${places})`),
+    whole: db.prepare(whole),
+    plain: db.prepare(plain),
     earlier: db
       .prepare(
         `SELECT 1 FROM trace_batches INDEXED BY trace_batches_by_trace

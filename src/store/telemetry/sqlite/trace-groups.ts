@@ -200,9 +200,11 @@ function servicesOf(spans: readonly SharedSpan[]): string {
   return JSON.stringify([...names].sort());
 }
 
+const FIRST_NEGATIVE = 2n ** 63n;
+
 /** As SQLite keeps it: OTLP's times are unsigned, so one past the year 2262 becomes negative, and comes back exact. */
 export function signed(time: bigint): bigint {
-  return BigInt.asIntN(64, time);
+  return time < FIRST_NEGATIVE ? time : BigInt.asIntN(64, time);
 }
 
 export function unsigned(time: bigint): bigint {
