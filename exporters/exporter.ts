@@ -68,7 +68,12 @@ export interface Exporter extends Component {
   resend(frame: FrameInput): Promise<void>;
 }
 
+/** The store's own cursor: an exporter that took it over would let go of what is not stored. */
+const STORE = 'store';
+
+/** Throws CONFIG_INVALID for a name that is not its own. */
 export function createExporter(options: ExporterOptions): Exporter {
+  if (options.name === STORE) throw new GatewayError('CONFIG_INVALID', `No exporter can be named ${STORE}`);
   return new QueueExporter(options);
 }
 

@@ -18,15 +18,16 @@ loopback.addAddress('::1', 'ipv6');
 const ANY = new Set(['0.0.0.0', '::']);
 
 function bare(host: string): string {
-  return host.replace(/^\[|\]$/g, '').replace(/^::ffff:/i, '');
+  return host.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
+/** Who connects to "any" reaches loopback. */
 function isLoopback(address: string): boolean {
-  return loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  return ANY.has(address) || loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 function isOfThisMachine(address: string): boolean {
-  if (ANY.has(address) || isLoopback(address)) return true;
+  if (isLoopback(address)) return true;
   return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
 }
 

@@ -62,7 +62,8 @@ export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): 
   const text = value?.trim();
   if (!text) return undefined;
   if (/^\d+$/.test(text)) return Number(text) * 1000;
-  const dateMs = Date.parse(text);
+  // Date.parse takes many things for dates; an HTTP-date begins with the name of a day.
+  const dateMs = /^[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nopExporterEvents } from '../../exporters/events.js';
+import { createExporter } from '../../exporters/exporter.js';
+import { createHttpTransport } from '../../exporters/otlp/http.js';
 import { nopReceiverEvents } from '../../receivers/otlp/events.js';
 import { createGrpcReceiver } from '../../receivers/otlp/grpc.js';
 import { createHttpReceiver } from '../../receivers/otlp/http.js';
@@ -144,6 +147,28 @@ const COMPONENTS: Record<string, () => Component> = {
     }),
   'S3 driver without its S3': () =>
     createS3Driver({ config: { ...config.registry, s3Endpoint: 'http://127.0.0.1:1', ...S3 } }),
+  'exporter without its backend': () => {
+    const source = buffer();
+    const destination = {
+      protocol: 'http/protobuf',
+      url: new URL('http://127.0.0.1:1/v1/traces'),
+      headers: {},
+      compression: 'none',
+      timeoutMs: 1000,
+      tls: {},
+    } as const;
+    const exporter = createExporter({
+      name: 'otlp',
+      config: config.exporting,
+      buffer: source,
+      bufferMaxBytes: 2 ** 20,
+      transports: { traces: createHttpTransport({ destination, connections: 1, version: '1.2.3' }) },
+      toProtobuf: async (_signal, payload) => payload,
+      bury: async () => {},
+      events: nopExporterEvents,
+    });
+    return both(source, exporter);
+  },
   API: () => createApi(apiOptions().options),
   gateway: () => createGateway(config),
 };

@@ -115,3 +115,49 @@ describe('the dead letters', () => {
     expect((await box.list()).map(({ sequence }) => sequence)).toEqual([5, 4]);
   });
 });
+
+describe('the dead letters of exporters', () => {
+  const refused = (sequence: number, exporter = 'tempo', piece = ''): DeadLetterInput =>
+    letter(sequence, { exporter, piece, reason: 'HTTP 403: no' });
+
+  it('stand beside the one of the store, and beside each other, for the same frame', async () => {
+    const box = createDeadLetterBox(directory);
+    writeDeadLetter(directory, letter(7));
+    for (const one of [refused(7), refused(7), refused(7, 'otlp_2'), refused(7, 'tempo', '01')]) await box.add(one);
+    const ids = (await box.list()).map(({ id }) => id);
+    const own = '0a1b2c3d-7';
+    expect(ids.sort()).toEqual([own, `${own}-otlp_2`, `${own}-tempo`, `${own}-tempo.01`]);
+    expect(await box.get(`${own}-tempo.01`)).toMatchObject({ exporter: 'tempo', sequence: 7, reason: 'HTTP 403: no' });
+  });
+
+  it('are sent to their backend alone on replay, and stay while it refuses', async () => {
+    const box = createDeadLetterBox(directory);
+    await box.add(refused(7));
+    const nowhere = {
+      append: async () => {
+        throw new Error('everybody else has it');
+      },
+    };
+    const id = '0a1b2c3d-7-tempo';
+    await expect(box.replay(id, nowhere)).rejects.toMatchObject({ code: 'CONFLICT' });
+    const failing = async () => {
+      throw new Error('still not');
+    };
+    await expect(box.replay(id, nowhere, failing)).rejects.toThrow('still not');
+    const sent: unknown[] = [];
+    const resend = async (exporter: string, { payload, workspace }: FrameInput) => {
+      sent.push([exporter, String(payload), workspace]);
+    };
+    expect(await box.replay(id, nowhere, resend)).toBe(7);
+    expect(sent).toEqual([['tempo', 'abc', 'default']]);
+    expect(await box.list()).toEqual([]);
+  });
+
+  it('make room before those of the store, whose content is nowhere else', async () => {
+    const box = createDeadLetterBox(directory);
+    writeDeadLetter(directory, letter(1));
+    for (const sequence of [2, 3, 4]) await box.add(refused(sequence));
+    expect(await box.trim(2 * (FILES_BYTES + 3))).toBe(2);
+    expect((await box.list()).map(({ id }) => id)).toContain('0a1b2c3d-1');
+  });
+});

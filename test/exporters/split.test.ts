@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { Batch, batchesOf, type Part } from '../../exporters/batch.js';
+import { countItems, halvesOf } from '../../exporters/split.js';
+import { SIGNALS, type Signal } from '../../src/component.js';
+import { decodeRequest } from '../../src/otlp/decode.js';
+import { range } from '../buffer/fixture.js';
+import { Random, randomRequest, toProtobufjs } from '../otlp/random-request.js';
+import { encodeReference } from '../otlp/reference.js';
+import { field, message } from '../otlp/wire.js';
+import { spanOf } from './fixture.js';
+
+/** Every record as text, with its resource and scope. */
+function recordsOf(signal: Signal, payload: Buffer): string[] {
+  const { spans, logRecords, metricPoints } = decodeRequest({ signal, encoding: 'protobuf', payload });
+  const text = (record: object) =>
+    JSON.stringify(record, (_, value) =>
+      typeof value === 'bigint'
+        ? String(value)
+        : value instanceof Uint8Array
+          ? Buffer.from(value).toString('hex')
+          : value,
+    );
+  return [...spans, ...logRecords, ...metricPoints].map((record) => text(record));
+}
+
+function encodeRandom(signal: Signal, seed: number): Buffer {
+  return encodeReference(signal, toProtobufjs(randomRequest(new Random(seed), signal)) as object);
+}
+
+function cutToPieces(payload: Buffer): Buffer[] {
+  const halves = halvesOf(payload);
+  return halves ? halves.flatMap(cutToPieces) : [payload];
+}
+
+describe.each(SIGNALS)('%s', (signal) => {
+  it('cut to the last piece are the records that they were, with their resources and scopes', () => {
+    let pieces = 0;
+    for (const seed of range(1, 60)) {
+      const payload = encodeRandom(signal, seed);
+      const cut = cutToPieces(payload);
+      pieces += cut.length;
+      expect(cut.flatMap((piece) => recordsOf(signal, piece))).toEqual(recordsOf(signal, payload));
+      expect(cut.reduce((sum, piece) => sum + countItems(signal, piece), 0)).toBe(countItems(signal, payload));
+    }
+    expect(pieces).toBeGreaterThan(80);
+  });
+});
+
+describe('halves', () => {
+  it('have about as many bytes each, and both what stands beside the items', () => {
+    const resource = message(1, field(99, 2, Buffer.from('resource')));
+    const unknown = field(77, 2, Buffer.from('unknown'));
+    const spans = range(0, 39).map((number) => spanOf(number, number === 0 ? 4000 : 100));
+    const [first, second] = halvesOf(message(1, resource, unknown, message(2, ...spans)))!;
+    expect(Math.abs(first.length - second.length)).toBeLessThan(1000);
+    for (const half of [first, second]) expect(half.includes(Buffer.concat([resource, unknown]))).toBe(true);
+    expect(countItems('traces', first) + countItems('traces', second)).toBe(40);
+  });
+
+  it('are none of one span, of one metric whatever its points, and of nothing', () => {
+    expect(halvesOf(message(1, message(2, spanOf(1))))).toBeUndefined();
+    const points = range(1, 9).map(() => message(1, field(3, 1, Buffer.alloc(8))));
+    const metric = message(1, message(2, message(2, message(5, ...points))));
+    expect(halvesOf(metric)).toBeUndefined();
+    expect(countItems('metrics', metric)).toBe(9);
+    expect(halvesOf(Buffer.alloc(0))).toBeUndefined();
+  });
+
+  it('are not made where a resource is most of a request: more bytes would go out, not smaller requests', () => {
+    const resource = message(1, field(99, 2, Buffer.alloc(50_000)));
+    const payload = message(1, resource, message(2, spanOf(1), spanOf(2)));
+    const part = { sequence: 1, piece: '', signal: 'traces', workspace: 'w', items: 2, receivedTimeUnixMs: 1 } as const;
+    expect(new Batch([{ ...part, payload }]).halves()).toBeUndefined();
+  });
+});
+
+describe('batches', () => {
+  const part = (sequence: number, bytes: number, rest: Partial<Part> = {}): Part => ({
+    sequence,
+    piece: '',
+    signal: 'traces',
+    workspace: 'w',
+    items: 1,
+    receivedTimeUnixMs: 1,
+    payload: Buffer.alloc(bytes),
+    ...rest,
+  });
+  const limits = { maxRequestBytes: 1000, maxRequestItems: 10 };
+  const sequencesOf = (parts: Part[]) =>
+    batchesOf(parts, limits, ({ signal }) => signal).map((batch) => batch.parts.map(({ sequence }) => sequence));
+
+  it('are filled up to the bytes and to the items, in order, and never hold two signals', () => {
+    expect(sequencesOf([part(1, 500), part(2, 500), part(3, 1), part(4, 999), part(5, 10)])).toEqual([
+      [1, 2],
+      [3, 4],
+      [5],
+    ]);
+    expect(sequencesOf([part(1, 1, { items: 9 }), part(2, 1, { items: 2 }), part(3, 1, { items: 50 })])).toEqual([
+      [1],
+      [2],
+      [3],
+    ]);
+    expect(sequencesOf([part(1, 1), part(2, 1, { signal: 'logs' }), part(3, 1)])).toEqual([[1, 3], [2]]);
+    expect(sequencesOf([])).toEqual([]);
+  });
+});
