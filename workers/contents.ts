@@ -1,5 +1,5 @@
 /** After the mapping, which reads whole texts, and before the writing: what is large leaves its record (src/model/content.ts). */
-import { type ContentField, type Cut, takeOut } from '../src/model/content.js';
+import { type ContentField, type Cut, leastChars, takeOut } from '../src/model/content.js';
 import type { Generation } from '../src/model/generation.js';
 import type { DecodedFrame, LogRecord, RecordContents, Span } from '../src/model/telemetry.js';
 import { MAX_WARNING_CHARS, MAX_WARNINGS } from '../src/semconv/warnings.js';
@@ -11,13 +11,15 @@ export function takeOutContents(
   { spans, logRecords }: Pick<DecodedFrame, 'spans' | 'logRecords'>,
   maxValueBytes: number,
 ): void {
+  // Nearly all texts are shorter: to look at their length is all that they cost.
+  const least = leastChars(maxValueBytes);
   for (const span of spans) {
-    takeFrom(span, 'attributes', maxValueBytes);
-    takeFrom(span, 'events', maxValueBytes);
+    if (span.attributes.length >= least) takeFrom(span, 'attributes', maxValueBytes);
+    if (span.events.length >= least) takeFrom(span, 'events', maxValueBytes);
   }
   for (const record of logRecords) {
-    takeFrom(record, 'attributes', maxValueBytes);
-    takeFrom(record, 'body', maxValueBytes);
+    if (record.attributes.length >= least) takeFrom(record, 'attributes', maxValueBytes);
+    if (record.body.length >= least) takeFrom(record, 'body', maxValueBytes);
   }
 }
 

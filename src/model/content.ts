@@ -59,10 +59,15 @@ export interface ExtractionOptions {
 /** One UTF-16 unit is three bytes of UTF-8 at most. */
 const MAX_BYTES_PER_CHAR = 3;
 
+/** A text of fewer characters stays as it is. */
+export function leastChars(maxValueBytes: number): number {
+  return Math.min(MIN_CONTENT_CHARS, Math.ceil(maxValueBytes / MAX_BYTES_PER_CHAR));
+}
+
 /** Of a valid JSON text without spaces between its tokens; undefined when it stays as it is. */
 export function takeOut(text: string, { field, maxValueBytes }: ExtractionOptions): Extraction | undefined {
   const mayBeCut = text.length * MAX_BYTES_PER_CHAR > maxValueBytes;
-  if (text.length < MIN_CONTENT_CHARS && !mayBeCut) return undefined;
+  if (text.length < leastChars(maxValueBytes)) return undefined;
   if (text.length < LARGE_TEXT_CHARS && !mayBeCut && !findRun(text, 0, text.length)) return undefined;
   return new Extractor(text, field, maxValueBytes).extract();
 }
