@@ -182,10 +182,11 @@ function scanEscaped(json: string, from: number, to: number, sink: Sink): boolea
   let isFound = false;
   for (let open = nextQuote(json, from, end); open >= 0 && !sink.isFull; ) {
     const close = nextQuote(json, open + 1, end);
-    if (close < 0) break;
+    // A text that is longer than what is looked at begins well; what ends without its quote is no JSON.
+    if (close < 0) return (end < to && isText && takeEscaped(json, open + 1, beforeEscape(json, end), sink)) || isFound;
     const next = skipEscapedSpace(json, close + 1);
     if (json.charCodeAt(next) === COLON) isText = TEXT_NAMES.has(json.slice(open + 1, close - 1));
-    else if (isText) isFound = takeEscaped(json, open, close, sink) || isFound;
+    else if (isText) isFound = takeEscaped(json, open + 1, close - 1, sink) || isFound;
     open = nextQuote(json, next, end);
   }
   return isFound || sink.isFull;
@@ -210,8 +211,9 @@ function skipEscapedSpace(json: string, from: number): number {
   return at;
 }
 
-function takeEscaped(json: string, open: number, close: number, sink: Sink): boolean {
-  const raw = json.slice(open + 1, clipped(json, open, close - 1, sink.room));
+function takeEscaped(json: string, from: number, to: number, sink: Sink): boolean {
+  const enough = from + sink.room * LONGEST_ESCAPE;
+  const raw = json.slice(from, to > enough ? beforeEscape(json, enough) : to);
   const text = raw.includes('\\') ? unescapedTwice(raw) : raw;
   if (text === undefined || text === '') return false;
   sink.take(text);
@@ -226,12 +228,10 @@ function unescapedTwice(raw: string): string | undefined {
 /** A backslash, doubled, and u0000: what one character takes at most. */
 const LONGEST_ESCAPE = 7;
 
-/** Where to stop reading for `room` characters, not within an escape. */
-function clipped(json: string, open: number, close: number, room: number): number {
-  if (close - open <= room * LONGEST_ESCAPE) return close;
-  let stop = open + room * LONGEST_ESCAPE;
-  const last = json.lastIndexOf('\\', stop);
-  if (stop - last <= LONGEST_ESCAPE) stop = last;
+/** `at`, or where the escape begins that it may stand in. */
+function beforeEscape(json: string, at: number): number {
+  const last = json.lastIndexOf('\\', at);
+  let stop = at - last <= LONGEST_ESCAPE ? last : at;
   while (json.charCodeAt(stop - 1) === BACKSLASH) stop -= 1;
-  return Math.max(stop, open + 1);
+  return stop;
 }
