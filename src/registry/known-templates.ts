@@ -1,5 +1,6 @@
 /** Keeps what is known of templates as the index has it: all of it at the start, then whatever changes. */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { MAX_KNOWN_TEXTS } from '../model/prompt-hash.js';
 import type { HashedVersion, PromptHashes } from '../store/control/prompt-hashes.js';
 import type { PromptKey } from '../store/control/prompts.js';
@@ -63,7 +64,7 @@ export class KnownTemplates {
   private async readPrompt(key: string, { workspace, name }: PromptName): Promise<void> {
     this.changed.delete(key);
     try {
-      this.take(await this.options.hashes.ofPrompt(workspace, name, ROWS_PER_PAGE));
+      await this.take(await this.options.hashes.ofPrompt(workspace, name, ROWS_PER_PAGE));
     } catch (error) {
       this.promptChanged({ workspace, name });
       throw error;
@@ -74,7 +75,7 @@ export class KnownTemplates {
   private async readIndex(): Promise<void> {
     this.allChanged = false;
     try {
-      this.take(await this.youngest());
+      await this.take(await this.youngest());
     } catch (error) {
       this.anyChanged();
       throw error;
@@ -92,10 +93,18 @@ export class KnownTemplates {
   }
 
   /** Deleted ones first: others may have been hidden behind them. The youngest are learned last, and so forgotten last. */
-  private take(youngestFirst: readonly HashedVersion[]): void {
+  private async take(youngestFirst: readonly HashedVersion[]): Promise<void> {
     const { renderings } = this.options;
     const rows = youngestFirst.toReversed();
-    for (const row of rows) if (row.status === 'deleted') renderings.unlearn(row);
-    for (const row of rows) if (row.status === 'active') renderings.learn(row);
+    await eachInTurns(rows, (row) => row.status === 'deleted' && renderings.unlearn(row));
+    await eachInTurns(rows, (row) => row.status === 'active' && renderings.learn(row));
+  }
+}
+
+/** Each takes microseconds: between thousands of them others have their turn. */
+async function eachInTurns<Item>(items: readonly Item[], work: (item: Item) => unknown): Promise<void> {
+  for (const [at, item] of items.entries()) {
+    if (at > 0 && at % ROWS_PER_PAGE === 0) await turn();
+    work(item);
   }
 }

@@ -87,6 +87,7 @@ export class Renderings {
   learn({ workspace, name, version, hash }: HashedKey): void {
     const owners = this.templates.peek(hash + workspace)?.owners ?? [];
     const known = owners.find((owner) => owner.name === name);
+    if (known?.version === version) return;
     if (known ? !outranks(version, known.version) : owners.length >= MAX_OWNERS) return;
     this.setOwners(workspace, hash, [...owners.filter((owner) => owner !== known), { name, version }]);
   }

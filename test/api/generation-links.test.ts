@@ -53,6 +53,19 @@ onEachDatabase((open) => {
     expect(await promptOf(pinned)).toMatchObject({ registered: true });
   });
 
+  it('what can be no name or no version in the registry is not registered', async () => {
+    const { write, add, promptOf } = await openLinks();
+    await write('pumps', '1.0.0');
+    for (const [promptName, promptVersion] of [
+      ['a b', ''],
+      ['pumps', 'v7'],
+      ['pumps', '3'],
+      ['\ud800', '1.0.0'],
+    ] as const) {
+      expect(await promptOf(add({ promptName, promptVersion }))).toMatchObject({ registered: false, by: 'name' });
+    }
+  });
+
   it('a span that names none is linked when a version with its text is registered later', async () => {
     const { write, add, promptOf } = await openLinks();
     const generation = add({ promptHash: promptHashOf(STATIC) });

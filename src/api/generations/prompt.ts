@@ -1,7 +1,7 @@
 /** Which prompt of the registry a generation was made with: looked up when it is read, so that it may be registered later. */
-import { GatewayError } from '../../errors.js';
+import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Selector } from '../../registry/selector.js';
+import { isVersion } from '../../registry/version.js';
 import type { StoredGeneration } from '../../store/telemetry/generations.js';
 
 export interface LinkedPrompt {
@@ -18,21 +18,21 @@ export async function linkedPrompt(
   { promptName: name, promptVersion, promptHash }: StoredGeneration,
 ): Promise<LinkedPrompt | null> {
   if (name === '') return promptHash === '' || !registry ? null : recognised(registry, workspace, promptHash);
-  const selector = promptVersion === '' ? undefined : { version: promptVersion };
-  const registered = registry ? await isRegistered(registry, workspace, name, selector) : false;
+  const registered = registry ? await isRegistered(registry, workspace, name, promptVersion) : false;
   // What names its prompt has no hash.
   return { name, version_tag: promptVersion || null, registered, by: promptHash === '' ? 'name' : 'hash' };
 }
 
-/** A name that no prompt could have is one that the registry has not. */
-async function isRegistered(registry: Registry, workspace: string, name: string, selector: Selector): Promise<boolean> {
-  try {
-    await registry.resolve(workspace, name, selector);
-    return true;
-  } catch (error) {
-    if (error instanceof GatewayError && !error.retryable) return false;
-    throw error;
-  }
+/** By the index alone: the content need not be there. What can be no name or version is not shown to the database. */
+async function isRegistered(
+  { control: { prompts } }: Registry,
+  workspace: string,
+  name: string,
+  version: string,
+): Promise<boolean> {
+  if (!isPromptName(name)) return false;
+  if (version === '') return prompts.exists(workspace, name);
+  return isVersion(version) && (await prompts.active({ workspace, name, version })) !== undefined;
 }
 
 async function recognised(registry: Registry, workspace: string, hash: string): Promise<LinkedPrompt | null> {
