@@ -8,6 +8,7 @@ import type { Transport } from '../../../exporters/transport.js';
 import { SIGNALS, type TaskPool } from '../../../src/component.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';
 import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
+import { createPool } from '../../../workers/pool.js';
 import { Random, randomRequest, toProtobufjs } from '../../otlp/random-request.js';
 import { encodeReference } from '../../otlp/reference.js';
 
@@ -88,4 +89,25 @@ it('a folder that can’t be made, or a pool that is gone, loses the request', a
   });
   const gone = create('other.ndjson', { run: () => Promise.reject(new Error('no thread')) });
   expect(await gone.traces.send(request, never)).toEqual({ kind: 'retry', reason: 'no thread' });
+});
+
+it('a thread of its own makes another line, or none', async () => {
+  const pool = createPool({ entry: 'export-encoder', threads: 1, maxQueue: 10 });
+  await pool.start();
+  try {
+    const { logs } = create('all.ndjson', pool);
+    const payload = encodeReference('logs', {
+      resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityText: 'WARN' }] }] }],
+    });
+    // A view into more than itself, as payloads are.
+    const part = Buffer.concat([Buffer.alloc(5), payload, Buffer.alloc(5)]).subarray(5, 5 + payload.length);
+    expect(await logs.send({ signal: 'logs', workspace: '', payload: part }, never)).toMatchObject({
+      kind: 'accepted',
+    });
+    expect(linesOf('all.ndjson')).toEqual([
+      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityText":"WARN"}]}]}]}',
+    ]);
+  } finally {
+    await pool.shutdown({ deadlineMs: 1000 });
+  }
 });
