@@ -383,17 +383,17 @@ export function readConfig({ env, directory, files = [] }: ConfigInput): ConfigR
   const envFile = readEnvFile(directory);
   const source = sourceOf(env, envFile);
   tellUnknownNames(envFile, findings);
-  const ownKeys = Object.keys(SECTIONS).filter((section) => !VARIABLES_ONLY.includes(section));
-  const known = [...new Set([...ownKeys, ...Object.keys(COMPONENT_KINDS), 'service'])];
+  const inFiles = Object.keys(SECTIONS).filter((section) => !VARIABLES_ONLY.includes(section));
+  const known = [...new Set([...inFiles.map(keyOf), ...Object.keys(COMPONENT_KINDS), 'service'])];
   const root = readFiles({ files, directory, variable: (name) => source.values[name], known, findings });
   const receivers = givenInReceivers(root, findings);
   const keysOf = (section: string) => {
     if (section === 'receivers') return ['receivers', [...receivers.ids.keys()][0] ?? 'otlp'];
-    return ownKeys.includes(section) ? [section] : undefined;
+    return inFiles.includes(section) ? [keyOf(section)] : undefined;
   };
   const givenIn = (section: string, schema: z.ZodObject) => {
     if (section === 'receivers') return receivers.given;
-    return ownKeys.includes(section) ? givenInSection(section, schema, root, findings) : NONE;
+    return inFiles.includes(section) ? givenInSection(keyOf(section), schema, root, findings) : NONE;
   };
   const sections = Object.entries(SECTIONS).map(([section, schema]) => {
     const given = givenIn(section, schema);

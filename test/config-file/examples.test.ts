@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import { createGateway } from '../../src/gateway.js';
+import { read } from './fixture.js';
 
 const folder = fileURLToPath(new URL('../../deploy/examples', import.meta.url));
 const files = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name));
@@ -17,4 +18,15 @@ describe('the examples', () => {
     // Creating does no I/O, and holds settings against each other.
     expect(() => createGateway(config!)).not.toThrow();
   });
+});
+
+it('the file in the README is valid, and without a warning', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block]) => block!);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const block of blocks) {
+    const { config, faults, warnings } = read(block, { ARCHIVE_TOKEN: 't' });
+    expect([faults, warnings]).toEqual([[], []]);
+    expect(() => createGateway(config!)).not.toThrow();
+  }
 });
