@@ -4,9 +4,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
-import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import { createLoad } from '../../bench/load.js';
+import { getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import { spanIdsOf, startHttpBackend } from '../helpers/otlp-backend.js';
 
 interface Ended {
   code: number;
@@ -82,14 +84,11 @@ describe('print-config', () => {
 });
 
 describe('the command line', () => {
-  it.each([['--confg', 'x'], ['validate', 'extra'], ['constructor'], ['--config']])(
-    '%s is refused',
-    async (...words) => {
-      const { code, stderr } = await run(temporaryDirectory(), ...words.filter((word) => word !== undefined));
-      expect(code).toBe(1);
-      expect(stderr).toContain('--config <file>');
-    },
-  );
+  it.each([['--confg', 'x'], ['constructor']])('%s is refused', async (...words) => {
+    const { code, stderr } = await run(temporaryDirectory(), ...words.filter((word) => word !== undefined));
+    expect(code).toBe(1);
+    expect(stderr).toContain('--config <file>');
+  });
 });
 
 describe('a gateway with a configuration file', () => {
@@ -126,4 +125,53 @@ describe('a gateway with a configuration file', () => {
     await untilLogged(gateway, 'the variable NONE is not set');
     expect(await gateway.stop()).toBe(0);
   });
+
+  it('sends each signal where the pipelines of the file lead, and lets go of an exporter that the file has no more', async () => {
+    const traces = await startHttpBackend();
+    const logs = await startHttpBackend();
+    onTestFinished(() => Promise.all([traces.close(), logs.close()]).then(() => {}));
+    const directory = temporaryDirectory();
+    const file = path.join(directory, 'gateway.yaml');
+    const pipelines = (exporters: string) => `
+receivers: {otlp: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [store${exporters}]}
+`;
+    writeFileSync(
+      file,
+      `
+exporters:
+  otlp_http/traces: {endpoint: "http://${traces.address}", headers: {X-From: file}}
+  otlp_http/logs: {endpoint: "http://${logs.address}", linger_ms: 0}
+exporting: {linger_ms: 0}
+${pipelines(', otlp_http/traces')}    logs: {receivers: [otlp], exporters: [store, otlp_http/logs]}
+`,
+    );
+    const options = { dataDirectory: directory, args: ['--config', 'gateway.yaml'] };
+    const gateway = await startGateway(options);
+    const load = createLoad({ shape: 'small', spans: 16, encoding: 'protobuf', seed: 5 });
+    const body = new Uint8Array(load.next());
+    const headers = { 'content-type': load.contentType };
+    expect((await fetch(`${gateway.otlpHttp}/v1/traces`, { method: 'POST', headers, body })).status).toBe(200);
+    for (let tries = 0; traces.taken.length === 0 && tries < TRIES; tries++) await sleep(20);
+    expect(traces.taken.flatMap((received) => spanIdsOf(received.body))).toHaveLength(16);
+    expect(traces.taken[0]!.headers['x-from']).toBe('file');
+    expect(logs.requests).toEqual([]);
+    expect(Object.keys((await consumersOf(gateway)) ?? {}).sort()).toEqual([
+      'otlp_http_logs',
+      'otlp_http_traces',
+      'store',
+    ]);
+    expect(await gateway.stop()).toBe(0);
+
+    writeFileSync(file, pipelines(''));
+    const restarted = await startGateway(options);
+    expect(Object.keys((await consumersOf(restarted)) ?? {})).toEqual(['store']);
+  });
 });
+
+async function consumersOf(gateway: GatewayProcess): Promise<Record<string, unknown> | undefined> {
+  const health = await getJson<{ buffer: { consumers: Record<string, unknown> } }>(`${gateway.api}/health/deep`);
+  return health.buffer.consumers;
+}
