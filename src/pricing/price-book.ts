@@ -174,12 +174,20 @@ function phaseAt(phases: readonly Phase[], ms: number): Phase {
   return current;
 }
 
+type Asked = Omit<Question, 'startTimeUnixNano'>;
+
+function isAsked(one: Asked, other: Asked): boolean {
+  const isOfModel = one.responseModel === other.responseModel && one.requestModel === other.requestModel;
+  return isOfModel && one.provider === other.provider && one.serviceTier === other.serviceTier;
+}
+
 class CachedPriceBook implements PriceBook {
   private readonly own: Map<string, OwnEntry[]>;
   private readonly plans: LRUCache<string, readonly Phase[]>;
   /** As many as the catalog has prices. */
   private readonly published = new Map<string, readonly RatedBand[]>();
   private readonly catalog: Catalog;
+  private latest: { workspace: string; call: Asked; day: number; plan: readonly Phase[] } | undefined;
 
   constructor(prices: readonly OwnPrice[], { catalog = packageCatalog, maxPlans = MAX_PLANS }: PriceBookOptions) {
     this.own = byWorkspace(prices);
@@ -211,7 +219,18 @@ class CachedPriceBook implements PriceBook {
     };
   }
 
+  /** Calls come by their models: most are asked of as the one before. */
   private planOf(workspace: string, call: Question, day: number): readonly Phase[] {
+    const { latest } = this;
+    if (latest && latest.day === day && latest.workspace === workspace && isAsked(latest.call, call))
+      return latest.plan;
+    const plan = this.keptPlanOf(workspace, call, day);
+    const { provider, responseModel, requestModel, serviceTier } = call;
+    this.latest = { workspace, call: { provider, responseModel, requestModel, serviceTier }, day, plan };
+    return plan;
+  }
+
+  private keptPlanOf(workspace: string, call: Question, day: number): readonly Phase[] {
     const own = this.own.get(workspace);
     // No workspace has the name '': those without prices of their own share what is published.
     const { provider, responseModel, requestModel, serviceTier } = call;
