@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { startPostgres } from '../test/helpers/postgres.js';
 import type { Case } from './case.js';
 import { type Driven, driveGrpc, driveHttp, driveHttpSteadily } from './drive.js';
+import { EXPORT_CASES } from './export-cases.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
 import { GENERATION_CASES } from './generation-cases.js';
 import type { LimitOptions, LimitResult } from './limit.js';
@@ -360,6 +361,7 @@ export const CASES: readonly Case[] = [
   readCase,
   growthCase,
   memoryCase,
+  ...EXPORT_CASES,
   ...GENERATION_CASES,
   ...NATIVE_CASES,
   ...PROMPT_CASES,
