@@ -85,6 +85,8 @@ export interface Stored extends WriteResult {
   deletions: FrameDeletion[];
   /** Records that could not be understood beside being stored. */
   mappingFailures?: { count: number; reason: string };
+  /** That were over the limit. */
+  cutTexts: number;
   decodeMs: number;
   writeMs: number;
 }

@@ -85,6 +85,7 @@ class StoreRun {
     deadLetters: [],
     audit: '',
     deletions: [],
+    cutTexts: 0,
     decodeMs: 0,
     writeMs: 0,
   };
@@ -183,7 +184,7 @@ class StoreRun {
     try {
       const hand = handOf(raw, decodeRequest(raw));
       if (options.mapping) this.enrich(hand);
-      takeOutContents(hand.decoded, options.maxAttributeBytes);
+      this.total.cutTexts += takeOutContents(hand.decoded, options.maxAttributeBytes);
       return [hand];
     } catch (error) {
       this.buryFrame(raw, `cannot be decoded: ${messageOf(error)}`);

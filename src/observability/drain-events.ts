@@ -15,6 +15,7 @@ function countStored({ exporter, store }: Metrics, { range, result }: StoredBatc
   exporter.batchItems.observe(LABELS, range.items);
   exporter.batchBytes.observe(LABELS, range.length);
   store.duplicateSpans.inc(result.duplicateSpans);
+  store.cutTexts.inc(result.cutTexts);
   store.decodeDuration.observe(result.decodeMs / 1000);
   store.writeDuration.observe(result.writeMs / 1000);
 }

@@ -327,6 +327,11 @@ function storeMetrics(registry: Registry) {
       help: 'Spans and logs that were stored, but could not be read for what they tell of calls to models',
       registers,
     }),
+    cutTexts: new Counter({
+      name: 'promptmetrics_store_cut_texts_total',
+      help: 'Texts of attributes, events and log bodies that were cut, being over MAX_ATTRIBUTE_BYTES',
+      registers,
+    }),
     up: new Gauge({
       name: 'promptmetrics_store_up',
       help: '1 while the store takes batches, 0 from the first that it could not take',

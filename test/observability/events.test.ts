@@ -194,6 +194,7 @@ describe('the drain', () => {
         deadLetters: [],
         audit: '',
         deletions: [],
+        cutTexts: 6,
         decodeMs: 3,
         writeMs: 8,
       },
@@ -202,6 +203,7 @@ describe('the drain', () => {
     expect(await samples(recorded, 'otelcol_exporter_sent_log_records_total{')).toEqual(['exporter="store"} 4']);
     expect(await samples(recorded, 'otelcol_exporter_sent_metric_points_total{')).toEqual(['exporter="store"} 2']);
     expect(await samples(recorded, 'promptmetrics_store_duplicate_spans_total ')).toEqual(['1']);
+    expect(await samples(recorded, 'promptmetrics_store_cut_texts_total ')).toEqual(['6']);
     expect(await samples(recorded, 'otelcol_exporter_queue_batch_send_size_sum{')).toEqual(['exporter="store"} 12']);
     expect(await samples(recorded, 'otelcol_exporter_queue_batch_send_size_bytes_sum{')).toEqual([
       'exporter="store"} 4096',

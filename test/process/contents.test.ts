@@ -78,6 +78,9 @@ for (const [engine, skipped, environment] of engines) {
       await post(`${api}/v1/traces/${NATIVE_TRACE}/spans`, { ...native, metadata: { messages, n: 1.5 } });
       await untilDrained(api);
 
+      const metrics = await (await fetch(`${api}/metrics`)).text();
+      expect(metrics).toMatch(/^promptmetrics_store_cut_texts_total 2$/m);
+
       const { resourceSpans } = await get<{ resourceSpans: { scopeSpans: { spans: typeof sent }[] }[] }>(
         `${api}/v1/traces/${TRACE}?format=otlp`,
       );

@@ -34,7 +34,7 @@ function consumerOf(range: FrameRange) {
 }
 
 function storedWith(deadLetters: { sequence: number; reason: string }[]): StoreResult {
-  const counts = { spans: 2, duplicateSpans: 0, logRecords: 0, metricPoints: 0, decodeMs: 0, writeMs: 0 };
+  const counts = { spans: 2, duplicateSpans: 0, logRecords: 0, metricPoints: 0, cutTexts: 0, decodeMs: 0, writeMs: 0 };
   return { outcome: 'stored', ...counts, outcomes: [], deadLetters, audit: '', deletions: [] };
 }
 

@@ -58,6 +58,7 @@ export const STORED: Stored = {
   deadLetters: [],
   audit: '',
   deletions: [],
+  cutTexts: 0,
   decodeMs: 0,
   writeMs: 0,
 };

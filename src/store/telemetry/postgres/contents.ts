@@ -410,7 +410,9 @@ async function readPlaces(
   const places = new Map<string, PlaceRow[]>();
   for (const row of rows) {
     const name = nameOf({ time: row.time_unix_nano, traceId: row.trace_id, recordId: row.record_id });
-    places.set(name, [...(places.get(name) ?? []), row]);
+    const found = places.get(name);
+    if (found) found.push(row);
+    else places.set(name, [row]);
   }
   return places;
 }
