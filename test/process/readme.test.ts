@@ -43,6 +43,9 @@ describe.skipIf(!hasCurl)('the calls of the README', () => {
       '"count":1',
       'I am Alice.',
       'Answer in French.',
+      '"cost_usd":0.000039',
+      '"explanation":"Priced by the entry gpt-4o-mini',
+      '"model_pattern":"acme/*"',
     ]) {
       expect(stdout).toContain(found);
     }
