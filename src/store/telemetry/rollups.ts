@@ -127,13 +127,18 @@ export class Tally {
   /** `sign` −1 takes a call away that was added. */
   add(call: Call, sign: 1 | -1): void {
     const added = unfold(call);
-    const { exact } = this;
-    for (let at = 0; at < exact.length; at++) {
-      const sum = exact[at]! + sign * added[at]!;
-      if (sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER) exact[at] = sum;
-      else this.addBeyond(at, BigInt(sign * added[at]!));
-    }
+    for (let at = 0; at < added.length; at++) this.addOne(at, sign * added[at]!);
     if (latest.isWide) this.addWide(call, BigInt(sign));
+  }
+
+  /** In the order of SUM_COLUMNS; numbers are whole. */
+  addAll(amounts: readonly (number | bigint)[]): void {
+    for (let at = 0; at < amounts.length; at++) {
+      const amount = amounts[at]!;
+      if (typeof amount === 'number') this.addOne(at, amount);
+      else if (isSafe(amount)) this.addOne(at, Number(amount));
+      else this.addBeyond(at, amount);
+    }
   }
 
   get amounts(): Amounts {
@@ -143,6 +148,12 @@ export class Tally {
   private addWide({ picodollars = 0n, durationNano }: Call, sign: bigint): void {
     this.addBeyond(PICODOLLARS, picodollars * sign);
     this.addBeyond(DURATION, durationNano * sign);
+  }
+
+  private addOne(at: number, amount: number): void {
+    const sum = this.exact[at]! + amount;
+    if (sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER) this.exact[at] = sum;
+    else this.addBeyond(at, BigInt(amount));
   }
 
   private addBeyond(at: number, amount: bigint): void {
@@ -326,8 +337,8 @@ export interface ReadRollup {
   /** Seconds since the epoch. */
   time: number;
   key: string;
-  /** In the order of SUM_COLUMNS. */
-  amounts: readonly bigint[];
+  /** In the order of SUM_COLUMNS; numbers are safe integers. */
+  amounts: readonly (number | bigint)[];
   /** As `Sketch.encode` wrote it. */
   sketch: Uint8Array;
 }
@@ -335,20 +346,35 @@ export interface ReadRollup {
 const MAX_USAGE_ROWS = 10_000;
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
+/** A group puts its sketches together when it has so many: it is to hold no more than it has to. */
+const MAX_SKETCHES = 512;
+
 interface Group {
   time: number | undefined;
   values: string[];
+  tally: Tally;
+  /** They are decoded when the group is among the rows. */
+  sketches: Uint8Array[];
+}
+
+/** What a group is while it is put together, and what it has come to. */
+interface Summed extends Group {
   amounts: Amounts;
-  sketch: Sketch;
+}
+
+/** The groups with the same values. */
+interface Groups {
+  values: string[];
+  byTime: Map<number | undefined, Group>;
 }
 
 /** Puts the rows of a query together, whatever their order and however many have one key. */
 export class UsageMerge {
-  private readonly groups = new Map<string, Group>();
+  private readonly groups = new Map<string, Groups>();
   private readonly names: readonly Dimension[];
   private readonly filters: readonly Dimension[];
-  /** A key is parsed once, not once for each time. */
-  private readonly keys = new Map<string, { values: string[]; name: string } | undefined>();
+  /** A key is parsed once, not once for each time; null for one that the query doesn't accept. */
+  private readonly keys = new Map<string, Groups | null>();
 
   constructor(private readonly query: UsageQuery) {
     this.names = DIMENSION_SETS[dimensionSetOf(query)]!;
@@ -356,46 +382,54 @@ export class UsageMerge {
   }
 
   add({ time, key, amounts, sketch }: ReadRollup): void {
-    const accepted = this.accepted(key);
-    if (!accepted) return;
-    const group = this.group(this.query.series ? time : undefined, accepted);
-    addAmounts(group.amounts, amounts);
-    group.sketch.mergeEncoded(sketch);
+    const groups = this.groupsOf(key);
+    if (!groups) return;
+    const group = this.group(this.query.series ? time : undefined, groups);
+    group.tally.addAll(amounts);
+    group.sketches.push(sketch);
+    if (group.sketches.length > MAX_SKETCHES) group.sketches = [Sketch.merged(group.sketches).encode()];
   }
 
   /** By time, then by cost, greatest first; those that nothing is left of are left out. */
   rows(): UsageRow[] {
-    const groups = [...this.groups.values()].filter(({ amounts }) => amounts.some((amount) => amount !== 0n));
+    const groups = [...this.groups.values()].flatMap(({ byTime }) => [...byTime.values()]);
     return groups
+      .map((group): Summed => ({ ...group, amounts: group.tally.amounts }))
+      .filter(({ amounts }) => amounts.some((amount) => amount !== 0n))
       .sort(byTimeAndCost)
       .slice(0, MAX_USAGE_ROWS)
       .map((group) => this.row(group));
   }
 
-  private accepted(key: string) {
-    if (!this.keys.has(key)) this.keys.set(key, this.parse(key));
-    return this.keys.get(key);
+  private groupsOf(key: string): Groups | null {
+    const known = this.keys.get(key);
+    if (known !== undefined) return known;
+    const groups = this.parse(key);
+    this.keys.set(key, groups);
+    return groups;
   }
 
-  private parse(key: string) {
+  private parse(key: string): Groups | null {
     const all = JSON.parse(key) as string[];
     const valueIn = (name: Dimension) => all[this.names.indexOf(name)] ?? '';
-    if (this.filters.some((name) => valueIn(name) !== this.query.filters[name])) return undefined;
+    if (this.filters.some((name) => valueIn(name) !== this.query.filters[name])) return null;
     const values = this.query.groupBy.map(valueIn);
-    return { values, name: JSON.stringify(values) };
+    const name = JSON.stringify(values);
+    const groups = this.groups.get(name) ?? { values, byTime: new Map() };
+    this.groups.set(name, groups);
+    return groups;
   }
 
-  private group(time: number | undefined, { values, name }: { values: string[]; name: string }): Group {
-    const id = `${time} ${name}`;
-    const known = this.groups.get(id);
+  private group(time: number | undefined, { values, byTime }: Groups): Group {
+    const known = byTime.get(time);
     if (known) return known;
-    const group = { time, values, amounts: noAmounts(), sketch: new Sketch() };
-    this.groups.set(id, group);
+    const group = { time, values, tally: new Tally(), sketches: [] };
+    byTime.set(time, group);
     return group;
   }
 
-  private row({ time, values, amounts, sketch }: Group): UsageRow {
-    const [p50, p95, p99] = sketch.quantiles(QUANTILES);
+  private row({ time, values, amounts, sketches }: Summed): UsageRow {
+    const [p50, p95, p99] = Sketch.quantilesOf(sketches, QUANTILES);
     return {
       timeUnixMs: time === undefined ? undefined : time * 1000,
       group: Object.fromEntries(this.query.groupBy.map((name, at) => [name, values[at]!])),
@@ -408,7 +442,7 @@ export class UsageMerge {
   }
 }
 
-function byTimeAndCost(a: Group, b: Group): number {
+function byTimeAndCost(a: Summed, b: Summed): number {
   const byTime = (a.time ?? 0) - (b.time ?? 0);
   if (byTime !== 0) return byTime;
   const [costA, costB] = [a.amounts[PICODOLLARS]!, b.amounts[PICODOLLARS]!];

@@ -20,23 +20,39 @@ const DENSE_BUCKETS = 2_304;
 /** Zeroed at the beginning of each use. */
 const dense = new Float64Array(DENSE_BUCKETS);
 
-function decode(encoded: Uint8Array, add: (bucket: number, count: number) => void): void {
+type Add = (bucket: number, count: number) => void;
+
+function decode(encoded: Uint8Array, add: Add): void {
   let at = 0;
   let bucket = 0;
-  const next = () => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
+  const rest = (first: number) => {
+    let value = first - 128;
+    for (let factor = 128; ; factor *= 128) {
       const byte = encoded[at++] ?? 0;
       value += (byte & 127) * factor;
       if (byte < 128) return value;
     }
   };
   while (at < encoded.length) {
-    bucket += next();
-    const zigzag = next();
+    const distance = encoded[at++]!;
+    bucket += distance < 128 ? distance : rest(distance);
+    const byte = encoded[at++] ?? 0;
+    const zigzag = byte < 128 ? byte : rest(byte);
     add(bucket, zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
   }
 }
+
+/** Those past the end of `dense` are `others`'. */
+function countInto(all: Iterable<Uint8Array>, others: Add): void {
+  dense.fill(0);
+  const add = (bucket: number, count: number) => {
+    if (bucket < DENSE_BUCKETS) dense[bucket]! += count;
+    else others(bucket, count);
+  };
+  for (const encoded of all) decode(encoded, add);
+}
+
+type Values<Quantiles extends readonly number[]> = { [at in keyof Quantiles]: number | undefined };
 
 export class Sketch {
   private readonly counts = new Map<number, number>();
@@ -57,16 +73,23 @@ export class Sketch {
   /** Of thousands that `encode` wrote: counted in an array, which is several times as fast as one by one. */
   static merged(all: Iterable<Uint8Array>): Sketch {
     const sketch = new Sketch();
-    dense.fill(0);
-    const add = (bucket: number, count: number) => {
-      if (bucket < DENSE_BUCKETS) dense[bucket]! += count;
-      else sketch.addTo(bucket, count);
-    };
-    for (const encoded of all) decode(encoded, add);
+    countInto(all, (bucket, count) => sketch.addTo(bucket, count));
     for (let bucket = 0; bucket < DENSE_BUCKETS; bucket++) {
       if (dense[bucket] !== 0) sketch.addTo(bucket, dense[bucket]!);
     }
     return sketch;
+  }
+
+  /** As `quantiles` of all of them `merged`. */
+  static quantilesOf<Quantiles extends readonly number[]>(
+    all: readonly Uint8Array[],
+    quantiles: Quantiles,
+  ): Values<Quantiles> {
+    let isDense = true;
+    countInto(all, () => {
+      isDense = false;
+    });
+    return isDense ? quantilesIn(dense, quantiles) : Sketch.merged(all).quantiles(quantiles);
   }
 
   /** Pairs of variable-length numbers: the distance from the bucket before, and the count, its sign in the lowest bit. */
@@ -87,14 +110,10 @@ export class Sketch {
   }
 
   /** In nanoseconds, in the order of `quantiles` (each from 0 to 1); undefined when nothing is in it. */
-  quantiles<Quantiles extends readonly number[]>(
-    quantiles: Quantiles,
-  ): { [at in keyof Quantiles]: number | undefined } {
+  quantiles<Quantiles extends readonly number[]>(quantiles: Quantiles): Values<Quantiles> {
     const inOrder = this.inOrder().filter(([, count]) => count > 0);
     const total = inOrder.reduce((sum, [, count]) => sum + count, 0);
-    return quantiles.map((quantile) => valueAt(inOrder, quantile * (total - 1))) as {
-      [at in keyof Quantiles]: number | undefined;
-    };
+    return quantiles.map((quantile) => valueAt(inOrder, quantile * (total - 1))) as Values<Quantiles>;
   }
 
   isEmpty(): boolean {
@@ -118,7 +137,26 @@ function valueAt(inOrder: readonly (readonly [bucket: number, count: number])[],
   let seen = 0;
   for (const [bucket, count] of inOrder) {
     seen += count;
-    if (seen > rank) return bucket === ZERO_BUCKET ? 0 : mapping.value(bucket - 1);
+    if (seen > rank) return valueIn(bucket);
   }
   return undefined;
+}
+
+function valueIn(bucket: number): number {
+  return bucket === ZERO_BUCKET ? 0 : mapping.value(bucket - 1);
+}
+
+/** Of counts by bucket: those below zero are no values. */
+function quantilesIn<Quantiles extends readonly number[]>(counts: Float64Array, quantiles: Quantiles) {
+  let total = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) if (counts[bucket]! > 0) total += counts[bucket]!;
+  return quantiles.map((quantile) => {
+    const rank = quantile * (total - 1);
+    let seen = 0;
+    for (let bucket = 0; bucket < counts.length; bucket++) {
+      if (counts[bucket]! > 0) seen += counts[bucket]!;
+      if (seen > rank && seen > 0) return valueIn(bucket);
+    }
+    return undefined;
+  }) as Values<Quantiles>;
 }

@@ -214,6 +214,11 @@ export class BlockReader {
     return this.arrays(sql).iterate(parameters) as IterableIterator<unknown[]>;
   }
 
+  /** Integers as numbers: one that is no safe integer is not exact. The text is to be of no other kind of read. */
+  iterateNumbers(sql: string, parameters: unknown): IterableIterator<unknown[]> {
+    return this.arrays(sql).safeIntegers(false).iterate(parameters) as IterableIterator<unknown[]>;
+  }
+
   getArray(sql: string, parameters: unknown): unknown[] | undefined {
     return this.arrays(sql).get(parameters) as unknown[] | undefined;
   }
