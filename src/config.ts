@@ -181,25 +181,41 @@ function lineOf(text: string, name: string): number {
   return lines.findLastIndex((line) => new RegExp(`^\\s*(export\\s+)?${name}\\s*[=:]`).test(line)) + 1;
 }
 
-function readEnvFile(directory: string): { values: Record<string, string>; text: string } {
+interface EnvFile {
+  values: Record<string, string>;
+  text: string;
+}
+
+function readEnvFile(directory: string, findings: Findings): EnvFile {
   const file = path.join(directory, '.env');
-  if (!existsSync(file)) return { values: {}, text: '' };
-  const text = readFileSync(file, 'utf8');
-  return { values: parse(text), text };
+  try {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    return { values: parse(text), text };
+  } catch (error) {
+    findings.fault(`.env can't be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`);
+    return { values: {}, text: '' };
+  }
 }
 
 /** Names that other programs read from a shared `.env`. */
 const FOREIGN = /^(OTEL|NODE|NPM|npm|DOCKER|COMPOSE|POSTGRES|PG|AWS|GITHUB|REDIS|TZ$|LANG|LC_)/;
 
-function tellUnknownNames(file: { values: Record<string, string>; text: string }, findings: Findings): void {
+interface EnvFileNames {
+  file: EnvFile;
+  /** Variables that configuration files put in. */
+  used: ReadonlySet<string>;
+  findings: Findings;
+}
+
+function tellUnknownNames({ file, used, findings }: EnvFileNames): void {
   const known = listSettings().map((setting) => setting.env);
   for (const name of Object.keys(file.values)) {
-    if (known.includes(name) || FOREIGN.test(name)) continue;
+    if (known.includes(name) || used.has(name) || FOREIGN.test(name)) continue;
     findings.fault(`${name} (.env:${lineOf(file.text, name)}) is not a setting${suggestion(name, known)}`);
   }
 }
 
-function sourceOf(env: NodeJS.ProcessEnv, file: { values: Record<string, string>; text: string }): Source {
+function sourceOf(env: NodeJS.ProcessEnv, file: EnvFile): Source {
   const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const environment = Object.fromEntries(set);
   return {
@@ -380,12 +396,17 @@ function serviceOf({ components, pipelines }: ReadServiceParts): ServiceConfig {
 /** Reads everything, and throws for nothing that the operator can mend. */
 export function readConfig({ env, directory, files = [] }: ConfigInput): ConfigReading {
   const findings = new Findings();
-  const envFile = readEnvFile(directory);
+  const envFile = readEnvFile(directory, findings);
   const source = sourceOf(env, envFile);
-  tellUnknownNames(envFile, findings);
   const inFiles = Object.keys(SECTIONS).filter((section) => !VARIABLES_ONLY.includes(section));
   const known = [...new Set([...inFiles.map(keyOf), ...Object.keys(COMPONENT_KINDS), 'service'])];
-  const root = readFiles({ files, directory, variable: (name) => source.values[name], known, findings });
+  const used = new Set<string>();
+  const variable = (name: string) => {
+    used.add(name);
+    return source.values[name];
+  };
+  const root = readFiles({ files, directory, variable, known, findings });
+  tellUnknownNames({ file: envFile, used, findings });
   const receivers = givenInReceivers(root, findings);
   const keysOf = (section: string) => {
     if (section === 'receivers') return ['receivers', [...receivers.ids.keys()][0] ?? 'otlp'];

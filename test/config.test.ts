@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -85,6 +85,11 @@ describe('the configuration', () => {
   it('leaves the keys of other programs in a shared .env alone', () => {
     envFile('POSTGRES_PASSWORD=x\nOTEL_SERVICE_NAME=y\n');
     expect(() => loadConfig({ env: {}, directory })).not.toThrow();
+  });
+
+  it('tells of a .env that cannot be read', () => {
+    mkdirSync(path.join(directory, '.env'));
+    expect(faultsOf({})).toContain(".env can't be read: EISDIR");
   });
 
   it('never prints a secret', () => {

@@ -74,7 +74,7 @@ export function createReload<Config>({ read, running, parts, events }: ReloadOpt
   };
   let last = Promise.resolve();
   return () => {
-    last = last.then(reload);
+    last = last.then(reload).catch((error: Error) => events.refused([error.message]));
     return last;
   };
 }

@@ -90,8 +90,8 @@ describe('a configuration file', () => {
   });
 
   it('takes variables of the environment and of .env', () => {
-    write('.env', 'NODE_PORT=7777\n');
-    const text = 'api: {port: "${NODE_PORT}"}\nstore: {data_dir: "${env:D:-/srv}/pm", sqlite_path: "${NONE}"}\n';
+    write('.env', 'OUR_PORT=7777\n');
+    const text = 'api: {port: "${OUR_PORT}"}\nstore: {data_dir: "${env:D:-/srv}/pm", sqlite_path: "${NONE}"}\n';
     const { config, warnings } = read(text, { D: '/mnt' });
     expect(config!.api.port).toBe(7777);
     expect(config!.store).toMatchObject({ dataDir: '/mnt/pm', sqlitePath: undefined });

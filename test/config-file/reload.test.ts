@@ -62,6 +62,20 @@ describe('a configuration that is read anew', () => {
     expect(await to(changed)).toEqual([{ applied: ['port'], needRestart: [] }]);
   });
 
+  it('one that could not be read keeps none from being read later', async () => {
+    const { to, reload, told } = setUp([{ takes: () => true, reload() {} }]);
+    const unreadable = {
+      ...reading({}),
+      get config(): Config {
+        throw new Error('gone');
+      },
+    };
+    expect(await to(unreadable)).toEqual([['refused', 'gone']]);
+    await to(reading({ level: 'warn', port: '1' }));
+    await reload();
+    expect(told).toEqual([{ applied: [], needRestart: [] }]);
+  });
+
   it('two at once take turns', async () => {
     let busy = 0;
     const slow = {
