@@ -2,7 +2,7 @@
 import { type Draft, newDraft } from './draft.js';
 import { addFlatText, type FlatName, flatNameOf } from './flattened.js';
 import { JsonSlice, readValue } from './json-slice.js';
-import type { Apply, ContentField, Vocabulary } from './rule.js';
+import type { Apply, ContentField, Said, Vocabulary } from './rule.js';
 import { type Member, Shapes } from './shape.js';
 import { GEN_AI } from './vocabularies/gen-ai.js';
 import { LANGFUSE } from './vocabularies/langfuse.js';
@@ -88,10 +88,7 @@ export class Table {
   }
 }
 
-function rowOf(
-  rules: Vocabulary[number] extends readonly [string, ...infer Rules] ? Rules : never,
-  order: number,
-): Row {
+function rowOf(rules: readonly (Apply | Said)[], order: number): Row {
   const content = rules.find((rule) => typeof rule !== 'function')?.content;
   return { order, rules: rules.filter((rule) => typeof rule === 'function'), content };
 }
