@@ -100,11 +100,17 @@ const tracesSettings = z.object({
 
 const tempoSettings = tracesSettings.extend({ tenant: text().optional() });
 
+function isReachable({ endpoint, protocol = tracesProtocol(endpoint) }: z.output<typeof tracesSettings>): boolean {
+  return protocol === 'grpc' || /^https?:/.test(endpoint);
+}
+
+const REACHABLE = { path: ['endpoint'], error: 'expected http:// or https:// before it, or protocol: grpc' };
+
 export const otlpComponentTypes = {
   otlp_http: { settings: httpSettings, aliases: ['otlphttp'] },
   otlp_grpc: { settings: grpcSettings, aliases: ['otlp'] },
-  tempo: { settings: tempoSettings },
-  jaeger: { settings: tracesSettings },
+  tempo: { settings: tempoSettings.refine(isReachable, REACHABLE) },
+  jaeger: { settings: tracesSettings.refine(isReachable, REACHABLE) },
 } as const satisfies Record<string, ComponentType>;
 
 type Type = keyof typeof otlpComponentTypes;

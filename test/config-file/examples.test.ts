@@ -20,6 +20,14 @@ describe('the examples', () => {
   });
 });
 
+it('the examples may be laid over each other', () => {
+  const named = ['gateway.yaml', 'tempo-and-jaeger.yaml'].map((name) => `${folder}/${name}`);
+  const { config, faults, warnings } = readConfig({ env: {}, directory: tmpdir(), files: named });
+  expect([faults, warnings]).toEqual([[], []]);
+  expect(config!.service.pipelines[0]!.exporters).toEqual(['store', 'tempo', 'jaeger']);
+  expect(config!.buffer.maxBytes).toBe(2 ** 32);
+});
+
 it('the file in the README is valid, and without a warning', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block]) => block!);

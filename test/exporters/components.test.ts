@@ -112,6 +112,7 @@ describe('exporters of a configuration file', () => {
       'otlp_grpc: {endpoint: "x:1", start_at: never}',
       'start_at="never" (gateway.yaml:1): expected one of: oldest, now',
     ],
+    ['tempo: {endpoint: "t:9"}', 'tempo.endpoint="t:9" (gateway.yaml:1): expected http:// or https:// before it'],
     ['otlp_htp: {endpoint: "http://x"}', 'is of no known type; did you mean otlp_http?'],
   ])('%s is refused', (yaml, expected) => {
     expect(read(`exporters: {${yaml}}`).faults.join('\n')).toContain(expected);
