@@ -63,7 +63,7 @@ export class Batch {
 
   #withinFrame(): [Batch, Batch] | undefined {
     const [part] = this.parts;
-    const halves = halvesOf(part!.payload);
+    const halves = safeHalvesOf(part!.payload);
     if (halves === undefined || halves[0].length + halves[1].length > MAX_GROWTH * part!.payload.length)
       return undefined;
     const first = countItems(part!.signal, halves[0]);
@@ -71,6 +71,15 @@ export class Batch {
       new Batch([{ ...part!, piece: `${part!.piece}0`, items: first, payload: halves[0] }]),
       new Batch([{ ...part!, piece: `${part!.piece}1`, items: part!.items - first, payload: halves[1] }]),
     ];
+  }
+}
+
+/** What can't be read can't be cut: the backend says what it thinks of it as a whole. */
+function safeHalvesOf(payload: Buffer): [Buffer, Buffer] | undefined {
+  try {
+    return halvesOf(payload);
+  } catch {
+    return undefined;
   }
 }
 

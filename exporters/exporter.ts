@@ -156,7 +156,7 @@ class QueueExporter implements Exporter {
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
     const payload = Buffer.concat(frame.payload instanceof Uint8Array ? [frame.payload] : frame.payload);
     const { signal, workspace } = frame;
-    const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal);
+    const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal).catch(asRetry);
     if (answer.kind === 'accepted') return;
     const words = `The exporter ${this.name} could not deliver it: ${answer.reason}`;
     throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
@@ -297,7 +297,7 @@ class QueueExporter implements Exporter {
   async #send({ transport, circuit }: Lane, batch: Batch, pass: Pass): Promise<Answer | undefined> {
     const startedMs = performance.now();
     const request = { signal: batch.signal, workspace: batch.workspace, payload: batch.payload() };
-    const answer = await transport.send(request, this.#ended.signal);
+    const answer = await transport.send(request, this.#ended.signal).catch(asRetry);
     if (answer.kind === 'accepted') {
       circuit.succeeded(pass);
       this.#delivered(batch, answer, performance.now() - startedMs);
@@ -418,6 +418,11 @@ class QueueExporter implements Exporter {
     this.#ended.abort();
     for (const { abort } of this.#held.values()) abort.abort();
   }
+}
+
+/** A transport answers whatever happens; one that doesn't must not end the process. */
+function asRetry(error: unknown): Answer {
+  return { kind: 'retry', reason: error instanceof Error ? error.message : String(error) };
 }
 
 function byWorkspace({ parts }: Batch): Batch[] {

@@ -10,7 +10,7 @@ import { createHttpReceiver } from '../receivers/otlp/http.js';
 import { InFlight } from '../receivers/otlp/in-flight.js';
 import { createIngestLimit } from '../receivers/otlp/limit.js';
 import { createAuditTrail } from '../workers/audit-trail.js';
-import { createDeadLetterBox, trimBehind } from '../workers/dead-letters.js';
+import { createDeadLetterBox, trimNowAndThen } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import { createInformedWriter } from '../workers/informed-writer.js';
 import { createKnowledge } from '../workers/knowledge.js';
@@ -129,6 +129,7 @@ export function createGateway(config: Config): Gateway {
   // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
   const { host, httpPort, grpcPort } = config.receivers;
+  const trimLetters = trimNowAndThen(deadLetters, config.workers, events.drain);
   const exporters = createExporters({
     config,
     queue: config.exporting,
@@ -139,7 +140,7 @@ export function createGateway(config: Config): Gateway {
     toProtobuf: (signal, payload) => transcoder.run('protobuf', { signal, payload: new Uint8Array(payload) }),
     async bury(letter) {
       await deadLetters.add(letter);
-      trimBehind(deadLetters, config.workers, events.drain);
+      trimLetters(letter.payload.length);
     },
     version: VERSION,
     advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),

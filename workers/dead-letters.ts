@@ -158,6 +158,24 @@ export function trimBehind(
   void box.trim(deadLetterMaxBytes).then(told, () => {});
 }
 
+/** A look at all the letters is dear when there are many: who writes them without end looks after so much of the bound. */
+const LOOKS_PER_BOUND = 16;
+
+/** `trimBehind` for a flood: tell it of each letter. The bound may be passed by a part of it. */
+export function trimNowAndThen(
+  box: Pick<DeadLetterBox, 'trim'>,
+  config: { deadLetterMaxBytes: number },
+  events: { deadLettersDropped(count: number): void },
+): (payloadBytes: number) => void {
+  let writtenBytes = Number.POSITIVE_INFINITY;
+  return (payloadBytes) => {
+    writtenBytes += payloadBytes + OVERHEAD_BYTES;
+    if (writtenBytes < config.deadLetterMaxBytes / LOOKS_PER_BOUND) return;
+    writtenBytes = 0;
+    trimBehind(box, config, events);
+  };
+}
+
 async function readLetter(directory: string, id: string): Promise<DeadLetter | undefined> {
   if (!ID.test(id)) return undefined;
   const text = await readFile(path.join(directory, `${id}.json`), 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -66,9 +66,13 @@ describe('deep health', () => {
   });
 
   it('shows what becomes of exporters, one of which may fail while the gateway is healthy', async () => {
-    const state = { endpoints: ['http://tempo:4318/v1/traces'], inFlight: 1, maxLagBytes: 500, droppedItems: 3 };
+    const state = { inFlight: 1, maxLagBytes: 500, droppedItems: 3 };
     const exporters = () => ({
-      tempo: { ...state, circuit: 'open' as const, lastError: { message: 'HTTP 503', timeUnixMs: 1_767_225_600_999 } },
+      tempo: {
+        ...state,
+        circuit: 'open' as const,
+        lastError: { message: 'HTTP 401: token abc is unknown', timeUnixMs: 1_767_225_600_999 },
+      },
       otlp: { ...state, circuit: 'closed' as const, lastError: undefined },
     });
     const { status, body } = await answer('/health/deep', { ...healthyGateway, exporters });
@@ -76,11 +80,10 @@ describe('deep health', () => {
     expect(body.exporters).toMatchObject({
       tempo: {
         status: 'failing',
-        endpoints: ['http://tempo:4318/v1/traces'],
         in_flight_requests: 1,
         max_lag_bytes: 500,
         dropped_items: 3,
-        last_error: { message: 'HTTP 503', at: 1_767_225_600 },
+        last_error: { message: 'HTTP 401', at: 1_767_225_600 },
       },
       otlp: { status: 'ok', last_error: null },
     });

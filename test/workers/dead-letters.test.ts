@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FrameInput } from '../../src/component.js';
-import { createDeadLetterBox, type DeadLetterInput, writeDeadLetter } from '../../workers/dead-letters.js';
+import {
+  createDeadLetterBox,
+  type DeadLetterInput,
+  trimNowAndThen,
+  writeDeadLetter,
+} from '../../workers/dead-letters.js';
 
 const BUFFER = '0a1b2c3d-0000-4000-8000-000000000000';
 /** What the files of a letter count for, beside its payload. */
@@ -159,5 +164,25 @@ describe('the dead letters of exporters', () => {
     for (const sequence of [2, 3, 4]) await box.add(refused(sequence));
     expect(await box.trim(2 * (FILES_BYTES + 3))).toBe(2);
     expect((await box.list()).map(({ id }) => id)).toContain('0a1b2c3d-1');
+  });
+
+  it('are looked through now and then in a flood, and kept within their bound nearly', async () => {
+    const box = createDeadLetterBox(directory);
+    let looks = 0;
+    const trim = async (maxBytes: number) => {
+      looks += 1;
+      return box.trim(maxBytes);
+    };
+    const dropped: number[] = [];
+    const config = { deadLetterMaxBytes: 32 * (FILES_BYTES + 3) };
+    const written = trimNowAndThen({ trim }, config, { deadLettersDropped: (count) => void dropped.push(count) });
+    for (let sequence = 1; sequence <= 40; sequence++) {
+      await box.add(refused(sequence));
+      written(3);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(looks).toBeLessThanOrEqual(21);
+    while (dropped.reduce((sum, count) => sum + count, 0) < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await box.list()).length).toBeLessThanOrEqual(34);
   });
 });

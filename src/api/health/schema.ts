@@ -21,7 +21,6 @@ const consumerSchema = z.object({
 
 const exporterSchema = z.object({
   status: z.enum(['ok', 'failing']).describe('failing: its backend takes nothing now; its lag is among the consumers'),
-  endpoints: z.array(z.string()),
   in_flight_requests: z.int(),
   max_lag_bytes: z.int().describe('Beyond this lag its oldest requests are dropped'),
   dropped_items: z.int().describe('Since the start'),

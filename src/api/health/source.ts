@@ -2,7 +2,6 @@ import type { ConsumerLag } from '../../component.js';
 
 /** An exporter's lag is among the consumers of the buffer. */
 export interface ExporterHealth {
-  endpoints: string[];
   circuit: 'closed' | 'open';
   inFlight: number;
   maxLagBytes: number;
