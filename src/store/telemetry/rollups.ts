@@ -339,8 +339,8 @@ export interface ReadRollup {
   key: string;
   /** In the order of SUM_COLUMNS; numbers are safe integers. */
   amounts: readonly (number | bigint)[];
-  /** As `Sketch.encode` wrote it. */
-  sketch: Uint8Array;
+  /** As `Sketch.encode` wrote them; together they are of the row. */
+  sketches: readonly Uint8Array[];
 }
 
 const MAX_USAGE_ROWS = 10_000;
@@ -381,12 +381,12 @@ export class UsageMerge {
     this.filters = filteredDimensions(query.filters);
   }
 
-  add({ time, key, amounts, sketch }: ReadRollup): void {
+  add({ time, key, amounts, sketches }: ReadRollup): void {
     const groups = this.groupsOf(key);
     if (!groups) return;
     const group = this.group(this.query.series ? time : undefined, groups);
     group.tally.addAll(amounts);
-    group.sketches.push(sketch);
+    for (const sketch of sketches) group.sketches.push(sketch);
     if (group.sketches.length > MAX_SKETCHES) group.sketches = [Sketch.merged(group.sketches).encode()];
   }
 

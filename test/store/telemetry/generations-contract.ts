@@ -717,6 +717,32 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         expect(await session.reader.getSession('default', 's')).toMatchObject({ picodollars: 5n * most });
       });
 
+      test('sums are cut that have 64 bits only when several models, or days, are added up', async () => {
+        const session = await open();
+        const source = recordSource(231);
+        const most = 2n ** 62n;
+        const spans = Array.from({ length: 6 }, (_, at) =>
+          generationSpan(source, {
+            cost: cost(most),
+            responseModel: `model-${at % 3}`,
+            startTimeUnixNano: BASE_TIME_UNIX_NANO + BigInt(at % 2) * 86_400n * SECOND,
+            durationNano: 2n ** 53n + 1n,
+          }),
+        );
+        await session.writeOne({ spans });
+        const small = generationSpan(source, { cost: cost(7n), responseModel: 'model-3', durationNano: 5n });
+        await session.writeOne({ spans: [small] });
+        for (const series of [false, true]) {
+          for (const groupBy of [[], ['model'] as const]) {
+            const rows = await session.usage({ series, groupBy });
+            expect(rows).toHaveLength((series ? 2 : 1) * (groupBy.length > 0 ? 3 : 1) + groupBy.length);
+            const sum = (of: (row: UsageRow) => bigint) => rows.reduce((total, row) => total + of(row), 0n);
+            expect(sum(({ picodollars }) => picodollars)).toBe(6n * most + 7n);
+            expect(sum(({ durationNanoSum }) => durationNanoSum)).toBe(6n * (2n ** 53n + 1n) + 5n);
+          }
+        }
+      });
+
       test('a filter, or a time range, lets other calls in', async () => {
         const session = await open();
         const source = recordSource(24);

@@ -39,6 +39,7 @@ test('what is merged from encoded parts differs from what is added at once', () 
   for (const parts of [[first, second], [values]]) {
     const encoded = parts.map((part) => sketchOf(part).encode());
     expect(Sketch.merged(encoded).encode()).toEqual(sketchOf(values).encode());
+    expect(Sketch.quantilesOf(encoded, QUANTILES)).toEqual(sketchOf(values).quantiles(QUANTILES));
   }
 });
 
@@ -57,6 +58,8 @@ test('a sketch of nothing has percentiles', () => {
   sketch.add(5, -1);
   expect(sketch.encode()).toHaveLength(0);
   expect(sketch.quantiles([0.5])).toEqual([undefined]);
+  expect(Sketch.quantilesOf([sketch.encode()], [0, 0.5])).toEqual([undefined, undefined]);
+  expect(Sketch.quantilesOf([], [0.5])).toEqual([undefined]);
 });
 
 test('counts past 32 bits, or the longest of all durations, come back changed', () => {
@@ -71,4 +74,10 @@ test('counts past 32 bits, or the longest of all durations, come back changed', 
   read.add(0, -3);
   const one = sketchOf([2 ** 64]);
   expect(read.encode()).toEqual(one.encode());
+});
+
+test('a value past all buckets that are counted in an array is left out of percentiles', () => {
+  const huge = 2 ** 200;
+  const encoded = [sketchOf([1, huge]).encode(), sketchOf([huge]).encode()];
+  expect(Sketch.quantilesOf(encoded, QUANTILES)).toEqual(sketchOf([1, huge, huge]).quantiles(QUANTILES));
 });

@@ -57,7 +57,7 @@ function addRow(merge: UsageMerge, set: readonly Dimension[], row: SummedRow): v
   const key = JSON.stringify(set.map((name) => row[name] ?? ''));
   const amounts = SUM_COLUMNS.map((column) => BigInt(row[column]));
   const time = Number(row.time ?? 0);
-  merge.add({ time, key, amounts, sketch: sketchOf(row).encode() });
+  merge.add({ time, key, amounts, sketches: [sketchOf(row).encode()] });
 }
 
 function sketchOf({ sketch, durations = [] }: SummedRow): Sketch {
