@@ -57,7 +57,8 @@ export async function refuseOwnDoors(exporter: string, url: URL, doors: readonly
     if (!(await reaches(url, door))) continue;
     throw new GatewayError(
       'CONFIG_INVALID',
-      `The exporter ${exporter} would send to this gateway itself: ${url.host} is where it listens (${door.host}:${door.port})`,
+      `The exporter ${exporter} would send to this gateway itself: ${url.host} is where it listens (${door.host}:${door.port}). ` +
+        'Where that address is meant for applications, keep it out of the environment and the .env of the gateway',
     );
   }
 }
