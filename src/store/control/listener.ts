@@ -130,10 +130,3 @@ async function end(client: pg.Client): Promise<void> {
 export function createListener(options: ListenerOptions): Listener {
   return new PostgresListener(options);
 }
-
-/** For a database that can't tell other processes of anything. */
-export const deafListener: Listener = {
-  async start() {},
-  listening: () => false,
-  async shutdown() {},
-};

@@ -25,7 +25,7 @@ import { createIdempotencyKeys, type IdempotencyKeys } from './idempotency.js';
 import { createInstallation, type Installation } from './installation.js';
 import { createLabelProposals, type LabelProposals } from './label-proposals.js';
 import { createLabels, type Labels } from './labels.js';
-import { createListener, deafListener, type Listener } from './listener.js';
+import { createListener, type Listener } from './listener.js';
 import { createPrices, type Prices } from './prices.js';
 import { createPromptContents, type PromptContents } from './prompt-contents.js';
 import { createPromptHashes, type PromptHashes } from './prompt-hashes.js';
@@ -37,6 +37,7 @@ import { createRepricings, type Repricings } from './repricings.js';
 import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
+import { createWatch } from './sqlite/watch.js';
 import { createWorkspaces, DEFAULT_WORKSPACE, type Workspaces } from './workspaces.js';
 
 export interface ControlStore extends Component, Repositories {
@@ -49,7 +50,10 @@ export interface ControlStore extends Component, Repositories {
   ping(): Promise<void>;
   /** Hears what is announced by committed transactions, here and on other gateways. Answers how to stop listening. */
   onChange(listener: ChangeListener): () => void;
-  /** Whether changes by other processes are heard as they happen: from Postgres or Redis, unless the connections for it are down. */
+  /**
+   * Whether changes by other processes are heard as they happen: from Postgres or Redis, unless the connections for it are
+   * down; on SQLite by looking at the file's version.
+   */
   hearsOthers(): boolean;
 }
 
@@ -161,10 +165,11 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
     };
   }
   if (!thread) throw new TypeError('SQLite needs the thread that has its file open');
+  const file = controlFile(config);
   return {
-    db: new Kysely({ dialect: createSqliteDialect({ file: controlFile(config), thread }) }),
+    db: new Kysely({ dialect: createSqliteDialect({ file, thread }) }),
     facts: SQLITE_FACTS,
-    listen: () => deafListener,
+    listen: (feed) => createWatch({ file, thread, onMissed: () => feed.emit('missed') }),
   };
 }
 

@@ -50,7 +50,26 @@ function changesSuite({ makePlace }: DialectCase): void {
   });
 }
 
-describe('changes on SQLite', () => changesSuite(sqliteCase));
+describe('changes on SQLite', () => {
+  changesSuite(sqliteCase);
+
+  it('that another process commits are heard as missed, and its own are not', async () => {
+    const place = await sqliteCase.makePlace();
+    try {
+      const [store, other] = [await place.open(), await place.open()];
+      await store.start();
+      await other.start();
+      const [here, there] = [listenTo(store), listenTo(other)];
+      await other.workspaces.ensure('theirs');
+      await until(() => here.heard.length > 0);
+      expect(here.heard).toEqual(['missed']);
+      expect(there.heard).toEqual([]);
+      expect([store.hearsOthers(), other.hearsOthers()]).toEqual([true, true]);
+    } finally {
+      await place.remove();
+    }
+  });
+});
 
 describe.skipIf(!server)('changes on Postgres', () => {
   changesSuite(postgresCase(server));

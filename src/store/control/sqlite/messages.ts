@@ -26,4 +26,5 @@ export interface Failure {
 
 export type Reply = Rows | Failure;
 
-export type Operation = 'open' | 'begin' | 'commit' | 'rollback' | 'execute' | 'close';
+/** `version` answers one row, a number that is another one whenever another process has committed something. */
+export type Operation = 'open' | 'begin' | 'commit' | 'rollback' | 'execute' | 'version' | 'close';

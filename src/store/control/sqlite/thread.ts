@@ -105,10 +105,16 @@ function close(file: string): void {
   open?.writer.database.close();
 }
 
+/** Commits of this connection don't count: of the writer's, those of other processes are what is left. */
+function versionOf(file: string): Rows {
+  return { rows: [opened(file).writer.database.pragma('data_version', { simple: true })] };
+}
+
 const NO_ROWS: Rows = { rows: [] };
 
 function perform(operation: Operation, statement: Statement): Rows {
   if (operation === 'execute') return execute(statement);
+  if (operation === 'version') return versionOf(statement.file);
   if (operation === 'open') opened(statement.file);
   else if (operation === 'begin') begin(statement.file);
   else if (operation === 'commit') commit(statement.file);
