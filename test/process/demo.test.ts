@@ -2,15 +2,26 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import { startPostgres } from '../helpers/postgres.js';
 
 const run = promisify(execFile);
 const hasCurl = await run('curl', ['--version']).then(
   () => true,
   () => false,
 );
+
+const postgres = await startPostgres();
+afterAll(() => postgres?.remove());
+
+const ENGINES = [
+  { engine: 'SQLite', database: async () => ({}) },
+  ...(postgres
+    ? [{ engine: 'Postgres', database: async () => ({ DATABASE_URL: await postgres.createDatabase() }) }]
+    : []),
+];
 
 const DEMO = path.join(path.dirname(entryFile()), '..', 'bench', 'demo', 'run.js');
 const KEY = /\bpm_[0-9a-f]{64}\b/;
@@ -54,9 +65,9 @@ function environmentOf(gateway: GatewayProcess, key: string) {
 const rolesOf = (messages: Loose[]) => messages.map(({ role }) => role as string);
 
 describe.skipIf(!hasCurl)('npm run demo', () => {
-  it('sends a day that every view shows something of', async () => {
-    const dataDirectory = temporaryDirectory();
-    const gateway = await startGateway({ dataDirectory, env: { API_AUTH: 'required', OTLP_AUTH: 'required' } });
+  it.each(ENGINES)('sends a day that every view shows something of, from $engine', async ({ database }) => {
+    const env = { API_AUTH: 'required', OTLP_AUTH: 'required', ...(await database()) };
+    const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env });
     const key = KEY.exec(gateway.output.join('\n'))![0];
     const { code, stdout, stderr } = await demo(environmentOf(gateway, key));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
