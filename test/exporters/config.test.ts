@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { otlpExporters } from '../../exporters/otlp/config.js';
-import { loadConfig } from '../../src/config.js';
+import { listSettings, loadConfig } from '../../src/config.js';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'exporter-config-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -142,5 +142,21 @@ describe('a preset', () => {
   it('stands beside the exporter of the variables', () => {
     const env = { [ENDPOINT]: 'http://all:4318', JAEGER_ENDPOINT: 'http://jaeger:4318' };
     expect(exportersOf(env).map(({ name }) => name)).toEqual(['otlp', 'jaeger']);
+  });
+});
+
+describe('the README', () => {
+  it('names settings that there are, at their defaults', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const section = /^## Sending on$(.*?)^## /ms.exec(readme)![1]!;
+    const settings = new Map(listSettings().map(({ env, defaultText }) => [env, defaultText]));
+    const rows = [...section.matchAll(/^\| (`[^|]*) \| ?([^|]*)\|/gm)];
+    expect(rows.length).toBeGreaterThan(3);
+    for (const [, names, defaults] of rows) {
+      const known = [...names!.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name!);
+      for (const name of known) expect(settings.has(name)).toBe(true);
+      const told = defaults!.split(', ').map((text) => text.replaceAll('`', '').trim());
+      if (told[0] !== '') expect(known.map((name) => settings.get(name))).toEqual(told);
+    }
   });
 });
