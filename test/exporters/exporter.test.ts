@@ -1,10 +1,16 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { drain, range, shutDown } from '../buffer/fixture.js';
+import { nopExporterEvents } from '../../exporters/events.js';
+import { createExporter } from '../../exporters/exporter.js';
+import type { Transport } from '../../exporters/transport.js';
+import { drain, range, shutDown, startedBuffer, temporaryDirectory } from '../buffer/fixture.js';
 import {
   type Backend,
   type GrpcAnswers,
   type HttpAnswers,
+  spanIdsOf,
   startGrpcBackend,
   startHttpBackend,
 } from '../helpers/otlp-backend.js';
@@ -16,6 +22,7 @@ import {
   grpcTransports,
   httpTransports,
   idsOf,
+  queueOf,
   spanId,
   spanOf,
   startExporter,
@@ -256,9 +263,6 @@ describe('a backend that does not take it now', () => {
     const alive = await httpBackend();
     dead.answer(() => ({ status: 503 }));
     const test = await startExporter({ transports: httpTransports(dead.address) });
-    const { createExporter } = await import('../../exporters/exporter.js');
-    const { nopExporterEvents } = await import('../../exporters/events.js');
-    const { queueOf } = await import('./fixture.js');
     const second = createExporter({
       name: 'other',
       config: queueOf(),
@@ -531,5 +535,71 @@ describe('workspaces', () => {
       authorization: 'Bearer t',
       'user-agent': expect.stringMatching(/^promptmetrics-server\/1\.2\.3 \(/),
     });
+  });
+});
+
+describe('what is wrong on this side', () => {
+  it('is a frame that is damaged on disk: it is left out and told, and its neighbours go out', async () => {
+    const directory = await temporaryDirectory();
+    const first = await startedBuffer({ directory, settings: { maxBytes: '4MiB' } }, 'store');
+    await appendSpans(first, range(1, 5), 200);
+    await shutDown(first);
+    const file = path.join(directory, 'segment-000001');
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf('span 3');
+    bytes[at] = bytes[at]! ^ 0xff;
+    writeFileSync(file, bytes);
+
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address), directory });
+    await delivered(test);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom([1, 2, 4, 5]));
+    expect(test.happenings.filter(({ name }) => name === 'unusable')).toMatchObject([{ exporter: 'otlp', frames: 1 }]);
+  });
+
+  it('is a transport that throws: the request is tried again', async () => {
+    let failures = 2;
+    const sent: string[] = [];
+    const transport: Transport = {
+      endpoint: 'nowhere',
+      byWorkspace: false,
+      async send({ payload }) {
+        if (failures-- > 0) throw new Error('a defect');
+        sent.push(...spanIdsOf(payload));
+        return { kind: 'accepted', rejected: 0, message: '' };
+      },
+      close: async () => {},
+    };
+    const test = await startExporter({ transports: { traces: transport } });
+    await appendSpans(test.buffer, [1]);
+    await delivered(test);
+    expect(sent).toEqual([spanId(1)]);
+    expect(test.happenings.filter(({ name }) => name === 'postponed')).toMatchObject([{ reason: 'a defect' }, {}]);
+  });
+
+  it('is JSON that cannot be read: it is left out and told, the store writes its dead letter', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await test.buffer.append(frameWith([], { encoding: 'json', payload: Buffer.from('{'), items: 1 }));
+    await appendSpans(test.buffer, [2]);
+    await delivered(test);
+    expect(idsOf(backend.taken)).toEqual([spanId(2)]);
+    expect(test.happenings.filter(({ name }) => name === 'unusable')).toHaveLength(1);
+  });
+
+  it('is a name that is taken: the store would lose its place', async () => {
+    const test = await startExporter({ transports: {} });
+    const options = { config: queueOf(), bufferMaxBytes: 1, buffer: test.buffer, transports: {} };
+    const rest = { toProtobuf: async () => Buffer.alloc(0), bury: async () => {}, events: nopExporterEvents };
+    expect(() => createExporter({ name: 'store', ...options, ...rest })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    );
+  });
+
+  it('is a signal that goes nowhere: it is passed by', async () => {
+    const test = await startExporter({ transports: {} });
+    await appendSpans(test.buffer, range(0, 9));
+    await delivered(test);
+    expect(test.happenings).toEqual([]);
   });
 });
