@@ -172,12 +172,14 @@ describe('a cost', () => {
   });
 
   it('of an unpriced call is zero, or says nothing of why', async () => {
+    const nameless = storedGeneration({ requestModel: '', responseModel: '' });
     const [unknown, silent] = [storedGeneration(), storedGeneration({ usage: {} })];
-    context.generations.add(WORKSPACE, unknown, silent);
+    context.generations.add(WORKSPACE, unknown, silent, nameless);
     const first = (await get(`/v1/spans/${idOf(unknown)}/cost`)).body;
     expect(first).toMatchObject({ cost_usd: null, lines: [], price: null });
     expect(first.explanation).toMatch(/no entry/);
     expect((await get(`/v1/spans/${idOf(silent)}/cost`)).body.explanation).toMatch(/no tokens/);
+    expect((await get(`/v1/spans/${idOf(nameless)}/cost`)).body.explanation).toMatch(/no model/);
   });
 });
 

@@ -1,4 +1,5 @@
 /** A cost, line by line. */
+import { modelOf } from '../../model/generation.js';
 import { dollarsText } from '../../model/money.js';
 import { linesOf } from '../../pricing/cost.js';
 import type { StoredGeneration } from '../../store/telemetry/generations.js';
@@ -13,13 +14,15 @@ function renderLine({ tokenType, tokens, usdPerMillionTokens, picodollars }: Ret
 }
 
 /** In the order in which it is found out: no price, no usage, then whose price it is. */
-function explain({ cost, usage }: StoredGeneration): string {
+function explain(generation: StoredGeneration): string {
+  const { cost, usage } = generation;
   if (cost) {
     const { source, version, model, serviceTier } = cost.price;
     const list = source === 'workspace' ? "the workspace's own prices" : `the price catalogue ${version}`;
     return `Priced by the entry ${model}${serviceTier && ` (${serviceTier})`} of ${list}`;
   }
   if (Object.keys(usage).length === 0) return 'Unpriced: it tells of no tokens';
+  if (modelOf(generation) === '') return 'Unpriced: it names no model';
   return 'Unpriced: no entry of a price list matches its model at that time';
 }
 

@@ -54,7 +54,10 @@ const filters = {
     .min(1)
     .max(500)
     .optional()
-    .meta({ description: 'Words, all of which stand in its messages, in any order' }),
+    .meta({
+      description:
+        'Words in any order, all of which stand in its messages; of messages that came as log events, in one event',
+    }),
 };
 
 export const listGenerationsQuery = z.object({
