@@ -23,6 +23,10 @@ const MODELS = ['gpt-4o-mini', 'gpt-4o', 'claude-sonnet-4-5', 'gemini-2.5-flash'
 const PROMPTS = Array.from({ length: 10 }, (_, number) => `prompt-${number}`);
 const BATCH_SPANS = 5000;
 const SPANS_PER_TRACE = 8;
+const SPANS_PER_SESSION = 40;
+const USERS = 1000;
+/** What one batch holds came within so long: traffic comes in bursts, and a batch is of what came together. */
+const BURST_NANOS = 60_000_000_000;
 const NANOS_PER_DAY = 86_400_000_000_000;
 
 const RESOURCE: Resource = {
@@ -52,8 +56,8 @@ function attributesOf(number: number): string {
     'gen_ai.usage.output_tokens': 10 + (number % 700),
     'gen_ai.prompt.name': PROMPTS[(number >> 3) % PROMPTS.length],
     'gen_ai.prompt.version': '1.0.0',
-    'session.id': `session-${number % 5000}`,
-    'user.id': `user-${number % 1000}`,
+    'session.id': `session-${Math.floor(number / SPANS_PER_SESSION)}`,
+    'user.id': `user-${Math.floor(number / SPANS_PER_SESSION) % USERS}`,
   });
 }
 
@@ -92,8 +96,8 @@ function batchOf(first: number, { spans, days }: FillOptions, nowUnixNano: bigin
   return Array.from({ length: Math.min(BATCH_SPANS, spans - first) }, (_, index) => {
     const number = first + index;
     if (number % SPANS_PER_TRACE === 0) traceId = randomBytes(16);
-    const passed = BigInt(Math.floor((number / spans) * days * NANOS_PER_DAY));
-    return spanOf(number, traceId, beganUnixNano + passed);
+    const passed = Math.floor((first / spans) * days * NANOS_PER_DAY) + Math.floor((index / BATCH_SPANS) * BURST_NANOS);
+    return spanOf(number, traceId, beganUnixNano + BigInt(passed));
   });
 }
 
