@@ -1,17 +1,18 @@
 /** Every exporter that the configuration names, as one component: they start, send and stop side by side. */
-import type { Component, FrameInput } from '../src/component.js';
+import type { Component, FrameInput, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
+import { createBackends, type ExporterSources } from './backends.js';
 import type { QueueConfig } from './config.js';
 import { createExporter, type Exporter, type ExporterOptions, type ExporterState } from './exporter.js';
-import { type OtlpSources, otlpBackends } from './otlp/components.js';
-import { createTransports } from './otlp/transport.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
 
 type Shared = Pick<ExporterOptions, 'bufferMaxBytes' | 'buffer' | 'toProtobuf' | 'bury' | 'events'>;
 
 export interface ExportersOptions extends Shared {
-  config: OtlpSources;
+  config: ExporterSources;
   queue: QueueConfig;
+  /** Encodes for backends that take something else than OTLP in protobuf: started before the exporters that use it. */
+  pool: TaskPool;
   /** Where this gateway listens: nothing is exported to there. */
   doors: readonly Door[];
   version: string;
@@ -21,6 +22,8 @@ export interface ExportersOptions extends Shared {
 
 export interface Exporters extends Component {
   readonly names: readonly string[];
+  /** Whether there is an exporter that needs the pool. */
+  readonly usesPool: boolean;
   /** By name. */
   states(): Record<string, ExporterState>;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
@@ -29,30 +32,29 @@ export interface Exporters extends Component {
 
 /** Registers a consumer of the buffer for each: create them before the buffer is started. Throws CONFIG_INVALID. */
 export function createExporters(options: ExportersOptions): Exporters {
-  const configured = otlpBackends(options.config);
-  const { queue, version } = options;
+  const { config, queue, pool, version, buffer } = options;
+  const backends = createBackends({ config, queue, pool, version, gatewayId: () => buffer.id });
   const exporters = new Map<string, Exporter>(
-    configured.map((one) => {
-      const gatewayId = () => options.buffer.id;
-      const config = { ...queue, ...one.queue };
-      const transports = createTransports(one, { connections: config.maxInFlight, version, gatewayId });
-      return [one.name, createExporter({ ...options, name: one.name, config, transports })];
-    }),
+    backends.map(({ name, queue, transports }) => [
+      name,
+      createExporter({ ...options, name, config: queue, transports }),
+    ]),
   );
   const each = (act: (exporter: Exporter) => Promise<void>) => Promise.all([...exporters.values()].map(act));
 
   const refuseOwn = async (): Promise<void> => {
-    for (const { name, destinations } of configured) {
-      for (const { url } of Object.values(destinations)) await refuseOwnDoors(name, url, options.doors);
+    for (const { name, urls } of backends) {
+      for (const url of urls) await refuseOwnDoors(name, url, options.doors);
     }
   };
 
   return {
     name: 'exporters',
     names: [...exporters.keys()],
+    usesPool: backends.some(({ usesPool }) => usesPool),
     async start() {
       await refuseOwn();
-      for (const { name, advice } of configured) if (advice !== undefined) options.advise(name, advice);
+      for (const { name, advice } of backends) if (advice !== undefined) options.advise(name, advice);
       await each((exporter) => exporter.start());
     },
     async shutdown(deadline) {

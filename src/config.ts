@@ -8,6 +8,10 @@ import path from 'node:path';
 import { parse } from 'dotenv';
 import { z } from 'zod';
 import { queueSettings } from '../exporters/config.js';
+import { datadogComponentTypes } from '../exporters/datadog/components.js';
+import { datadogSettings } from '../exporters/datadog/config.js';
+import { fileComponentTypes } from '../exporters/file/components.js';
+import { fileSettings } from '../exporters/file/config.js';
 import { otlpComponentTypes } from '../exporters/otlp/components.js';
 import {
   otlpLogsSettings,
@@ -69,12 +73,22 @@ const SECTIONS = {
   otlpTraces: otlpTracesSettings,
   otlpLogs: otlpLogsSettings,
   otlpMetrics: otlpMetricsSettings,
+  datadog: datadogSettings,
+  file: fileSettings,
   logging: loggingSettings,
   process: processSettings,
 } as const;
 
 /** Exporters that variables name. A file defines its own at `exporters`, as many as there are. */
-const VARIABLES_ONLY: readonly string[] = ['presets', 'otlp', 'otlpTraces', 'otlpLogs', 'otlpMetrics'];
+const VARIABLES_ONLY: readonly string[] = [
+  'presets',
+  'otlp',
+  'otlpTraces',
+  'otlpLogs',
+  'otlpMetrics',
+  'datadog',
+  'file',
+];
 
 /** Components that configuration files define, any number of each type. A type is added here, with its schema. */
 const COMPONENT_KINDS = {
@@ -88,7 +102,7 @@ const COMPONENT_KINDS = {
   },
   exporters: {
     key: 'exporters',
-    types: otlpComponentTypes,
+    types: { ...otlpComponentTypes, ...datadogComponentTypes, ...fileComponentTypes },
     instead: { store: 'it is always there, and set up at store' },
   },
   extensions: {
@@ -198,7 +212,7 @@ function readEnvFile(directory: string, findings: Findings): EnvFile {
 }
 
 /** Names that other programs read from a shared `.env`. */
-const FOREIGN = /^(OTEL|NODE|NPM|npm|DOCKER|COMPOSE|POSTGRES|PG|AWS|GITHUB|REDIS|TZ$|LANG|LC_)/;
+const FOREIGN = /^(OTEL|NODE|NPM|npm|DOCKER|COMPOSE|POSTGRES|PG|AWS|GITHUB|REDIS|DD_|TZ$|LANG|LC_)/;
 
 interface EnvFileNames {
   file: EnvFile;

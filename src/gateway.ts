@@ -47,6 +47,7 @@ export interface Gateway extends Component {
 
 const CONVERSATION_IDLE_MS = 60_000;
 const TRANSCODER_IDLE_MS = 60_000;
+const ENCODER_IDLE_MS = 60_000;
 
 /** SQLite reads beside one another; more would only take memory from the writers. */
 const READER_THREADS = 2;
@@ -126,13 +127,16 @@ export function createGateway(config: Config): Gateway {
     events: events.drain,
   });
 
-  // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread.
+  // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread,
+  // and on another one protobuf becomes what files and Datadog's Agent take.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
+  const encoder = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: ENCODER_IDLE_MS, maxQueue: 1000 });
   const { host, httpPort, grpcPort } = config.receivers;
   const trimLetters = trimNowAndThen(deadLetters, config.workers, events.drain);
   const exporters = createExporters({
     config,
     queue: config.exporting,
+    pool: encoder,
     buffer,
     bufferMaxBytes: config.buffer.maxBytes,
     doors: [httpPort, grpcPort, config.api.port].map((port) => ({ host, port })),
@@ -248,6 +252,7 @@ export function createGateway(config: Config): Gateway {
     auditTrail,
     // Behind the store when all stops: what is left of the time is theirs, and what is not sent then stays in the buffer.
     transcoder,
+    ...(exporters.usesPool ? [encoder] : []),
     exporters,
     drain,
     http,

@@ -83,7 +83,7 @@ describe('the configuration', () => {
   });
 
   it('leaves the keys of other programs in a shared .env alone', () => {
-    envFile('POSTGRES_PASSWORD=x\nOTEL_SERVICE_NAME=y\n');
+    envFile('POSTGRES_PASSWORD=x\nOTEL_SERVICE_NAME=y\nDD_ENV=prod\nDD_SERVICE=z\n');
     expect(() => loadConfig({ env: {}, directory })).not.toThrow();
   });
 

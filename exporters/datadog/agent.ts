@@ -57,7 +57,8 @@ export function createAgentTransport({ config, pool, connections, version }: Age
       if (signal !== 'traces')
         return { kind: 'refused', reason: `${signal} have no place in this API`, ofContent: false };
       try {
-        const requests = await encoded(pool, [{ encoding: 'protobuf', payload }]);
+        // A copy: what is handed to a thread takes the whole range along that it is a view of.
+        const requests = await encoded(pool, [{ encoding: 'protobuf', payload: new Uint8Array(payload) }]);
         return 'kind' in requests ? requests : await putAll(requests, abort);
       } catch (error) {
         return { kind: 'retry', reason: failureOf(error, config.timeoutMs) };

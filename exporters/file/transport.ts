@@ -40,7 +40,8 @@ function createFileTransport(path: string, { pool, ...options }: FileTransportOp
     byWorkspace: false,
     async send({ signal, payload }: ExportRequest): Promise<Answer> {
       try {
-        const request: RequestPayload = { signal, encoding: 'protobuf', payload };
+        // A copy: what is handed to a thread takes the whole range along that it is a view of.
+        const request: RequestPayload = { signal, encoding: 'protobuf', payload: new Uint8Array(payload) };
         const { line, reason } = await pool.run<EncodedLine>(ENCODE_LINE, request);
         if (line === undefined) return { kind: 'refused', reason, ofContent: true };
         await file.append(line);

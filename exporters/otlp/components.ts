@@ -1,16 +1,22 @@
 /**
  * OTLP backends in configuration files, in the Collector's spelling (exporter/otlpexporter, exporter/otlphttpexporter,
- * config/configretry): as many as there are, each with its own queue. An id `otlp_http/archive` is the exporter
- * `otlp_http_archive` in metrics, cursors and dead letters.
+ * config/configretry).
  */
 import { z } from 'zod';
 import type { Signal } from '../../src/component.js';
 import type { ComponentType, ConfiguredComponent } from '../../src/config-file/components.js';
 import { duration } from '../../src/config-file/duration.js';
-import type { Pipeline } from '../../src/config-file/pipelines.js';
-import { GatewayError } from '../../src/errors.js';
-import { flag, integer, oneOf, type SettingMeta, text } from '../../src/setting.js';
-import { type QueueConfig, queueSettings } from '../config.js';
+import { flag, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import {
+  assertTaken,
+  type DefinedExporters,
+  exporterName,
+  ledTo,
+  type QueueSettings,
+  queueFields,
+  queueOf,
+  unlessReplaced,
+} from '../components.js';
 import {
   destinationOf,
   endpointText,
@@ -25,18 +31,6 @@ import {
 } from './config.js';
 
 const MAX_TIME_MS = 2 ** 31 - 1;
-
-/** What EXPORTER_* sets for all exporters, for one: under the names of its fields. */
-function ownQueueSettings() {
-  const fields = Object.entries(queueSettings.shape).map(([field, schema]) => [field, schema.unwrap().optional()]);
-  return Object.fromEntries(fields) as { [Field in keyof QueueConfig]: z.ZodOptional<z.ZodType<QueueConfig[Field]>> };
-}
-
-const retrySettings = z.object({
-  initialInterval: duration(1, 3_600_000).optional(),
-  maxInterval: duration(1, 3_600_000).optional(),
-  maxElapsedTime: duration(0, MAX_TIME_MS).optional(),
-});
 
 const tlsSettings = z.object({
   insecure: flag().optional(),
@@ -54,9 +48,7 @@ const shared = {
     .prefault({})
     .meta({ secret: true } satisfies Partial<SettingMeta>),
   tls: tlsSettings.prefault({}),
-  retryOnFailure: retrySettings.prefault({}),
-  sendingQueue: z.object({ numConsumers: integer(1, 1000).optional() }).prefault({}),
-  ...ownQueueSettings(),
+  ...queueFields,
 };
 
 // The Collector compresses unless it is told not to.
@@ -157,34 +149,12 @@ function tracesDestinations(settings: Settings<'tempo' | 'jaeger'>, extra: Recor
   };
 }
 
-function queueOf(settings: Settings<Type>): Partial<QueueConfig> {
-  const { retryOnFailure: retry, sendingQueue } = settings;
-  const own = Object.keys(queueSettings.shape).map((field) => [field, settings[field as keyof QueueConfig]]);
-  const given = Object.entries({
-    maxInFlight: sendingQueue.numConsumers,
-    retryInitialMs: retry.initialInterval,
-    retryMaxMs: retry.maxInterval,
-    retryMaxElapsedMs: retry.maxElapsedTime,
-  });
-  return Object.fromEntries([...given, ...own].filter(([, value]) => value !== undefined)) as Partial<QueueConfig>;
-}
-
-/** What cursors, metrics and dead letters can be named. */
-export function exporterName(id: string): string {
-  return id.toLowerCase().replace(/[^a-z0-9_]/g, '_');
-}
-
 function assertTracesAlone(id: string, signals: readonly Signal[]): void {
-  const other = signals.find((signal) => signal !== 'traces');
-  if (other)
-    throw new GatewayError(
-      'CONFIG_INVALID',
-      `exporters.${id} takes traces alone: take it out of the pipeline of ${other}`,
-    );
+  assertTaken(id, signals, ['traces']);
 }
 
 function exporterOf({ id, type, settings }: ConfiguredComponent, signals: readonly Signal[]): OtlpExporterConfig {
-  const base = { name: exporterName(id), queue: queueOf(settings as Settings<Type>) };
+  const base = { name: exporterName(id), queue: queueOf(settings as QueueSettings) };
   switch (type as Type) {
     case 'otlp_http':
       return { ...base, destinations: httpDestinations(settings as Settings<'otlp_http'>, signals) };
@@ -202,40 +172,15 @@ function exporterOf({ id, type, settings }: ConfiguredComponent, signals: readon
   }
 }
 
-export interface DefinedExporters {
-  readonly exporters: readonly ConfiguredComponent[];
-  readonly pipelines: readonly Pipeline[];
-}
-
-/** Those of configuration files that a pipeline leads to. Throws CONFIG_INVALID. */
-function definedExporters({ exporters, pipelines }: DefinedExporters): OtlpExporterConfig[] {
-  return exporters
-    .filter(({ type }) => Object.hasOwn(otlpComponentTypes, type))
-    .map((component) => {
-      const leading = pipelines.filter((pipeline) => pipeline.exporters.includes(component.id));
-      return { component, signals: [...new Set(leading.map(({ signal }) => signal))] };
-    })
-    .filter(({ signals }) => signals.length > 0)
-    .map(({ component, signals }) => exporterOf(component, signals));
-}
-
-const REPLACES = 'Variables of the environment define this exporter, and the one of that name in a file does not count';
-
 /** Where exporters are named: variables, and configuration files. */
 export interface OtlpSources extends OtlpConfig {
   service?: DefinedExporters;
 }
 
-/** Every exporter to an OTLP backend; what variables name wins over a file's of that name. Throws CONFIG_INVALID. */
+/** Every exporter to an OTLP backend. Throws CONFIG_INVALID. */
 export function otlpBackends(config: OtlpSources): OtlpExporterConfig[] {
-  const fromVariables = otlpExporters(config);
-  const fromFiles = config.service ? definedExporters(config.service) : [];
-  const names = fromFiles.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two exporters would both be named ${twice}`);
-  const replaced = ({ name }: OtlpExporterConfig) => names.includes(name);
-  return [
-    ...fromVariables.map((own) => (replaced(own) ? { ...own, advice: REPLACES } : own)),
-    ...fromFiles.filter(({ name }) => !fromVariables.some((own) => own.name === name)),
-  ];
+  const fromFiles = ledTo(config.service, otlpComponentTypes).map(({ component, signals }) =>
+    exporterOf(component, signals),
+  );
+  return unlessReplaced(otlpExporters(config), fromFiles);
 }

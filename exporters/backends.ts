@@ -1,0 +1,88 @@
+/** Every backend that is configured, of whatever kind, as what an exporter is made of. */
+import type { Signal, TaskPool } from '../src/component.js';
+import type { QueueConfig } from './config.js';
+import { type DatadogBackend, type DatadogSources, datadogBackends } from './datadog/components.js';
+import { createDatadogExporter } from './datadog/transports.js';
+import { type FileBackend, type FileSources, fileBackends } from './file/components.js';
+import { createFileTransports } from './file/transport.js';
+import { type OtlpSources, otlpBackends } from './otlp/components.js';
+import type { OtlpExporterConfig } from './otlp/config.js';
+import { createTransports } from './otlp/transport.js';
+import type { Transport } from './transport.js';
+
+/** Where exporters are named: variables, and configuration files. */
+export interface ExporterSources extends OtlpSources, DatadogSources, FileSources {}
+
+export interface Backend {
+  name: string;
+  queue: QueueConfig;
+  transports: Partial<Record<Signal, Transport>>;
+  /** Where requests go over TCP. */
+  urls: readonly URL[];
+  advice: string | undefined;
+  /** Whether its requests are encoded by the pool. */
+  usesPool: boolean;
+}
+
+export interface BackendOptions {
+  config: ExporterSources;
+  /** What holds for every exporter that says nothing else. */
+  queue: QueueConfig;
+  /** Runs what workers/export-encoder.ts does. */
+  pool: TaskPool;
+  version: string;
+  gatewayId: () => string;
+}
+
+/** In the order in which they are told of. Throws CONFIG_INVALID; does no I/O. */
+export function createBackends(options: BackendOptions): Backend[] {
+  return [
+    ...otlpBackends(options.config).map((one) => otlpBackend(one, options)),
+    ...datadogBackends(options.config).map((one) => datadogBackend(one, options)),
+    ...fileBackends(options.config).map((one) => fileBackend(one, options)),
+  ];
+}
+
+function otlpBackend(one: OtlpExporterConfig, { version, gatewayId, ...options }: BackendOptions): Backend {
+  const queue = { ...options.queue, ...one.queue };
+  return {
+    name: one.name,
+    queue,
+    transports: createTransports(one, { connections: queue.maxInFlight, version, gatewayId }),
+    urls: Object.values(one.destinations).map(({ url }) => url),
+    advice: one.advice,
+    usesPool: false,
+  };
+}
+
+function datadogBackend({ name, config, signals, ...one }: DatadogBackend, options: BackendOptions): Backend {
+  const queue = { ...options.queue, ...one.queue };
+  const { pool, version, gatewayId } = options;
+  const made = createDatadogExporter({ name, config, pool, connections: queue.maxInFlight, version, gatewayId });
+  const maxRequestBytes = Math.min(queue.maxRequestBytes, made.maxRequestBytes ?? queue.maxRequestBytes);
+  return {
+    name,
+    queue: { ...queue, maxRequestBytes },
+    transports: only(signals, made.transports),
+    urls: made.urls,
+    advice: one.advice ?? made.advice,
+    usesPool: config.mode === 'agent-traces',
+  };
+}
+
+function fileBackend({ name, config, signals, ...one }: FileBackend, { queue, pool }: BackendOptions): Backend {
+  return {
+    name,
+    queue: { ...queue, ...one.queue },
+    transports: only(signals, createFileTransports({ config, pool })),
+    urls: [],
+    advice: one.advice,
+    usesPool: true,
+  };
+}
+
+/** A transport that is not used has opened nothing. */
+function only(signals: readonly Signal[], transports: Backend['transports']): Backend['transports'] {
+  const taken = Object.entries(transports).filter(([signal]) => signals.includes(signal as Signal));
+  return Object.fromEntries(taken) as Backend['transports'];
+}
