@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { datadogSettings } from '../../exporters/datadog/config.js';
+import { createDatadogExporter } from '../../exporters/datadog/transports.js';
 import { nopExporterEvents } from '../../exporters/events.js';
 import { createExporter } from '../../exporters/exporter.js';
+import { fileSettings } from '../../exporters/file/config.js';
+import { createFileTransports } from '../../exporters/file/transport.js';
 import { createHttpTransport } from '../../exporters/otlp/http.js';
+import type { Transport } from '../../exporters/transport.js';
 import { nopReceiverEvents } from '../../receivers/otlp/events.js';
 import { createGrpcReceiver } from '../../receivers/otlp/grpc.js';
 import { createHttpReceiver } from '../../receivers/otlp/http.js';
@@ -13,7 +18,7 @@ import { InFlight } from '../../receivers/otlp/in-flight.js';
 import { createApi } from '../../src/api/server.js';
 import { createBuffer } from '../../src/buffer/buffer.js';
 import { nopBufferEvents } from '../../src/buffer/events.js';
-import type { Component } from '../../src/component.js';
+import type { Component, Signal, TaskPool } from '../../src/component.js';
 import { type Config, loadConfig } from '../../src/config.js';
 import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
@@ -33,6 +38,7 @@ import { createControlStore } from '../../src/store/control/store.js';
 import { createSqliteTelemetry } from '../../src/store/telemetry/sqlite/store.js';
 import { createDrain, nopDrainEvents } from '../../workers/drain.js';
 import { createPool } from '../../workers/pool.js';
+import { frameWith, spanOf, until } from '../exporters/fixture.js';
 import { apiOptions } from '../helpers/api.js';
 
 let directory: string;
@@ -76,6 +82,39 @@ function both(first: Component, second: Component): Component {
     async shutdown(options) {
       await second.shutdown(options);
       await first.shutdown(options);
+    },
+  };
+}
+
+type Transports = Partial<Record<Signal, Transport>>;
+
+const exporterOf = (source: ReturnType<typeof buffer>, transports: Transports) =>
+  createExporter({
+    name: 'otlp',
+    config: config.exporting,
+    buffer: source,
+    bufferMaxBytes: 2 ** 20,
+    transports,
+    toProtobuf: async (_signal, payload) => payload,
+    bury: async () => {},
+    events: nopExporterEvents,
+  });
+
+/** One whose requests a thread encodes; started, it has tried to send one. */
+function encodingExporter(transportsOf: (pool: TaskPool) => Transports): Component {
+  const pool = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: 60_000, maxQueue: 10 });
+  const source = buffer();
+  const exporter = exporterOf(source, transportsOf(pool));
+  return {
+    name: exporter.name,
+    async start() {
+      for (const component of [pool, source, exporter]) await component.start();
+      await source.append(frameWith([spanOf(1)]));
+      const isTried = () => exporter.state().lag.frames === 0 || exporter.state().lastError !== undefined;
+      await until(isTried, 'an answer, or that there is none');
+    },
+    async shutdown(options) {
+      for (const component of [exporter, source, pool]) await component.shutdown(options);
     },
   };
 }
@@ -157,17 +196,21 @@ const COMPONENTS: Record<string, () => Component> = {
       timeoutMs: 1000,
       tls: {},
     } as const;
-    const exporter = createExporter({
-      name: 'otlp',
-      config: config.exporting,
-      buffer: source,
-      bufferMaxBytes: 2 ** 20,
-      transports: { traces: createHttpTransport({ destination, connections: 1, version: '1.2.3' }) },
-      toProtobuf: async (_signal, payload) => payload,
-      bury: async () => {},
-      events: nopExporterEvents,
+    const transports = { traces: createHttpTransport({ destination, connections: 1, version: '1.2.3' }) };
+    return both(source, exporterOf(source, transports));
+  },
+  'Datadog exporter without its Agent': () => {
+    const settings = { mode: 'agent-traces', agentUrl: 'http://127.0.0.1:1' };
+    return encodingExporter((pool) => {
+      const made = { name: 'datadog', config: datadogSettings.parse(settings), pool, connections: 1, version: '1.2.3' };
+      return createDatadogExporter(made).transports;
     });
-    return both(source, exporter);
+  },
+  'file exporter': () => {
+    const file = path.join(directory, 'audit', '{signal}.ndjson');
+    return encodingExporter((pool) =>
+      createFileTransports({ config: { ...fileSettings.parse({}), path: file }, pool }),
+    );
   },
   API: () => createApi(apiOptions().options),
   gateway: () => createGateway(config),
