@@ -48,16 +48,10 @@ const filters = {
   max_tokens: tokens('Input and output together'),
   min_duration_ms: amount('From start to end'),
   max_duration_ms: amount('From start to end'),
-  search: z
-    .string()
-    .trim()
-    .min(1)
-    .max(500)
-    .optional()
-    .meta({
-      description:
-        'Words in any order, all of which stand in its messages; of messages that came as log events, in one event',
-    }),
+  search: z.string().trim().min(1).max(500).optional().meta({
+    description:
+      'Words in any order, all of which stand in its messages; of messages that came as log events, in one event',
+  }),
 };
 
 export const listGenerationsQuery = z.object({

@@ -253,7 +253,8 @@ export const IS_UNPRICED = `countable and picodollars is null and greatest(${Obj
 export const SELECTED = `item.*, price.key as price_key, price.source as price_source, price.version as price_version,
   price.provider as price_provider, price.model as price_model, price.service_tier as price_tier,
   price.rates::text as price_rates, price.exact as price_exact`;
-export const WITH_PRICE = 'left join generation_prices price on price.workspace = item.workspace and price.id = item.price_id';
+export const WITH_PRICE =
+  'left join generation_prices price on price.workspace = item.workspace and price.id = item.price_id';
 
 /** int8 as bigint or as text, as the connection has it. */
 type Int8 = bigint | string;
