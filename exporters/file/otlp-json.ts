@@ -33,6 +33,7 @@ import {
   view,
   WireError,
 } from '../../src/otlp/wire.js';
+import { FIXED_64, LENGTH_DELIMITED, VARINT, WIRE_TYPES } from '../../src/otlp/wire-types.js';
 
 export interface RequestPayload {
   signal: Signal;
@@ -83,28 +84,6 @@ function inOneLine(json: Buffer): Buffer {
 
 /** From, stop, from, stop, …: contents in `bytes`, in the order of the wire. */
 type Ranges = number[];
-
-const VARINT = 0;
-const FIXED_64 = 1;
-const LENGTH_DELIMITED = 2;
-const FIXED_32 = 5;
-
-const WIRE_TYPES: Record<Field['kind'], number> = {
-  string: LENGTH_DELIMITED,
-  bytes: LENGTH_DELIMITED,
-  id: LENGTH_DELIMITED,
-  message: LENGTH_DELIMITED,
-  bool: VARINT,
-  int64: VARINT,
-  uint64: VARINT,
-  uint32: VARINT,
-  sint32: VARINT,
-  enum: VARINT,
-  double: FIXED_64,
-  fixed64: FIXED_64,
-  sfixed64: FIXED_64,
-  fixed32: FIXED_32,
-};
 
 /** 64 values in one another, two messages each, and what is around them. */
 const MAX_DEPTH = 160;

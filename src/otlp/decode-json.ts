@@ -5,29 +5,8 @@
 import type { Signal } from '../component.js';
 import { inRange, parseDouble, parseInteger } from './json-scalar.js';
 import { type Field, type Message, messages, REQUESTS } from './schema.js';
+import { FIXED_64, LENGTH_DELIMITED, WIRE_TYPES } from './wire-types.js';
 import { WireWriter } from './wire-writer.js';
-
-const VARINT = 0;
-const FIXED_64 = 1;
-const LENGTH_DELIMITED = 2;
-const FIXED_32 = 5;
-
-const WIRE_TYPES: Record<Field['kind'], number> = {
-  string: LENGTH_DELIMITED,
-  bytes: LENGTH_DELIMITED,
-  id: LENGTH_DELIMITED,
-  message: LENGTH_DELIMITED,
-  bool: VARINT,
-  int64: VARINT,
-  uint64: VARINT,
-  uint32: VARINT,
-  sint32: VARINT,
-  enum: VARINT,
-  double: FIXED_64,
-  fixed64: FIXED_64,
-  sfixed64: FIXED_64,
-  fixed32: FIXED_32,
-};
 
 /** Fields of each message, by both spellings of their names. */
 const fieldsByName = new Map<Message, Map<string, Field>>(
