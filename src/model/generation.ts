@@ -6,7 +6,7 @@
  * with at most six decimals, so a cost is exact.
  */
 
-/** `span`: no LLM operation, but it says whose session or user its trace is. */
+/** `span`: no LLM operation, but it says whose session or user its trace is; the store need not keep a row of it. */
 export const GENERATION_KINDS = [
   'llm',
   'embedding',

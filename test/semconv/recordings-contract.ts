@@ -82,6 +82,8 @@ export function recordingsContract(engine: string, open: () => Promise<StoreUnde
           for (const wanted of expected.generations) {
             const place = { traceId: traces.get(wanted.spanId)!, spanId: Buffer.from(wanted.spanId, 'hex') };
             const stored = await target.store.getGeneration(workspace, place);
+            // What only says whose its trace is may be remembered without a row, and is in no list.
+            if (wanted.kind === 'span' && !stored) continue;
             expect(stored, wanted.span).toBeDefined();
             found.push({ wanted, stored: stored! });
           }

@@ -44,6 +44,7 @@ import { beginApplying, gaps, isAppliedAlready, noteUnwritten, readApplied, read
 import { hexOf, isNative, type NativeFrame, traceKey } from './native-ids.js';
 import type { Partitions } from './partitions.js';
 import type { Queries } from './queries.js';
+import type { QuietTraces } from './quiet-traces.js';
 import {
   correctTraces,
   listDeclared,
@@ -67,6 +68,7 @@ export interface Session {
   shared: Shared;
   partitions: Partitions;
   hasStaging: boolean;
+  quiet: QuietTraces;
 }
 
 /** How often ranges may turn out to be applied by others meanwhile, before it is left to the next try. */
@@ -270,7 +272,9 @@ async function finish(
   const ofGenerations = await writeGenerations(session, inserted.frames, replaced, tells);
   const ofContents = [...retirePlaces(replaced), ...places.statements()];
   const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofContents, ...ofGenerations];
-  await tidy(session, longSketches(await commit(session, ending)));
+  const results = await commit(session, ending);
+  session.quiet.written();
+  await tidy(session, longSketches(results));
   await dropUnplaced(client, contents, places);
   trimShared(shared);
   const duplicateSpans = countOf(frames, 'spans') - inserted.spans + settled.knownSpans;
@@ -302,14 +306,16 @@ const NO_GENERATIONS: BroughtGenerations = { rows: [], texts: [] };
 
 /** Nothing, for a batch that tells of none and revises no span. */
 async function writeGenerations(
-  { client, shared }: Session,
+  { client, shared, quiet }: Session,
   frames: readonly DecodedFrame[],
   replaced: Replaced,
   tells: boolean,
 ): Promise<string[]> {
   const gone = replaced.filter(({ old }) => old.length > 0).map(({ revision }) => goneWith(revision));
   if (!tells && gone.length === 0) return [];
-  return await applyGenerations(client, shared, tells ? broughtBy(frames) : NO_GENERATIONS, gone);
+  const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
+  const rows = await quiet.rowsToWrite(client, brought.rows);
+  return await applyGenerations(client, shared, { ...brought, rows }, gone);
 }
 
 function goneWith({ workspace, span }: Revision): GoneGenerations {

@@ -13,7 +13,9 @@ import { sweepCalls } from './call-claims.js';
 import { EncodingError } from './copy.js';
 import { deleteTraces } from './deletions.js';
 import { sweepKeys } from './idempotency.js';
+import { hexOf } from './native-ids.js';
 import { Partitions } from './partitions.js';
+import { QuietTraces } from './quiet-traces.js';
 import { reprice } from './reprice.js';
 import { createShared } from './shared-rows.js';
 
@@ -50,7 +52,10 @@ class PostgresWriter implements TelemetryWriter {
   }
 
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void> {
-    return this.inTurn(({ client, shared }) => deleteTraces(client, shared, deletions));
+    return this.inTurn(({ client, shared, quiet }) => {
+      for (const { workspace, traceId } of deletions) quiet.forget({ workspace, traceId: hexOf(traceId) });
+      return deleteTraces(client, shared, deletions);
+    });
   }
 
   reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult> {
@@ -129,7 +134,14 @@ async function openSession({ connectionString, writer }: WriterAddress): Promise
     void client.end().catch(() => {});
     throw fromPostgres(error);
   }
-  return { client, writer, shared: createShared(), partitions: new Partitions(), hasStaging: false };
+  return {
+    client,
+    writer,
+    shared: createShared(),
+    partitions: new Partitions(),
+    hasStaging: false,
+    quiet: new QuietTraces(),
+  };
 }
 
 /** False when the connection is of no use any more. Fresh shared rows may be what failed: they are forgotten. */

@@ -101,6 +101,8 @@ export class GenerationWriter {
     if (group.spans.every(({ generation }) => generation === undefined)) return;
     place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
     const identity = this.identify(group, place);
+    // Whose a trace is that calls no model is remembered in case that it will, and costs no row.
+    if (group.spans.every(({ generation }) => !generation || generation.kind === 'span')) return;
     const inBatch: Seen[] = [];
     for (let at = 0; at < group.spans.length; at++) {
       const span = group.spans[at]!;

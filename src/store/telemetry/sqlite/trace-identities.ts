@@ -12,7 +12,8 @@ const MAX_REMEMBERED = 65_536;
 /**
  * The traces that came last, least recently used first. A trace that is forgotten is found again by its rows in the writer's
  * block; what an earlier block or another writer's knows of it is not looked for, so a trace that is spread over several
- * of them keeps for the rows of each what was known there.
+ * of them keeps for the rows of each what was known there. Spans that came before the first call of their trace have no
+ * rows: once they are forgotten here (a restart, many traces in between), the calls have only what they say themselves.
  */
 export class TraceIdentities {
   private readonly remembered = new Map<string, TraceIdentity>();
