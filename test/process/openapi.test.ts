@@ -45,14 +45,17 @@ function rankOf({ method, path }: Call): number {
 }
 
 /** What one request can't show: it is signed, is a stream, or needs another before it. Each has tests of its own. */
-const ELSEWHERE = /^\/webhooks\/|\/events$|\/proposals|\/restore$|\/diff$|^\/v1\/protected-labels\/|\/versions\/\{/;
+const ELSEWHERE =
+  /^\/webhooks\/|\/events$|\/proposals|\/restore$|\/diff$|^\/v1\/protected-labels\/|\/versions\/\{|^\/v1\/(generations|spans|sessions|users)\/\{/;
 
 function callsOf({ paths }: Document): Call[] {
   const shown = Object.entries(paths).filter(([path]) => !ELSEWHERE.test(path));
   const calls = shown.flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({ method, path, operation })),
   );
-  return calls.toSorted((a, b) => rankOf(a) - rankOf(b));
+  // By its key goes the same price that goes by its id.
+  const once = calls.filter(({ method, path }) => `${method} ${path}` !== 'delete /v1/prices');
+  return once.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
 function exampleOf({ operation }: Call): unknown {
@@ -66,8 +69,11 @@ function expectedOf({ path, operation }: Call): number {
   return Number(success.at(-1));
 }
 
-/** What the document leaves to the caller: the example of a prompt needs a variable. */
-const QUERIES: Readonly<Record<string, string>> = { 'get /v1/prompts/{name}': '?variables[name]=Alice' };
+/** What the document leaves to the caller: the example of a prompt needs a variable, a price is of a model. */
+const QUERIES: Readonly<Record<string, string>> = {
+  'get /v1/prompts/{name}': '?variables[name]=Alice',
+  'get /v1/prices/effective': '?model=gpt-4o',
+};
 
 /** Of things that the server names, what it has named them. */
 class Names {
@@ -76,7 +82,7 @@ class Names {
   constructor(private readonly document: Document) {}
 
   learn({ method, path }: Call, answer: Record<string, unknown> | undefined): void {
-    if (method !== 'post' || answer === undefined) return;
+    if ((method !== 'post' && method !== 'put') || answer === undefined) return;
     for (const name of ['id', 'run_id']) {
       if (answer[name] !== undefined) this.ofPath.set(`${path}/{${name}}`, String(answer[name]));
     }
