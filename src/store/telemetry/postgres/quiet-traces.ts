@@ -9,8 +9,11 @@ import { findTraces } from './generation-statements.js';
 import { BY_INDEX, runTogether } from './statements.js';
 
 /** Traces at a time. One that is forgotten (a restart does it, too) leaves the calls that follow with what they say themselves. */
-const MAX_TRACES = 20_000;
-const MAX_ROWS_PER_TRACE = 16;
+const MAX_TRACES = 5_000;
+/** A trace is whose its root says, and else whose the first of its spans says: more rows would say nothing new. */
+const MAX_ROWS_PER_TRACE = 2;
+/** A trace has one; one that has not keeps its bound. */
+const MAX_ROOTS = 4;
 
 type Rows = Map<bigint, GenerationRow>;
 
@@ -53,7 +56,9 @@ export class QuietTraces {
 
   private remember(key: string, rows: readonly GenerationRow[]): void {
     const known: Rows = this.remembered.get(key) ?? new Map();
-    for (const row of rows) if (known.size < MAX_ROWS_PER_TRACE) known.set(row.rowId, row);
+    for (const row of rows) {
+      if (known.size < (row.parentSpanId === '' ? MAX_ROOTS : MAX_ROWS_PER_TRACE)) known.set(row.rowId, row);
+    }
     this.remembered.set(key, known);
   }
 
