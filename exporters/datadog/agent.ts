@@ -4,6 +4,7 @@
  */
 import { Agent, type Dispatcher, request } from 'undici';
 import type { TaskPool } from '../../src/component.js';
+import { headerText, readAnswer } from '../answer-body.js';
 import { answerOfHttp, reasonOf } from '../otlp/answer.js';
 import { userAgent } from '../otlp/destination.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
@@ -130,16 +131,14 @@ function headersOf(version: string): Record<string, string> {
   };
 }
 
-const MAX_ANSWER_BYTES = 64 * 1024;
-
 async function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
-  const text = await readText(body);
+  const text = await readAnswer(body);
   // Rates, or `OK` from an old Agent.
   if (statusCode >= 200 && statusCode < 300) return ACCEPTED;
   const answer = answerOfHttp({
     status: statusCode,
-    contentType: textOf(headers['content-type']),
-    retryAfter: textOf(headers['retry-after']),
+    contentType: headerText(headers['content-type']),
+    retryAfter: headerText(headers['retry-after']),
     body: text,
   });
   return answer.kind === 'refused' && isPassing(statusCode) ? { kind: 'retry', reason: answer.reason } : answer;
@@ -148,21 +147,6 @@ async function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData):
 /** Other than OTLP's backends: an Agent that read too slowly answers 408, and tracers try again after any 5xx. */
 function isPassing(status: number): boolean {
   return status === 408 || status >= 500;
-}
-
-async function readText(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk.subarray(0, MAX_ANSWER_BYTES - bytes));
-    bytes += chunk.length;
-    if (bytes >= MAX_ANSWER_BYTES) break;
-  }
-  return Buffer.concat(chunks);
-}
-
-function textOf(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value) ?? '';
 }
 
 function failureOf(error: unknown, timeoutMs: number): string {

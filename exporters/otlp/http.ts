@@ -2,15 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, request } from 'undici';
+import { headerText, readAnswer } from '../answer-body.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { answerOfHttp, reasonOf } from './answer.js';
 import { type Destination, GATEWAY_HEADER, headersFor, isByWorkspace, userAgent } from './destination.js';
 
 const compress = promisify(gzip);
-
-/** OTLP 1.11: a response stays below 4 MiB; the Collector reads this much of one. */
-const MAX_ANSWER_BYTES = 64 * 1024;
 
 export interface HttpTransportOptions {
   destination: Destination;
@@ -49,8 +47,8 @@ export function createHttpTransport({ destination, connections, version, gateway
     const read = await readAnswer(response.body);
     return answerOfHttp({
       status: response.statusCode,
-      contentType: textOf(response.headers['content-type']),
-      retryAfter: textOf(response.headers['retry-after']),
+      contentType: headerText(response.headers['content-type']),
+      retryAfter: headerText(response.headers['retry-after']),
       body: read,
     });
   };
@@ -114,22 +112,6 @@ class Timeout {
     clearTimeout(this.#timer);
     this.#abort.removeEventListener('abort', this.#giveUp);
   }
-}
-
-async function readAnswer(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  // Leaving the loop early destroys the body and its connection: nobody reads on what a backend goes on sending.
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk.subarray(0, MAX_ANSWER_BYTES - bytes));
-    bytes += chunk.length;
-    if (bytes >= MAX_ANSWER_BYTES) break;
-  }
-  return Buffer.concat(chunks);
-}
-
-function textOf(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value) ?? '';
 }
 
 function failureOf(error: unknown, expired: boolean, timeoutMs: number): string {
