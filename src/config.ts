@@ -270,8 +270,9 @@ function receiverIds(receivers: MapNode | undefined, findings: Findings): Map<st
     if (typeOf(id) !== 'otlp') {
       const meant = suggestion(id, ['otlp']) || '; the receivers are: otlp';
       findings.fault(`receivers.${id} (${place}) is of no known type${meant}`);
-    } else if (ids.size > 0) {
-      findings.fault(`receivers.${id} (${place}): the gateway has one OTLP receiver, which ${[...ids.keys()][0]} is`);
+    } else {
+      const other = [...ids.keys()].find((known) => typeOf(known) === 'otlp');
+      if (other) findings.fault(`receivers.${id} (${place}): the gateway has one OTLP receiver, which ${other} is`);
     }
     ids.set(id, place);
   }

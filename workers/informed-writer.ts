@@ -13,12 +13,7 @@ export interface KnowledgeSource {
 /** Operations that derive something from what is known. */
 const INFORMED: ReadonlySet<string> = new Set(['store', 'reprice']);
 
-export const KNOWS_NOTHING: Known = { pricesVersion: 0, promptsVersion: 0 };
-
-/** For gateways that derive nothing: no thread is told anything. */
-export const nopKnowledge: KnowledgeSource = {
-  since: (known) => ({ after: known, ...known }),
-};
+const KNOWS_NOTHING: Known = { pricesVersion: 0, promptsVersion: 0 };
 
 export function createInformedWriter(writer: Component & TaskPool, source: KnowledgeSource): Component & TaskPool {
   let known = KNOWS_NOTHING;

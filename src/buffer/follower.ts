@@ -123,7 +123,8 @@ export class Follower implements BufferConsumer {
   loseBefore(sequence: number): void {
     if (sequence <= this.#cursor) return;
     const abandoned = this.#handedOut.splice(0, this.#countBefore(sequence));
-    const last = abandoned.at(-1);
+    // What is behind them may be released already: the cursor moves over that, too.
+    const last = this.#shiftReleased() ?? abandoned.at(-1);
     if (last !== undefined) {
       this.#released = last.until;
       this.#cursor = last.range.lastSequence + 1;
@@ -201,9 +202,14 @@ export class Follower implements BufferConsumer {
     this.#receivedTimeUnixMs = this.#host.marks.at(this.#mark + 1)?.oldestReceivedTimeUnixMs ?? 0;
   }
 
-  #moveCursor(): void {
+  /** Takes the released ranges at the front away, up to the first that is not; the last of them. */
+  #shiftReleased(): HandedOut | undefined {
     const held = this.#handedOut.findIndex((one) => !one.released);
-    const passed = this.#handedOut.splice(0, held === -1 ? this.#handedOut.length : held).at(-1)!;
+    return this.#handedOut.splice(0, held === -1 ? this.#handedOut.length : held).at(-1);
+  }
+
+  #moveCursor(): void {
+    const passed = this.#shiftReleased()!;
     this.#released = passed.until;
     this.#cursor = passed.range.lastSequence + 1;
     this.#host.moved();
