@@ -57,14 +57,17 @@ function unreadable(reason: string): Answer {
 
 const HTTP_RETRYABLE = new Set([429, 502, 503, 504]);
 
+/** What a backend may ask for at most: a timer takes no more than 2^31 ms, and a mistyped time is no reason to wait for years. */
+const MAX_WAIT_MS = 60 * 60 * 1000;
+
 /** RFC 9110 §10.2.3: seconds, or a date. undefined for what is neither. */
 export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
   const text = value?.trim();
   if (!text) return undefined;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, MAX_WAIT_MS);
   // Date.parse takes many things for dates; an HTTP-date begins with the name of a day.
   const dateMs = /^[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+  return Number.isNaN(dateMs) ? undefined : Math.min(Math.max(0, dateMs - nowMs), MAX_WAIT_MS);
 }
 
 export interface HttpAnswer {
@@ -117,7 +120,8 @@ export function parseRetryInfo(details: Buffer | undefined): number | undefined 
     const found = all?.find(({ type_url }) => type_url === RETRY_INFO);
     if (!found) return undefined;
     const { retryDelay } = google.rpc.RetryInfo.decode(found.value ?? new Uint8Array());
-    return Math.max(0, Number(retryDelay?.seconds ?? 0) * 1000 + (retryDelay?.nanos ?? 0) / 1e6);
+    const waitMs = Number(retryDelay?.seconds ?? 0) * 1000 + (retryDelay?.nanos ?? 0) / 1e6;
+    return Math.min(Math.max(0, waitMs), MAX_WAIT_MS);
   } catch {
     return undefined;
   }

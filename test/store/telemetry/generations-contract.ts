@@ -638,6 +638,18 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         await expectSumsOfRows(session);
       });
 
+      test('a deletion takes the generations of another workspace, whose spans have the same ids', async () => {
+        const session = await open();
+        const span = generationSpan(recordSource(19), { sessionId: 's', searchText: 'shared words' });
+        await session.writeOne({ spans: [span] });
+        await session.writeOne({ workspace: 'other', spans: [span] });
+        const deletion = { workspace: 'default', traceId: span.traceId, receivedUntilUnixMs: Number.MAX_SAFE_INTEGER };
+        await (await session.target.writer()).deleteTraces([deletion]);
+        expect(await session.list()).toEqual([]);
+        expect(await session.list({ workspace: 'other', text: 'shared words' })).toHaveLength(1);
+        await expectSumsOfRows(session, 'other');
+      });
+
       test('a deleted trace is still listed, found or counted', async () => {
         const session = await open({ blockMaxSpans: 5 });
         const source = recordSource(20);

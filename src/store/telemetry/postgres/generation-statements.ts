@@ -77,10 +77,12 @@ function forgetTraces(traces: readonly { workspace: string; traceId: string }[])
   ];
 }
 
-const PLACE_COLUMNS = 'start bigint, row_id bigint, trace_id uuid';
+/** Workspaces may have spans of the same ids: each row is named with its own. */
+const PLACE_COLUMNS = 'workspace text, start bigint, row_id bigint, trace_id uuid';
 
 function placesOf(rows: readonly GenerationRow[]) {
-  return rows.map(({ generation, rowId, traceId, session, user }) => ({
+  return rows.map(({ workspace, generation, rowId, traceId, session, user }) => ({
+    workspace,
     start: generation.startTimeUnixNano,
     row_id: rowId,
     trace_id: traceId,
@@ -98,7 +100,8 @@ function atPlaces(rows: readonly GenerationRow[]): string {
   }
   const ids = [...new Set(rows.map(({ traceId }) => traceId))].join(',');
   return `row.start_time_unix_nano between '${from}'::bigint and '${to}'::bigint and row.trace_id = any('{${ids}}'::uuid[])
-    and row.trace_id = item.trace_id and row.start_time_unix_nano = item.start and row.row_id = item.row_id`;
+    and row.trace_id = item.trace_id and row.start_time_unix_nano = item.start and row.row_id = item.row_id
+    and row.workspace = item.workspace`;
 }
 
 function move(rows: readonly GenerationRow[]): string[] {
@@ -120,7 +123,8 @@ export function removeRows(rows: readonly GenerationRow[]): string[] {
   return [
     `delete from generations row using ${items} where ${atPlaces(rows)}`,
     `delete from generation_texts text using ${items} where text.trace_id = any('{${ids}}'::uuid[])
-     and text.trace_id = item.trace_id and text.row_id = item.row_id and not text.of_event`,
+     and text.trace_id = item.trace_id and text.row_id = item.row_id and text.workspace = item.workspace
+     and not text.of_event`,
   ];
 }
 
