@@ -48,7 +48,9 @@ export function createPool(options: PostgresOptions & PostgresTypes): pg.Pool {
     application_name: 'promptmetrics',
     types: typesOf(options),
   });
-  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
+  // Without listeners a connection that breaks would end the process: one that is idle is replaced by the next query, and
+  // one that is lent out fails its statement, or its borrower's next.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
