@@ -23,6 +23,8 @@ export interface ExporterEvents {
   recovered(recovered: Named & { endpoint: string }): void;
   /** The backend will never take this; it is among the dead letters. */
   refused(refused: Named & { signal: Signal; items: number; reason: string }): void;
+  /** What the configuration keeps from this exporter, by the processor that did: no loss. */
+  leftOut(leftOut: Named & { signal: Signal; processor: string; items: number }): void;
   /** The oldest were given up, because the exporter lags by more than its share. `first`: of a row of such losses. */
   dropped(dropped: Named & { frames: number; items: number; first: boolean }): void;
   /** That row is over: so many items were lost in it. */
@@ -41,6 +43,7 @@ export const nopExporterEvents: ExporterEvents = {
   failed() {},
   recovered() {},
   refused() {},
+  leftOut() {},
   dropped() {},
   keptUp() {},
   unusable() {},

@@ -19,6 +19,7 @@ import type {
 import { GatewayError } from '../src/errors.js';
 import { backoffMs, pause } from './backoff.js';
 import { Batch, batchesOf, type Part } from './batch.js';
+import type { Chooser } from './chooser.js';
 import { Circuit, type Pass } from './circuit.js';
 import type { QueueConfig } from './config.js';
 import type { ExporterEvents } from './events.js';
@@ -44,6 +45,8 @@ export interface ExporterOptions {
   buffer: { readonly id: string; consumer(name: string, options?: ConsumerOptions): BufferConsumer };
   /** Where each signal goes; frames of a signal that goes nowhere are passed by. */
   transports: Partial<Record<Signal, Transport>>;
+  /** What of each range goes out; without one, everything. */
+  chooser?: Chooser | undefined;
   /** OTLP/JSON as protobuf, made on another thread. Rejects for what can't be read. */
   toProtobuf(signal: Signal, payload: Buffer): Promise<Uint8Array>;
   /** Resolves when it is on disk; adding the same again replaces it. */
@@ -223,12 +226,20 @@ class QueueExporter implements Exporter {
       try {
         const frames = await readFramesAside(range);
         // Given up while it was read, its place may hold other frames by now.
-        return signal.aborted ? undefined : await this.#toParts(frames);
+        if (signal.aborted) return undefined;
+        return await this.#chosen(await this.#toParts(frames), signal);
       } catch (error) {
         await this.#ownFault(error, signal);
       }
     }
     return undefined;
+  }
+
+  async #chosen(parts: Part[], signal: AbortSignal): Promise<Part[] | undefined> {
+    const { chooser } = this.#options;
+    if (chooser === undefined || parts.length === 0) return parts;
+    const chosen = await chooser.choose(parts, signal);
+    return signal.aborted ? undefined : chosen;
   }
 
   async #toParts(frames: Iterable<Frame | DamagedFrame>): Promise<Part[]> {

@@ -58,6 +58,9 @@ export function createExporterEvents(log: Logger, metrics: Metrics, repetition: 
         ),
       );
     },
+    leftOut({ exporter, signal, processor, items }) {
+      own.leftOut.inc({ exporter, signal, processor }, items);
+    },
     dropped({ exporter, frames, items, first }) {
       own.dropped.inc({ exporter }, items);
       if (!first) return;

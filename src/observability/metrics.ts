@@ -209,6 +209,12 @@ function exporterMetrics(registry: Registry) {
       labelNames,
       registers,
     }),
+    leftOut: new Counter({
+      name: 'promptmetrics_exporter_left_out_items_total',
+      help: 'Items that a filter or a sampler of the configuration kept from the exporter',
+      labelNames: [...labelNames, 'signal', 'processor'],
+      registers,
+    }),
     unusable: new Counter({
       name: 'promptmetrics_exporter_unusable_frames_total',
       help: 'Requests in the buffer that could not be read for export',

@@ -1,6 +1,7 @@
 /** An exporter on a buffer of its own, whose backend and whose happenings a test can see. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import type { Chooser } from '../../exporters/chooser.js';
 import { type QueueConfig, queueSettings } from '../../exporters/config.js';
 import type { ExporterEvents } from '../../exporters/events.js';
 import { createExporter, type Exporter, type RefusedLetter } from '../../exporters/exporter.js';
@@ -67,6 +68,7 @@ export interface TestExporter {
 
 export interface TestExporterOptions {
   transports: Partial<Record<Signal, Transport>>;
+  chooser?: Chooser;
   queue?: Record<string, string>;
   bufferSettings?: Record<string, string>;
   directory?: string;
@@ -91,6 +93,7 @@ export async function startExporter(options: TestExporterOptions): Promise<TestE
     bufferMaxBytes: 4 * 2 ** 20,
     buffer,
     transports: options.transports,
+    chooser: options.chooser,
     toProtobuf: async (signal, payload) => new Uint8Array(toProtobuf(signal, payload)),
     bury: options.bury ?? (async (letter) => void letters.push(letter)),
     events,
