@@ -210,9 +210,7 @@ class QueueExporter implements Exporter {
     try {
       const parts = await this.#partsOf(range, abort.signal);
       if (parts === undefined) return this.#giveUp(range.items);
-      const groupOf = (part: Part) =>
-        `${part.signal} ${this.#laneOf(part).transport.byWorkspace ? part.workspace : ''}`;
-      const batches = batchesOf(parts, this.#options.config, groupOf);
+      const batches = batchesOf(parts, this.#options.config, (part) => groupOf(part, this.#laneOf(part).transport));
       await Promise.all(batches.map((batch) => this.#deliver(batch, abort.signal)));
       if (!abort.signal.aborted) this.#consumer.release(range);
     } finally {
@@ -307,7 +305,8 @@ class QueueExporter implements Exporter {
 
   async #send({ transport, circuit }: Lane, batch: Batch, pass: Pass): Promise<Answer | undefined> {
     const startedMs = performance.now();
-    const request = { signal: batch.signal, workspace: batch.workspace, payload: batch.payload() };
+    const { signal, workspace, parts } = batch;
+    const request = { signal, workspace, payload: batch.payload(), parts };
     const answer = await transport.send(request, this.#ended.signal).catch(asRetry);
     if (answer.kind === 'accepted') {
       circuit.succeeded(pass);
@@ -429,6 +428,14 @@ class QueueExporter implements Exporter {
     this.#ended.abort();
     for (const { abort } of this.#held.values()) abort.abort();
   }
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Equal for what may go in one request. */
+function groupOf({ signal, workspace, receivedTimeUnixMs }: Part, { byWorkspace, byHour }: Transport): string {
+  const hour = byHour ? Math.floor(receivedTimeUnixMs / HOUR_MS) : '';
+  return `${signal} ${hour} ${byWorkspace ? workspace : ''}`;
 }
 
 /** A transport answers whatever happens; one that doesn't must not end the process. */

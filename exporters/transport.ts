@@ -1,11 +1,24 @@
 import type { Signal } from '../src/component.js';
 
+/** What of a request's payload came as one, or was cut from it. */
+export interface RequestPart {
+  /** Its place in the buffer. */
+  sequence: number;
+  /** '' for all that stood there, else which half of which half: '0', '01'. */
+  piece: string;
+  items: number;
+  receivedTimeUnixMs: number;
+  payload: Uint8Array;
+}
+
 /** One request to a backend: whole OTLP `Export*ServiceRequest` bytes, as protobuf. */
 export interface ExportRequest {
   signal: Signal;
   /** Whose data it is; '' where the destination makes no difference between workspaces. */
   workspace: string;
   payload: Buffer;
+  /** What the payload is joined of, in its order; absent for a dead letter that is sent again. */
+  parts?: readonly RequestPart[];
 }
 
 /** What a backend made of a request. */
@@ -23,6 +36,8 @@ export interface Transport {
   readonly endpoint: string;
   /** Whether requests of one workspace differ from another's by more than their payload. */
   readonly byWorkspace: boolean;
+  /** Whether what was received in one hour (UTC) stays apart from that of another one. */
+  readonly byHour?: boolean;
   /** Never rejects. When `abort` is aborted it resolves soon, with whatever. */
   send(request: ExportRequest, abort: AbortSignal): Promise<Answer>;
   /** Safe when nothing was ever sent, and safe twice. */
