@@ -49,6 +49,8 @@ export class Renderings {
   /** All that was learned since `logStart`, in its order. */
   private log: KnownText[] = [];
   private logStart = 0;
+  /** The log begins with all that is known: nothing was cut off since. */
+  private isWhole = true;
   private forgotten = 0;
 
   /** `max`: of templates, and of renderings. What was learned the longest time ago is forgotten first. */
@@ -64,7 +66,8 @@ export class Renderings {
 
   /** What was learned behind that version, or the first part of it; all that is known where that is too long ago. */
   since(version: number): LearnedTexts {
-    if (version < this.logStart) this.tellAllAgain();
+    // Who is told of all already goes on where it is, whoever else begins anew meanwhile.
+    if (version < this.logStart && !this.isWhole) this.tellAllAgain();
     const from = Math.max(0, version - this.logStart);
     const texts = this.log.slice(from, from + MAX_TOLD);
     this.tellForgotten();
@@ -115,13 +118,16 @@ export class Renderings {
   /** Of the length it has when all is told again, with room for what is learned until that is told. */
   private note(text: KnownText): void {
     this.log.push(text);
-    if (this.log.length > 3 * this.max) this.logStart += this.log.splice(0, this.max).length;
+    if (this.log.length <= 3 * this.max) return;
+    this.logStart += this.log.splice(0, this.max).length;
+    this.isWhole = false;
   }
 
   private tellAllAgain(): void {
     this.logStart += this.log.length;
     const templates = [...this.templates.rvalues()].flatMap((template) => template?.text ?? []);
     this.log = [...templates, ...this.old.values(), ...this.young.values()];
+    this.isWhole = true;
   }
 
   private tellForgotten(): void {

@@ -43,6 +43,27 @@ function meaning(hash: string, source: KnownText['source'], workspace = 'w'): st
   return text && `${text.name}@${text.version}`;
 }
 
+describe('of several writers that were left behind', () => {
+  it('one is told all from the start again whenever another one asks, and never comes to the end', () => {
+    const many = 25_000;
+    renderings = new Renderings(nopRegistryEvents, many);
+    for (let at = 0; at < 4 * many; at++) renderings.handedOut(key('a'), `h${at}`);
+    const known = [new Set<string>(), new Set<string>()];
+    const versions = [0, 0];
+    for (let round = 0; round < 4; round++) {
+      for (const writer of [0, 1]) {
+        const { version, texts } = renderings.since(versions[writer]!);
+        versions[writer] = version;
+        for (const { hash } of texts) known[writer]!.add(hash);
+      }
+    }
+    for (const texts of known) expect(texts).toContain(`h${4 * many - 1}`);
+    expect(versions[0]).toBe(versions[1]);
+    renderings.handedOut(key('a'), 'later');
+    expect(renderings.since(versions[0]!).texts.map(({ hash }) => hash)).toEqual(['later']);
+  });
+});
+
 describe('a text that is handed out', () => {
   it('is told again to who was told of it, or is not told to who was not', () => {
     renderings.handedOut(key('a'), 'h1');
@@ -103,6 +124,7 @@ describe('a text as it is written', () => {
     for (let at = 0; at < 20 * MAX; at++) renderings.handedOut(key('once'), `h${at}`);
     expect(meaning('h', 'template')).toBe('a@1.0.0');
     for (let at = 0; at < MAX; at++) renderings.learn(hashed(`t${at}`, 'a'));
+    for (let at = 0; at < 4 * MAX; at++) renderings.handedOut(key('once'), `again${at}`);
     expect(renderings.since(0).texts.filter(({ source }) => source === 'template')).toHaveLength(MAX);
     expect(renderings.since(0).texts.some(({ hash }) => hash === 'h')).toBe(false);
   });
