@@ -144,9 +144,14 @@ class StoreRun {
     this.buryFrame(raw, `cannot be stored: ${DEADLY}`);
   }
 
-  /** Its rows are stored, what else it tells is not: without a trailer there is nothing of it left to be kept. */
+  /**
+   * Its rows are stored, what else it tells is not: the trailer is what is left to be kept. A replay would store log
+   * records and points of the payload again, which have no ids to be recognised by.
+   */
   private buryRecalled(raw: Frame): void {
-    if (this.isRecalled(raw)) this.buryFrame(raw, `is stored, but what goes with it cannot be read: ${DEADLY}`);
+    if (!this.isRecalled(raw)) return;
+    const trailerAlone = { ...raw, encoding: 'protobuf' as const, items: 0, payload: Buffer.alloc(0) };
+    this.buryFrame(trailerAlone, `is stored, but what goes with it cannot be read: ${DEADLY}`);
   }
 
   /** Each frame is a transaction of its own, so that the thread may die of one and keeps the others. */

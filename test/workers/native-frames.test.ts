@@ -271,6 +271,26 @@ describe('a crash', () => {
     expect((await after.telemetry.getTrace('default', Buffer.from(TRACE, 'hex')))?.spans).toHaveLength(3);
   });
 
+  it('over a frame whose rows are stored leaves a letter whose replay stores its log records again', async () => {
+    const records = { resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: '1700000000000000000' }] }] }] };
+    const frame = { ...spanFrame(TRACE, spanId(1)), signal: 'logs' as const };
+    const before = await startDraining({ control: DOWN });
+    await before.send({ ...frame, payload: Buffer.from(JSON.stringify(records)) });
+    await before.stop(50);
+
+    const dying = await startDraining({ wrap: dyingOf(1, []) });
+    await until(() => dying.held() === 0);
+    await dying.stop();
+    const after = await startDraining();
+    const [letter] = await after.deadLetters.list();
+    const sequence = await after.deadLetters.replay(letter!.id, after.buffer);
+    expect(await after.drain.of(sequence)).toMatchObject({ written: true });
+    const { items } = await after.telemetry.listLogs({ workspace: 'default', limit: 10 });
+    expect(items).toHaveLength(1);
+    await until(() => after.held() === 0);
+    expect(await audited()).toEqual([spanId(1)]);
+  });
+
   it('between the audit entries and the release of their range writes none of them twice', async () => {
     let appended = 0;
     /** Never tells that it is done. */
