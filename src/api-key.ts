@@ -15,8 +15,9 @@ import { type Config, loadConfig } from './config.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { shutdownAll, startAll } from './lifecycle.js';
+import { DEFAULT_WORKSPACE } from './model/workspace.js';
 import { createControlStore } from './store/control/store.js';
-import { DEFAULT_WORKSPACE, isWorkspaceId } from './store/control/workspaces.js';
+import { isWorkspaceId } from './store/control/workspaces.js';
 
 const USAGE = `Makes an API key and prints it, once.
 

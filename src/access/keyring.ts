@@ -1,18 +1,19 @@
 /** Says whose a key is: from memory, where a key that was seen before costs no query. */
 import type { Component } from '../component.js';
 import { GatewayError } from '../errors.js';
+import { DEFAULT_WORKSPACE } from '../model/workspace.js';
 import type { ControlStore } from '../store/control/store.js';
-import { DEFAULT_WORKSPACE } from '../store/control/workspaces.js';
 import { within } from '../store/deadline.js';
 import type { AccessConfig } from './config.js';
 import type { AccessEvents } from './events.js';
 import { KeyCache, type KnownKey } from './key-cache.js';
+import { keyless } from './keyless.js';
 import type { AccessStore } from './keys.js';
 import { LastUse } from './last-use.js';
 import { isLoopback } from './loopback.js';
 import { Lru } from './lru.js';
 import { openAccessWithKey } from './open.js';
-import { ANY_WORKSPACE, type Credentials, type Identify, type Principal, SCOPES } from './principal.js';
+import { ANY_WORKSPACE, type Credentials, type Identify, type Principal } from './principal.js';
 
 /** Started after the control store. */
 export interface Keyring extends Component {
@@ -45,15 +46,8 @@ const TICK_MS = 1_000;
 
 type Mode = AccessConfig['apiAuth'];
 
-const ALL_SCOPES: ReadonlySet<(typeof SCOPES)[number]> = new Set(SCOPES);
-
 function unauthorized(message: string): GatewayError {
   return new GatewayError('UNAUTHORIZED', message);
-}
-
-/** May name any workspace, which is what a master key may. */
-function keyless(name: string, workspace = DEFAULT_WORKSPACE): Principal {
-  return { keyId: undefined, name, workspace, master: true, scopes: ALL_SCOPES };
 }
 
 class CachedKeyring implements Keyring {

@@ -2,9 +2,10 @@
 
 import { GatewayError } from '../errors.js';
 import { withoutNul } from '../model/nul.js';
+import { DEFAULT_WORKSPACE } from '../model/workspace.js';
 import type { ApiKey, Visibility } from '../store/control/api-keys.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
-import { DEFAULT_WORKSPACE, type Workspace } from '../store/control/workspaces.js';
+import type { Workspace } from '../store/control/workspaces.js';
 import { auditEntry, type MutationContext } from './audit.js';
 import { makeKey } from './key.js';
 import { ANY_WORKSPACE, type Principal, type Scope } from './principal.js';

@@ -1,8 +1,8 @@
 /** What every process that makes or checks keys does first: finds the salt, and makes sure that it is the right one. */
 import { rm } from 'node:fs/promises';
 import { GatewayError } from '../errors.js';
+import { DEFAULT_WORKSPACE } from '../model/workspace.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
-import { DEFAULT_WORKSPACE } from '../store/control/workspaces.js';
 import { auditEntry } from './audit.js';
 import type { AccessConfig } from './config.js';
 import type { AccessEvents } from './events.js';

@@ -71,7 +71,12 @@ export function reportFailure(events: ApiEvents, request: Reported, error: Gatew
   events.failed({ method, route: routeOptions.url ?? 'unknown', requestId, error });
 }
 
-export function registerErrors(app: FastifyInstance, events: ApiEvents): void {
+/** What a request is told whose path leads nowhere. */
+export type NotFound = (method: string, path: string) => GatewayError;
+
+const noSuchEndpoint: NotFound = (method, path) => new GatewayError('NOT_FOUND', `No such endpoint: ${method} ${path}`);
+
+export function registerErrors(app: FastifyInstance, events: ApiEvents, notFound = noSuchEndpoint): void {
   app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = apiError(thrown);
     if (error.httpStatus >= 500) reportFailure(events, request, error);
@@ -79,6 +84,6 @@ export function registerErrors(app: FastifyInstance, events: ApiEvents): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!;
-    return sendError(reply, new GatewayError('NOT_FOUND', `No such endpoint: ${request.method} ${path}`));
+    return sendError(reply, notFound(request.method, path));
   });
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Kysely, sql } from 'kysely';
 import { controlMigrations } from '../../../migrations/control/series.js';
 import type { Component, TaskPool } from '../../component.js';
+import { DEFAULT_WORKSPACE } from '../../model/workspace.js';
 import { controlFile, type StoreConfig } from '../config.js';
 import { within } from '../deadline.js';
 import { type DialectFacts, POSTGRES_FACTS, SQLITE_FACTS } from '../dialect-facts.js';
@@ -38,7 +39,7 @@ import { createRuns, type Runs } from './runs.js';
 import type { ControlSchema } from './schema.js';
 import { createSqliteDialect } from './sqlite/dialect.js';
 import { createWatch } from './sqlite/watch.js';
-import { createWorkspaces, DEFAULT_WORKSPACE, type Workspaces } from './workspaces.js';
+import { createWorkspaces, type Workspaces } from './workspaces.js';
 
 export interface ControlStore extends Component, Repositories {
   /**

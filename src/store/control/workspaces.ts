@@ -45,9 +45,6 @@ export interface WorkspaceSummary extends Workspace {
   auditLogs: number;
 }
 
-/** The workspace of those who name none. */
-export const DEFAULT_WORKSPACE = 'default';
-
 const WORKSPACE_ID = /^[a-zA-Z0-9_-]{1,128}$/;
 
 export function isWorkspaceId(text: string): boolean {

@@ -1,0 +1,2 @@
+/** The workspace of those who name none. */
+export const DEFAULT_WORKSPACE = 'default';
