@@ -31,6 +31,11 @@ export interface BufferOptions {
   /** The largest payload to take. */
   maxFrameBytes: number;
   events: BufferEvents;
+  /**
+   * Told of a consumer of an earlier start that this one has not, while frames are there that it did not release: `start`
+   * rejects with what this makes, and no cursor has moved. Without it, or when it makes nothing, the consumer is forgotten.
+   */
+  unfinished?: (consumer: string) => GatewayError | undefined;
   disk?: Disk;
 }
 
@@ -75,6 +80,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   readonly #config: BufferConfig;
   readonly #directory: string;
   readonly #events: BufferEvents;
+  readonly #unfinished: BufferOptions['unfinished'];
   readonly #layout: RingLayout;
   readonly #ring: Ring;
   readonly #commit: GroupCommit;
@@ -93,10 +99,11 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   #heldFrom = 1;
   #syncTimer: NodeJS.Timeout | undefined;
 
-  constructor({ config, directory, maxFrameBytes, events, disk = nodeDisk }: BufferOptions) {
+  constructor({ config, directory, maxFrameBytes, events, unfinished, disk = nodeDisk }: BufferOptions) {
     this.#config = config;
     this.#directory = path.resolve(directory);
     this.#events = events;
+    this.#unfinished = unfinished;
     this.#layout = ringLayout(config.maxBytes, maxFrameBytes);
     this.#ring = new Ring({ disk, directory: this.#directory, layout: this.#layout, sync: config.sync });
     this.#cursors = new CursorKeeper(new CursorFile(disk, this.#directory), this.#followers, events);
@@ -292,6 +299,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     const cursors = new Set(Object.values(this.#kept.cursors));
     const recovered = await recover({ files, bufferId: this.#id, neededSequence, cursors, marks: this.marks });
     if (files.length > 0) this.#events.recovered(recovered.report);
+    this.#refuseUnfinished(recovered.highestSequence);
     await this.#resume(recovered, neededSequence);
   }
 
@@ -308,6 +316,13 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     await this.#cursors.now();
     this.#startSyncing();
     this.#phase = 'open';
+  }
+
+  #refuseUnfinished(highestSequence: number): void {
+    for (const [name, cursor] of Object.entries(this.#kept.cursors)) {
+      const refusal = !this.#followers.has(name) && cursor <= highestSequence ? this.#unfinished?.(name) : undefined;
+      if (refusal !== undefined) throw refusal;
+    }
   }
 
   /** Where the slowest of the registered consumers was; 1 when none of them was here before. */
