@@ -5,6 +5,7 @@
 import { GatewayError } from '../../errors.js';
 import { type Generation, modelOf, TOKEN_TYPES, type TokenType, type Usage } from '../../model/generation.js';
 import { type Dimension, GRAINS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
+import type { RollupChange } from './rollup-changes.js';
 import { bucketOf, Sketch } from './sketch.js';
 
 /** Each set has rows of its own for every call; their places in this list are stored. */
@@ -264,56 +265,14 @@ export class RollupBatch {
     }
   }
 
-  isEmpty(): boolean {
-    return this.sets.every(({ minutes }) => minutes.length === 0);
+  /** A minute may have several with the same key, and one that adds nothing. */
+  changes(): RollupChange[] {
+    return this.sets.flatMap((set, dimensions) =>
+      set.minutes.map(({ time, call, tally: { amounts }, sketch }) => {
+        return { workspace: call.workspace, dimensions, time, key: set.keyOf(call), amounts, sketch };
+      }),
+    );
   }
-
-  /** Of all grains, sorted as a primary key over (workspace, dimensions, grain, time, key) would have them; none that adds nothing. */
-  rows(): Rollup[] {
-    const all = new Map<string, Rollup>();
-    for (const [dimensions, set] of this.sets.entries()) {
-      for (const { time, call, tally, sketch } of set.minutes) {
-        const { amounts } = tally;
-        const name = { workspace: call.workspace, dimensions, key: set.keyOf(call) };
-        for (const grain of Object.values(GRAINS)) {
-          const row = rowOf(all, { ...name, grain, time: Math.floor(time / grain) * grain });
-          addAmounts(row.amounts, amounts);
-          row.sketch.merge(sketch);
-        }
-      }
-    }
-    return [...all.values()].filter(isChange).sort(byKey);
-  }
-}
-
-type RollupName = Pick<Rollup, 'workspace' | 'dimensions' | 'grain' | 'time' | 'key'>;
-
-function rowOf(rows: Map<string, Rollup>, { workspace, dimensions, grain, time, key }: RollupName): Rollup {
-  const name = `${dimensions} ${grain} ${time} ${key} ${workspace}`;
-  const known = rows.get(name);
-  if (known) return known;
-  const row = { workspace, dimensions, grain, time, key, amounts: noAmounts(), sketch: new Sketch() };
-  rows.set(name, row);
-  return row;
-}
-
-function isChange({ amounts, sketch }: Rollup): boolean {
-  return !sketch.isEmpty() || amounts.some((amount) => amount !== 0n);
-}
-
-function byKey(a: Rollup, b: Rollup): number {
-  return (
-    compareText(a.workspace, b.workspace) ||
-    a.dimensions - b.dimensions ||
-    a.grain - b.grain ||
-    a.time - b.time ||
-    compareText(a.key, b.key)
-  );
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 /** The set that all dimensions of a query are of; the first when it names none. Throws VALIDATION_FAILED. */
@@ -448,4 +407,9 @@ function byTimeAndCost(a: Summed, b: Summed): number {
   const [costA, costB] = [a.amounts[PICODOLLARS]!, b.amounts[PICODOLLARS]!];
   if (costA !== costB) return costA > costB ? -1 : 1;
   return compareText(JSON.stringify(a.values), JSON.stringify(b.values));
+}
+
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

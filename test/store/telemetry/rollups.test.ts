@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { rollupsOf } from '../../../src/store/telemetry/rollup-changes.js';
 import { type Call, RollupBatch, SUM_COLUMNS, Tally } from '../../../src/store/telemetry/rollups.js';
 
 const MINUTE_NANO = 60_000_000_000n;
@@ -49,7 +50,7 @@ test('a call in between is added to what the one before it has in common with th
   const batch = new RollupBatch();
   const [a, b] = [callOf({ usage: { input: 1 } }), callOf({ usage: { input: 10 }, model: 'other', user: 'u' })];
   for (const call of [a, b, a, { ...a, workspace: 'second' }, b]) batch.add(call);
-  const days = batch.rows().filter(({ grain }) => grain === 86_400);
+  const days = rollupsOf(batch.changes()).filter(({ grain }) => grain === 86_400);
   const inputOf = (workspace: string, dimensions: number, key: readonly string[]) =>
     days
       .filter((row) => row.workspace === workspace && row.dimensions === dimensions && row.key === JSON.stringify(key))
@@ -67,7 +68,7 @@ test('the first or the last nanosecond of a minute is added to its neighbour, or
   const times = [start, start + MINUTE_NANO - 1n, start + MINUTE_NANO, start - 1n, late, 0n, 59_999_999_999n];
   const batch = new RollupBatch();
   for (const startTimeUnixNano of times) batch.add(callOf({ startTimeUnixNano }));
-  const minutes = batch.rows().filter(({ grain, dimensions }) => grain === 60 && dimensions === 0);
+  const minutes = rollupsOf(batch.changes()).filter(({ grain, dimensions }) => grain === 60 && dimensions === 0);
   expect(minutes.map(({ time, amounts }) => [time, amounts[0]])).toEqual([
     [0, 3n],
     [28_999_999 * 60, 1n],

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { GRAINS } from '../generations.js';
+import { rollupsOf } from '../rollup-changes.js';
 import { DIMENSION_SETS, type Rollup, SUM_COLUMNS } from '../rollups.js';
 import type { CallClaims } from './call-claims.js';
 import type { GenerationChanges, IdentityChange, TraceIdentity } from './generation-changes.js';
@@ -26,7 +27,7 @@ export function statementsOf(changes: GenerationChanges, claims: CallClaims): st
     ...addIdentities(identities),
     ...correctTimes(identities.filter(({ shrank }) => shrank)),
     ...forgetTraces(changes.emptied),
-    ...addRollups(changes.rollups.rows()),
+    ...addRollups(rollupsOf(changes.rollups.changes())),
   ];
 }
 

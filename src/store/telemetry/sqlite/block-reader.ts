@@ -209,6 +209,11 @@ export class BlockReader {
     return this.prepared(sql).iterate(parameters) as IterableIterator<Row>;
   }
 
+  /** What its writer commits meanwhile is not seen. */
+  inOneState(reads: () => void): void {
+    this.db.transaction(reads)();
+  }
+
   /** As `iterate`, each row an array: making objects of many columns takes as long as reading them. */
   iterateArrays(sql: string, parameters: unknown): IterableIterator<unknown[]> {
     return this.arrays(sql).iterate(parameters) as IterableIterator<unknown[]>;

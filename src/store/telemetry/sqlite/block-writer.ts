@@ -180,7 +180,12 @@ export class BlockWriter {
 
   /** No more rows: readers may remember what they know of this block. */
   finish(closedTimeUnixMs: number): void {
-    this.statements.close.run(closedTimeUnixMs);
+    this.db
+      .transaction(() => {
+        this.generations.finish();
+        this.statements.close.run(closedTimeUnixMs);
+      })
+      .immediate();
     this.db.pragma('wal_checkpoint(TRUNCATE)');
     this.db.close();
   }

@@ -49,6 +49,11 @@ export class GenerationChanges {
     this.texts.flush();
   }
 
+  /** Call it within a transaction, when no batch will follow. */
+  fold(): void {
+    this.ledger.fold();
+  }
+
   /** After a rollback. */
   clear(): void {
     this.ledger.clear();

@@ -3,8 +3,9 @@
  * goes, or changes. Changes are added up in memory, and written in one go: in the transaction of the rows that they are of.
  */
 import type Database from 'better-sqlite3';
-import { addAmounts, type Rollup, RollupBatch, SUM_COLUMNS, Tally } from '../rollups.js';
+import { addAmounts, RollupBatch, SUM_COLUMNS, Tally } from '../rollups.js';
 import { readWide, type Share, wideColumn } from './generation-rows.js';
+import { RollupTable } from './rollup-table.js';
 
 const NO_TRACE = Buffer.alloc(0);
 
@@ -30,6 +31,7 @@ type SumValues = (bigint | string)[];
 
 export class GenerationLedger {
   private readonly statements;
+  private readonly table: RollupTable;
   private rollups = new RollupBatch();
   private readonly identities = new Map<number, IdentityChange>();
   private readonly memberships = new Map<string, MembershipChange>();
@@ -38,6 +40,7 @@ export class GenerationLedger {
 
   constructor(db: Database.Database) {
     this.statements = prepareStatements(db);
+    this.table = new RollupTable(db);
   }
 
   /** `sign` −1: the row is gone, or is about to be added in another form. */
@@ -50,14 +53,24 @@ export class GenerationLedger {
 
   /** Call it within the transaction, after the rows of generations are as they shall be. */
   flush(): void {
-    for (const rollup of this.rollups.rows()) this.writeRollup(rollup);
+    this.table.add(this.rollups.changes());
     for (const change of this.identities.values()) this.writeIdentity(change);
     for (const change of this.memberships.values()) this.writeMembership(change);
-    this.clear();
+    this.forgetChanges();
+  }
+
+  /** Call it within a transaction, when no batch will follow. */
+  fold(): void {
+    this.table.fold();
   }
 
   /** After a rollback. */
   clear(): void {
+    this.table.forget();
+    this.forgetChanges();
+  }
+
+  private forgetChanges(): void {
     this.rollups = new RollupBatch();
     this.identities.clear();
     this.memberships.clear();
@@ -102,17 +115,6 @@ export class GenerationLedger {
     return change;
   }
 
-  private writeRollup({ workspace, dimensions, grain, time, key, amounts, sketch }: Rollup): void {
-    const place = [BigInt(workspace), dimensions, grain, time, key];
-    const stored = this.statements.rollup.get(...place) as [...SumValues, Buffer] | undefined;
-    if (stored) {
-      sketch.mergeEncoded(stored.at(-1) as Buffer);
-      addAmounts(amounts, (stored.slice(0, SUM_COLUMNS.length) as SumValues).map(readWide));
-    }
-    if (sketch.isEmpty() && amounts.every((amount) => amount === 0n)) this.statements.deleteRollup.run(...place);
-    else this.statements.setRollup.run(...place, ...amounts.map(wideColumn), sketch.encode());
-  }
-
   private writeIdentity(change: IdentityChange): void {
     const stored = this.statements.identity.get(change.id) as [bigint | null, bigint | null, ...SumValues];
     const [first, last, ...sums] = stored;
@@ -147,19 +149,11 @@ function greatest(a: bigint | null, b: bigint | undefined): bigint | null {
 
 function prepareStatements(db: Database.Database) {
   const columns = SUM_COLUMNS.join(', ');
-  const places = SUM_COLUMNS.map(() => '?').join(', ');
-  const place = 'workspace_id = ? AND dimensions = ? AND grain = ? AND time = ? AND key = ?';
   const rows = (sql: string) => db.prepare(sql).safeIntegers(true).raw(true);
   const times = (column: string) =>
     rows(`SELECT (SELECT start_time_unix_nano FROM generations WHERE ${column} = @id ORDER BY start_time_unix_nano LIMIT 1),
       (SELECT start_time_unix_nano FROM generations WHERE ${column} = @id ORDER BY start_time_unix_nano DESC LIMIT 1)`);
   return {
-    rollup: rows(`SELECT ${columns}, sketch FROM rollups WHERE ${place}`),
-    setRollup: db.prepare(
-      `INSERT OR REPLACE INTO rollups (workspace_id, dimensions, grain, time, key, ${columns}, sketch)
-        VALUES (?, ?, ?, ?, ?, ${places}, ?)`,
-    ),
-    deleteRollup: db.prepare(`DELETE FROM rollups WHERE ${place}`),
     identity: rows(`SELECT first_time, last_time, ${columns} FROM identities WHERE id = ?`),
     times: { session_id: times('session_id'), user_id: times('user_id') },
     setIdentity: db.prepare(

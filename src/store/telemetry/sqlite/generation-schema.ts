@@ -116,6 +116,19 @@ CREATE TABLE rollups (
   PRIMARY KEY (workspace_id, dimensions, grain, time, key)
 ) STRICT, WITHOUT ROWID;
 
+-- What batches have added since to rollups of one workspace and set of dimensions: src/store/telemetry/rollup-changes.ts
+-- says how. It is folded into rollups some batches at a time.
+CREATE TABLE rollup_changes (
+  id INTEGER PRIMARY KEY,
+  workspace_id INTEGER NOT NULL,
+  dimensions INTEGER NOT NULL,
+  first_time INTEGER NOT NULL,
+  last_time INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  changes TEXT NOT NULL
+) STRICT;
+CREATE INDEX rollup_changes_by_set ON rollup_changes (workspace_id, dimensions, count);
+
 -- By the words of messages: rowids are those of generations, and of log events of a span (as of native logs, negative).
 -- The texts are not kept, nor where in a text a word stands: an index of words alone takes a third of the room.
 CREATE VIRTUAL TABLE texts USING fts5 (

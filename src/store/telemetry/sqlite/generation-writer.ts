@@ -136,6 +136,11 @@ export class GenerationWriter {
     return { min, max };
   }
 
+  /** Within a transaction, when the block takes no more rows. */
+  finish(): void {
+    this.changes.fold();
+  }
+
   rollback(): void {
     this.changes.clear();
     this.options.traces.clear();

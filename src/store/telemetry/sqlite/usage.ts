@@ -1,5 +1,6 @@
 /** Sums over a time range: the rollups of every block that reaches into it, put together. */
 import { GRAINS, type UsageQuery, type UsageRow } from '../generations.js';
+import { readChanges } from '../rollup-changes.js';
 import { DIMENSION_SETS, dimensionSetOf, type ReadRollup, SUM_COLUMNS, UsageMerge } from '../rollups.js';
 import type { BlockReader } from './block-reader.js';
 import type { Block, Catalog } from './catalog.js';
@@ -21,7 +22,10 @@ export function readUsage(catalog: Catalog, query: UsageQuery): UsageRow[] {
     const range = rangeIn(block, query);
     if (!range) continue;
     catalog.read(block.file, (reader) => {
-      for (const row of rollupsIn(reader, query, range)) merge.add(row);
+      // What is folded meanwhile must not be missed, nor counted twice.
+      reader.inOneState(() => {
+        for (const row of rollupsIn(reader, query, range)) merge.add(row);
+      });
     });
   }
   return merge.rows();
@@ -53,6 +57,7 @@ function* rollupsIn(reader: BlockReader, query: UsageQuery, range: Range): Gener
   const place = { workspace, dimensions: dimensionSetOf(query), grain: GRAINS[query.grain] };
   const key = keyOf(query);
   const grouping = groupingOf(query);
+  yield* unfolded(reader, place, range);
   if (key !== undefined && (range.to - range.from) / place.grain <= MAX_LOOKUPS) {
     yield* lookedUp(reader, place, range, key);
   } else if (grouping) {
@@ -60,6 +65,17 @@ function* rollupsIn(reader: BlockReader, query: UsageQuery, range: Range): Gener
       yield* summed(reader, place, part, grouping) ?? everyRow(reader, place, part);
     }
   } else yield* everyRow(reader, place, range);
+}
+
+/** Of all keys: those of batches that were not folded yet. */
+function* unfolded(reader: BlockReader, place: Place, range: Range): Generator<ReadRollup> {
+  const { dimensions, grain } = place;
+  for (const [text] of reader.iterateArrays(UNFOLDED, { ...place, ...range })) {
+    for (const change of readChanges({ workspace: `${place.workspace}`, dimensions, text: text as string })) {
+      const time = Math.floor(change.time / grain) * grain;
+      if (time >= range.from && time < range.to) yield { ...change, time, sketches: [change.sketch] };
+    }
+  }
 }
 
 function* lookedUp(reader: BlockReader, place: Place, { from, to }: Range, key: string): Generator<ReadRollup> {
@@ -119,6 +135,10 @@ function ofSums(values: SummedValues): ReadRollup {
 const PLACE = 'workspace_id = @workspace AND dimensions = @dimensions AND grain = @grain';
 const SELECT = `SELECT time, key, ${SUM_COLUMNS.join(', ')}, sketch FROM rollups WHERE ${PLACE}`;
 const IN_RANGE = `${SELECT} AND time >= @from AND time < @to AND within_budget()`;
+
+/** The range begins and ends with a grain. */
+const UNFOLDED = `SELECT changes FROM rollup_changes WHERE workspace_id = @workspace AND dimensions = @dimensions
+  AND last_time >= @from AND first_time < @to AND within_budget()`;
 
 const SUMS = `${SUM_COLUMNS.map((column) => `sum(${column})`).join(', ')}, group_concat(hex(sketch), ' ')`;
 const summedBy = (by: 'time' | 'key', columns: string) =>

@@ -1,0 +1,136 @@
+/** What is folded into the rollups of a block, and what waits for it, are together what was added: never less, never twice. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createRandom } from '../../../bench/load.js';
+import { type RollupChange, readChanges } from '../../../src/store/telemetry/rollup-changes.js';
+import { SUM_COLUMNS } from '../../../src/store/telemetry/rollups.js';
+import { Sketch } from '../../../src/store/telemetry/sketch.js';
+import { GENERATION_TABLES } from '../../../src/store/telemetry/sqlite/generation-schema.js';
+import { RollupTable } from '../../../src/store/telemetry/sqlite/rollup-table.js';
+
+let directory: string;
+let db: Database.Database;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-rollups-'));
+  db = new Database(path.join(directory, 'block.db'));
+  db.pragma('journal_mode = WAL');
+  db.exec(GENERATION_TABLES);
+});
+afterEach(() => {
+  db.close();
+  rmSync(directory, { recursive: true });
+});
+
+const BEYOND_DOUBLES = 2n ** 70n;
+
+function changeOf(random: () => number, users: number): RollupChange {
+  const sketch = new Sketch();
+  sketch.add(random() % 10_000, 1);
+  const amounts = SUM_COLUMNS.map((_, at) => (at === 0 ? 1n : BigInt(random() % 100)));
+  if (random() % 50 === 0) amounts[10] = BEYOND_DOUBLES;
+  const time = (random() % 120) * 60;
+  return { workspace: `${1 + (random() % 2)}`, dimensions: 1, time, key: `["u-${random() % users}"]`, amounts, sketch };
+}
+
+type Counted = [requests: bigint, picodollars: bigint];
+
+/** Of each key and day, of one grain. */
+function requestsByKey(grain: number): Map<string, Counted> {
+  const all = new Map<string, Counted>();
+  const add = (name: string, requests: bigint, picodollars: bigint) => {
+    const [a, b] = all.get(name) ?? [0n, 0n];
+    all.set(name, [a + requests, b + picodollars]);
+  };
+  const rows = db.prepare('SELECT workspace_id, key, requests, picodollars FROM rollups WHERE grain = ?').raw();
+  for (const [workspace, key, requests, picodollars] of rows.safeIntegers(true).all(grain) as [
+    bigint,
+    string,
+    bigint,
+    bigint | string,
+  ][]) {
+    add(`${workspace} ${key}`, requests, BigInt(picodollars));
+  }
+  const waiting = db.prepare('SELECT workspace_id, changes FROM rollup_changes').raw().all() as [number, string][];
+  for (const [workspace, text] of waiting) {
+    for (const { key, amounts } of readChanges({ workspace: `${workspace}`, dimensions: 1, text })) {
+      add(`${workspace} ${key}`, BigInt(amounts[0]!), BigInt(amounts[10]!));
+    }
+  }
+  return all;
+}
+
+function recount(changes: readonly RollupChange[]): Map<string, Counted> {
+  const all = new Map<string, Counted>();
+  for (const { workspace, key, amounts } of changes) {
+    const [a, b] = all.get(`${workspace} ${key}`) ?? [0n, 0n];
+    all.set(`${workspace} ${key}`, [a + amounts[0]!, b + amounts[10]!]);
+  }
+  return all;
+}
+
+function foldedRows(): number {
+  return db.prepare('SELECT count(*) FROM rollups').pluck().get() as number;
+}
+
+it('loses, or counts twice, what many batches added, some of them rolled back', () => {
+  const random = createRandom(7);
+  const table = new RollupTable(db);
+  const kept: RollupChange[] = [];
+  let folds = 0;
+  for (let batch = 0; batch < 300; batch++) {
+    const changes = Array.from({ length: 90 }, () => changeOf(random, 60));
+    const before = foldedRows();
+    db.exec('BEGIN');
+    table.add(changes);
+    if (batch % 7 === 3) {
+      db.exec('ROLLBACK');
+      table.forget();
+      continue;
+    }
+    db.exec('COMMIT');
+    kept.push(...changes);
+    if (foldedRows() !== before) folds++;
+  }
+  expect(folds).toBeGreaterThan(1);
+  const expected = recount(kept);
+  for (const grain of [60, 3600, 86_400]) expect(requestsByKey(grain)).toEqual(expected);
+});
+
+it('keeps more and more rows of batches with one key each', () => {
+  const random = createRandom(8);
+  const table = new RollupTable(db);
+  for (let batch = 0; batch < 2000; batch++) table.add([changeOf(random, 1)]);
+  expect(db.prepare('SELECT count(*) FROM rollup_changes').pluck().get()).toBeLessThan(1100);
+});
+
+it('folds again what another connection folded, or misses what it added', () => {
+  const random = createRandom(9);
+  const other = new Database(path.join(directory, 'block.db'));
+  const [mine, theirs] = [new RollupTable(db), new RollupTable(other)];
+  const all = Array.from({ length: 200 }, () => changeOf(random, 5));
+  mine.add(all.slice(0, 100));
+  theirs.add(all.slice(100, 150));
+  theirs.fold();
+  mine.add(all.slice(150));
+  mine.fold();
+  other.close();
+  expect(db.prepare('SELECT count(*) FROM rollup_changes').pluck().get()).toBe(0);
+  expect(requestsByKey(86_400)).toEqual(recount(all));
+});
+
+it('leaves a row behind of what was taken away again', () => {
+  const table = new RollupTable(db);
+  const change = changeOf(createRandom(10), 1);
+  const sketch = new Sketch();
+  for (const [bucket, count] of [[5, -1]] as const) sketch.addTo(bucket, count);
+  const one = { ...change, sketch: new Sketch() };
+  one.sketch.addTo(5, 1);
+  table.add([one]);
+  table.fold();
+  table.add([{ ...one, amounts: one.amounts.map((amount) => -amount), sketch }]);
+  table.fold();
+  expect(foldedRows()).toBe(0);
+});
