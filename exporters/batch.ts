@@ -1,6 +1,6 @@
 /** What goes out in one request: payloads of one signal, one behind the other. */
 import type { Signal } from '../src/component.js';
-import { countItems, halvesOf } from './split.js';
+import { MIN_SPLIT_BYTES } from './split.js';
 
 /** The payload of one frame as protobuf, or a piece of it. */
 export interface Part {
@@ -18,12 +18,6 @@ export interface BatchLimits {
   maxRequestBytes: number;
   maxRequestItems: number;
 }
-
-/** A backend that refuses less than this for its size refuses it for something else. */
-const MIN_SPLIT_BYTES = 1024;
-
-/** A large resource stands in both halves: where it is most of the request, cutting makes more bytes, not smaller requests. */
-const MAX_GROWTH = 1.5;
 
 /** A protobuf message with a repeated field is the concatenation of messages with some of its elements each. */
 export class Batch {
@@ -49,49 +43,40 @@ export class Batch {
     return this.parts.length === 1 ? this.parts[0]!.payload : Buffer.concat(this.parts.map(({ payload }) => payload));
   }
 
-  /** Between two frames, else within the one. undefined when it can't be made smaller. */
-  halves(): [Batch, Batch] | undefined {
-    if (this.bytes <= MIN_SPLIT_BYTES) return undefined;
-    return this.byFrames() ?? this.#withinFrame();
-  }
-
   byFrames(): [Batch, Batch] | undefined {
     if (this.parts.length < 2) return undefined;
     const middle = Math.floor(this.parts.length / 2);
     return [new Batch(this.parts.slice(0, middle)), new Batch(this.parts.slice(middle))];
   }
-
-  #withinFrame(): [Batch, Batch] | undefined {
-    const [part] = this.parts;
-    const halves = safeHalvesOf(part!.payload);
-    if (halves === undefined || halves[0].length + halves[1].length > MAX_GROWTH * part!.payload.length)
-      return undefined;
-    const first = countItems(part!.signal, halves[0]);
-    return [
-      new Batch([{ ...part!, piece: `${part!.piece}0`, items: first, payload: halves[0] }]),
-      new Batch([{ ...part!, piece: `${part!.piece}1`, items: part!.items - first, payload: halves[1] }]),
-    ];
-  }
 }
 
-/** What can't be read can't be cut: the backend says what it thinks of it as a whole. */
-function safeHalvesOf(payload: Buffer): [Buffer, Buffer] | undefined {
-  try {
-    return halvesOf(payload);
-  } catch {
-    return undefined;
-  }
-}
+/** A part in pieces of at most so many bytes, where it can be cut so small: itself where not. */
+export type Cut = (part: Part, maxBytes: number) => Promise<readonly Part[]>;
 
 /** In the order of the parts; a part that is larger than a request may be is cut where that is possible. */
-export function batchesOf(parts: readonly Part[], limits: BatchLimits, groupOf: (part: Part) => string): Batch[] {
+export async function batchesOf(
+  parts: readonly Part[],
+  limits: BatchLimits,
+  groupOf: (part: Part) => string,
+  cut: Cut,
+): Promise<Batch[]> {
   const groups = new Map<string, Part[]>();
   for (const part of parts) {
     const group = groups.get(groupOf(part));
     if (group) group.push(part);
     else groups.set(groupOf(part), [part]);
   }
-  return [...groups.values()].flatMap((group) => packed(group, limits)).flatMap((batch) => withinBytes(batch, limits));
+  const batches = [...groups.values()].flatMap((group) => packed(group, limits));
+  return (await Promise.all(batches.map((batch) => withinBytes(batch, limits, cut)))).flat();
+}
+
+/** Between two frames, else within the one. undefined when it can't be made smaller. */
+export async function smaller(batch: Batch, cut: Cut): Promise<Batch[] | undefined> {
+  if (batch.bytes <= MIN_SPLIT_BYTES) return undefined;
+  const halves = batch.byFrames();
+  if (halves !== undefined) return halves;
+  const pieces = await cut(batch.parts[0]!, batch.bytes - 1);
+  return pieces.length > 1 ? pieces.map((piece) => new Batch([piece])) : undefined;
 }
 
 function packed(parts: readonly Part[], limits: BatchLimits): Batch[] {
@@ -111,7 +96,8 @@ function packed(parts: readonly Part[], limits: BatchLimits): Batch[] {
   return parts.length === 0 ? [] : [...batches, new Batch(parts.slice(from))];
 }
 
-function withinBytes(batch: Batch, limits: BatchLimits): Batch[] {
-  if (batch.bytes <= limits.maxRequestBytes) return [batch];
-  return batch.halves()?.flatMap((half) => withinBytes(half, limits)) ?? [batch];
+/** What is too large is one part: parts are put together only as far as they fit. */
+async function withinBytes(batch: Batch, { maxRequestBytes }: BatchLimits, cut: Cut): Promise<Batch[]> {
+  if (batch.bytes <= maxRequestBytes) return [batch];
+  return (await cut(batch.parts[0]!, maxRequestBytes)).map((piece) => new Batch([piece]));
 }

@@ -29,8 +29,8 @@ export interface ExporterEvents {
   dropped(dropped: Named & { frames: number; items: number; first: boolean }): void;
   /** That row is over: so many items were lost in it. */
   keptUp(keptUp: Named & { items: number }): void;
-  /** Frames that are damaged on disk, or could not be read as what they say they are. */
-  unusable(unusable: Named & { frames: number; reason: string }): void;
+  /** Frames that are damaged on disk, or can't be read as what they say they are: these are `buried`. */
+  unusable(unusable: Named & { frames: number; buried: number; reason: string }): void;
   /** A success with an answer that could not be read. */
   answerUnreadable(unreadable: Named & { reason: string }): void;
   /** Something of this gateway's own keeps the exporter waiting: its disk, or its dead letters. */

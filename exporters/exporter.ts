@@ -10,6 +10,7 @@ import type {
   Component,
   ConsumerLag,
   ConsumerOptions,
+  Encoding,
   Frame,
   FrameInput,
   FrameRange,
@@ -18,22 +19,24 @@ import type {
 } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import { backoffMs, pause } from './backoff.js';
-import { Batch, batchesOf, type Part } from './batch.js';
+import { Batch, batchesOf, type Part, smaller } from './batch.js';
 import type { Chooser } from './chooser.js';
 import { Circuit, type Pass } from './circuit.js';
 import type { QueueConfig } from './config.js';
 import type { ExporterEvents } from './events.js';
 import { Slots } from './slots.js';
+import type { CutTask, Piece } from './split.js';
+import { isLostThread, LOST_THREADS, type Transcode, Transcoder } from './transcoding.js';
 import type { Answer, Transport } from './transport.js';
 
-/** What a backend refused for good, as the dead letters keep it. */
+/** What a backend refused for good, or what can't be read, as the dead letters keep it. */
 export interface RefusedLetter {
   exporter: string;
   bufferId: string;
   sequence: number;
   piece: string;
   reason: string;
-  frame: { signal: Signal; encoding: 'protobuf'; workspace: string; items: number; receivedTimeUnixMs: number };
+  frame: { signal: Signal; encoding: Encoding; workspace: string; items: number; receivedTimeUnixMs: number };
   payload: Uint8Array;
 }
 
@@ -47,8 +50,9 @@ export interface ExporterOptions {
   transports: Partial<Record<Signal, Transport>>;
   /** What of each range goes out; without one, everything. */
   chooser?: Chooser | undefined;
-  /** OTLP/JSON as protobuf, made on another thread. Rejects for what can't be read. */
-  toProtobuf(signal: Signal, payload: Buffer): Promise<Uint8Array>;
+  toProtobuf: Transcode;
+  /** `cutToSize` on another thread. */
+  cut(task: CutTask): Promise<Piece[]>;
   /** Resolves when it is on disk; adding the same again replaces it. */
   bury(letter: RefusedLetter): Promise<void>;
   events: ExporterEvents;
@@ -91,7 +95,7 @@ interface Held {
   abort: AbortController;
 }
 
-/** What is wrong on this side is looked at again after so long. */
+/** What is wrong on this side is looked at again after so long, or sooner where backends are tried again sooner. */
 const OWN_FAULT_PAUSE_MS = 1000;
 /** A lag below this part of the share ends a row of losses. */
 const RECOVERED_SHARE = 1 / 2;
@@ -101,6 +105,7 @@ class QueueExporter implements Exporter {
   readonly #options: ExporterOptions;
   readonly #consumer: BufferConsumer;
   readonly #maxLagBytes: number;
+  readonly #transcoder: Transcoder;
   readonly #lanes = new Map<Transport, Lane>();
   readonly #requests: Slots;
   readonly #ranges: Slots;
@@ -122,6 +127,7 @@ class QueueExporter implements Exporter {
     const { name, config, buffer, bufferMaxBytes } = options;
     this.name = name;
     this.#options = options;
+    this.#transcoder = new Transcoder(options.toProtobuf);
     this.#maxLagBytes = Math.floor((bufferMaxBytes * config.bufferSharePercent) / 100);
     const overflow = { maxLagBytes: this.#maxLagBytes, lost: (loss: Loss) => this.#lost(loss) };
     this.#consumer = buffer.consumer(name, { from: config.startAt, overflow });
@@ -157,12 +163,20 @@ class QueueExporter implements Exporter {
   async resend(frame: FrameInput): Promise<void> {
     const transport = this.#options.transports[frame.signal];
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
-    const payload = Buffer.concat(frame.payload instanceof Uint8Array ? [frame.payload] : frame.payload);
+    const payload = await this.#resendable(frame);
     const { signal, workspace } = frame;
     const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal).catch(asRetry);
     if (answer.kind === 'accepted') return;
     const words = `The exporter ${this.name} could not deliver it: ${answer.reason}`;
     throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
+  }
+
+  async #resendable({ signal, encoding, payload }: FrameInput): Promise<Buffer> {
+    const bytes = Buffer.concat(payload instanceof Uint8Array ? [payload] : payload);
+    if (encoding === 'protobuf') return bytes;
+    const made = await this.#options.toProtobuf(signal, bytes);
+    if (made.payload === undefined) throw new GatewayError('CONFLICT', `It can't be read: ${made.reason}`);
+    return bufferOf(made.payload);
   }
 
   #addLane(transport: Transport): void {
@@ -208,68 +222,100 @@ class QueueExporter implements Exporter {
     this.#held.set(range.firstSequence, { range, abort });
     if (this.#ended.signal.aborted) abort.abort();
     try {
-      const parts = await this.#partsOf(range, abort.signal);
-      if (parts === undefined) return this.#giveUp(range.items);
-      const batches = batchesOf(parts, this.#options.config, (part) => groupOf(part, this.#laneOf(part).transport));
-      await Promise.all(batches.map((batch) => this.#deliver(batch, abort.signal)));
-      if (!abort.signal.aborted) this.#consumer.release(range);
+      await this.#insist(range, abort.signal);
     } finally {
       this.#held.delete(range.firstSequence);
     }
   }
 
-  /** undefined when the range was given up before it could be read. */
-  async #partsOf(range: FrameRange, signal: AbortSignal): Promise<Part[] | undefined> {
+  /** Whatever fails on this side is told, and the range tried again: it is released when it went out, or given up. */
+  async #insist(range: FrameRange, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const frames = await readFramesAside(range);
-        // Given up while it was read, its place may hold other frames by now.
-        if (signal.aborted) return undefined;
-        return await this.#chosen(await this.#toParts(frames), signal);
+        const parts = await this.#partsOf(range, signal);
+        if (parts === undefined) break;
+        await this.#deliverAll(parts, signal);
+        if (!signal.aborted) this.#consumer.release(range);
+        return;
       } catch (error) {
         await this.#ownFault(error, signal);
       }
     }
-    return undefined;
+    this.#giveUp(range.items);
+  }
+
+  /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
+  async #partsOf(range: FrameRange, signal: AbortSignal): Promise<Part[] | undefined> {
+    const frames = await readFramesAside(range);
+    if (signal.aborted) return undefined;
+    return this.#chosen(await this.#toParts(frames, signal), signal);
   }
 
   async #chosen(parts: Part[], signal: AbortSignal): Promise<Part[] | undefined> {
     const { chooser } = this.#options;
-    if (chooser === undefined || parts.length === 0) return parts;
-    const chosen = await chooser.choose(parts, signal);
+    const isChosen = chooser === undefined || parts.length === 0;
+    const chosen = isChosen ? parts : await chooser.choose(parts, signal);
     return signal.aborted ? undefined : chosen;
   }
 
-  async #toParts(frames: Iterable<Frame | DamagedFrame>): Promise<Part[]> {
+  async #toParts(frames: Iterable<Frame | DamagedFrame>, abort: AbortSignal): Promise<Part[]> {
     const parts: Part[] = [];
     for (const frame of frames) {
-      if ('damaged' in frame) this.#unusable(frame.reason);
+      if ('damaged' in frame) this.#unusable(frame.reason, 0);
       else if (frame.payload.length > 0 && frame.items > 0 && this.#options.transports[frame.signal]) {
-        const part = await this.#toPart(frame);
+        const part = await this.#toPart(frame, abort);
         if (part) parts.push(part);
       }
     }
     return parts;
   }
 
-  async #toPart({ sequence, signal, encoding, workspace, items, receivedTimeUnixMs, payload }: Frame) {
-    const part = { sequence, piece: '', signal, workspace, items, receivedTimeUnixMs };
-    if (encoding === 'protobuf') return { ...part, payload };
-    try {
-      const made = await this.#options.toProtobuf(signal, payload);
-      return { ...part, payload: Buffer.from(made.buffer, made.byteOffset, made.length) };
-    } catch (error) {
-      // Its thread is busy or gone: the range is read again.
-      if (error instanceof GatewayError && error.retryable) throw error;
-      this.#unusable((error as Error).message);
-      return undefined;
-    }
+  /** undefined for what can't be read, which is among the dead letters then. Rejects where its thread is lost or busy. */
+  async #toPart(frame: Frame, abort: AbortSignal): Promise<Part | undefined> {
+    const { sequence, signal, encoding, workspace, items, receivedTimeUnixMs, payload } = frame;
+    const part = { sequence, piece: '', signal, workspace, items, receivedTimeUnixMs, payload };
+    if (encoding === 'protobuf') return part;
+    const made = await this.#transcoder.transcode(frame);
+    if (made.payload !== undefined) return { ...part, payload: bufferOf(made.payload) };
+    const reason = `it can't be read as OTLP/JSON: ${made.reason}`;
+    if (await this.#buryOne({ ...part, encoding }, reason, abort)) this.#unusable(reason, 1);
+    return undefined;
   }
 
   // ---- to the backend ----
 
   #laneOf({ signal }: { signal: Signal }): Lane {
     return this.#lanes.get(this.#options.transports[signal]!)!;
+  }
+
+  /** Resolves when everything is taken, buried, or given up; rejects, for a defect, when nothing is under way any more. */
+  async #deliverAll(parts: readonly Part[], signal: AbortSignal): Promise<void> {
+    const cut = (part: Part, maxBytes: number) => this.#cut(part, maxBytes, signal);
+    const group = (part: Part) => groupOf(part, this.#laneOf(part).transport);
+    const batches = await batchesOf(parts, this.#options.config, group, cut);
+    const ends = await Promise.allSettled(batches.map((batch) => this.#deliver(batch, signal)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  /** Whole where no thread survives it: the backend is to judge it. */
+  async #cut(part: Part, maxBytes: number, signal: AbortSignal): Promise<readonly Part[]> {
+    for (let lost = 0; lost < LOST_THREADS && !signal.aborted; ) {
+      try {
+        const { signal: of, items, payload } = part;
+        // A copy: what is handed to a thread takes the whole range along that it is a view of.
+        const pieces = await this.#options.cut({ signal: of, items, payload: new Uint8Array(payload), maxBytes });
+        return pieces.map((one) => ({
+          ...part,
+          ...one,
+          piece: part.piece + one.piece,
+          payload: bufferOf(one.payload),
+        }));
+      } catch (error) {
+        if (isLostThread(error)) lost += 1;
+        await this.#ownFault(error, signal);
+      }
+    }
+    return [part];
   }
 
   /** Resolves when the batch is taken, buried, or given up. */
@@ -336,14 +382,14 @@ class QueueExporter implements Exporter {
 
   async #conclude(batch: Batch, answer: Exclude<Answer, { kind: 'retry' }>, signal: AbortSignal): Promise<void> {
     if (answer.kind === 'accepted') return;
-    const halves = this.#halvesFor(batch, answer);
-    if (halves === undefined) return this.#bury(batch, answer.reason, signal);
-    for (const half of halves) await this.#deliver(half, signal);
+    const pieces = await this.#piecesFor(batch, answer, signal);
+    if (pieces === undefined) return this.#bury(batch, answer.reason, signal);
+    for (const piece of pieces) await this.#deliver(piece, signal);
   }
 
   /** Smaller requests that may fare better: what is at fault in one frame must not cost its neighbours. */
-  #halvesFor(batch: Batch, answer: Answer): [Batch, Batch] | undefined {
-    if (answer.kind === 'too-large') return batch.halves();
+  async #piecesFor(batch: Batch, answer: Answer, signal: AbortSignal): Promise<Batch[] | undefined> {
+    if (answer.kind === 'too-large') return smaller(batch, (part, maxBytes) => this.#cut(part, maxBytes, signal));
     return answer.kind === 'refused' && answer.ofContent ? batch.byFrames() : undefined;
   }
 
@@ -357,18 +403,21 @@ class QueueExporter implements Exporter {
 
   async #bury(batch: Batch, reason: string, signal: AbortSignal): Promise<void> {
     for (const own of byWorkspace(batch)) {
-      if (!(await this.#buryOne(own, reason, signal))) return this.#giveUp(batch.items);
+      const { items } = own;
+      const letter = { ...own.parts[0]!, encoding: 'protobuf', items, payload: own.payload() } as const;
+      if (!(await this.#buryOne(letter, reason, signal))) return this.#giveUp(batch.items);
     }
     const { signal: of, items } = batch;
     this.#options.events.refused({ exporter: this.name, signal: of, items, reason });
   }
 
-  async #buryOne(batch: Batch, reason: string, signal: AbortSignal): Promise<boolean> {
-    const { sequence, piece, receivedTimeUnixMs } = batch.parts[0]!;
-    const { signal: of, workspace, items } = batch;
-    const frame = { signal: of, encoding: 'protobuf', workspace, items, receivedTimeUnixMs } as const;
+  /** False when it was given up before it was on disk. */
+  async #buryOne(part: Part & { encoding: Encoding }, reason: string, signal: AbortSignal): Promise<boolean> {
+    const { sequence, piece, payload, ...rest } = part;
+    const { signal: of, encoding, workspace, items, receivedTimeUnixMs } = rest;
+    const frame = { signal: of, encoding, workspace, items, receivedTimeUnixMs };
     const bufferId = this.#options.buffer.id;
-    const letter = { exporter: this.name, bufferId, sequence, piece, reason, frame, payload: batch.payload() };
+    const letter = { exporter: this.name, bufferId, sequence, piece, reason, frame, payload };
     while (!signal.aborted) {
       try {
         await this.#options.bury(letter);
@@ -383,11 +432,11 @@ class QueueExporter implements Exporter {
   async #ownFault(error: unknown, signal: AbortSignal): Promise<void> {
     this.#options.events.stuck({ exporter: this.name, reason: (error as Error).message });
     if (this.#draining.signal.aborted) this.#end();
-    await pause(OWN_FAULT_PAUSE_MS, signal);
+    await pause(Math.min(OWN_FAULT_PAUSE_MS, this.#options.config.retryInitialMs), signal);
   }
 
-  #unusable(reason: string): void {
-    this.#options.events.unusable({ exporter: this.name, frames: 1, reason });
+  #unusable(reason: string, buried: number): void {
+    this.#options.events.unusable({ exporter: this.name, frames: 1, buried, reason });
   }
 
   // ---- losses, and the end ----
@@ -436,6 +485,10 @@ const HOUR_MS = 3_600_000;
 function groupOf({ signal, workspace, receivedTimeUnixMs }: Part, { byWorkspace, byHour }: Transport): string {
   const hour = byHour ? Math.floor(receivedTimeUnixMs / HOUR_MS) : '';
   return `${signal} ${hour} ${byWorkspace ? workspace : ''}`;
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** A transport answers whatever happens; one that doesn't must not end the process. */

@@ -5,13 +5,14 @@ import { createBackends, type ExporterSources } from './backends.js';
 import type { QueueConfig } from './config.js';
 import { createExporter, type Exporter, type ExporterOptions, type ExporterState } from './exporter.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
+import { CUT, type CutTask, type Piece } from './split.js';
 
 type Shared = Pick<ExporterOptions, 'bufferMaxBytes' | 'buffer' | 'toProtobuf' | 'bury' | 'events'>;
 
 export interface ExportersOptions extends Shared {
   config: ExporterSources;
   queue: QueueConfig;
-  /** Encodes for backends that take something else than OTLP in protobuf: started before the exporters that use it. */
+  /** Cuts requests, and encodes for backends that take something else than OTLP in protobuf: started before the exporters. */
   pool: TaskPool;
   /** Where this gateway listens: nothing is exported to there. */
   doors: readonly Door[];
@@ -22,8 +23,6 @@ export interface ExportersOptions extends Shared {
 
 export interface Exporters extends Component {
   readonly names: readonly string[];
-  /** Whether there is an exporter that needs the pool. */
-  readonly usesPool: boolean;
   /** By name. */
   states(): Record<string, ExporterState>;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
@@ -34,10 +33,11 @@ export interface Exporters extends Component {
 export function createExporters(options: ExportersOptions): Exporters {
   const { config, queue, pool, version, buffer } = options;
   const backends = createBackends({ config, queue, pool, version, gatewayId: () => buffer.id });
+  const cut = (task: CutTask) => pool.run<Piece[]>(CUT, task);
   const exporters = new Map<string, Exporter>(
     backends.map(({ name, queue, transports }) => [
       name,
-      createExporter({ ...options, name, config: queue, transports }),
+      createExporter({ ...options, name, config: queue, transports, cut }),
     ]),
   );
   const each = (act: (exporter: Exporter) => Promise<void>) => Promise.all([...exporters.values()].map(act));
@@ -51,7 +51,6 @@ export function createExporters(options: ExportersOptions): Exporters {
   return {
     name: 'exporters',
     names: [...exporters.keys()],
-    usesPool: backends.some(({ usesPool }) => usesPool),
     async start() {
       await refuseOwn();
       for (const { name, advice } of backends) if (advice !== undefined) options.advise(name, advice);

@@ -1,16 +1,18 @@
 /**
  * Halves of an OTLP request, cut on its bytes: between resources, else between scopes, else between spans, log records or
  * metrics. What stands beside the items (resource, scope, schema URL, fields that nobody here knows) goes into both.
- * The payload is one that the receivers' check let through, or that was made here: a WireError is a defect.
+ * The payload is one that the receivers' check let through, or that was made here: a WireError is a defect. For worker
+ * threads: a request may hold hundreds of thousands of items.
  */
 import type { Signal } from '../src/component.js';
-import { closeWire, next, openWire, readStop, readTag, skip } from '../src/otlp/wire.js';
+import { closeWire, next, openWire, readStop, readTag, skip, WireError } from '../src/otlp/wire.js';
+import { LENGTH_DELIMITED } from '../src/otlp/wire-types.js';
 
 /** The repeated field to cut at, from the request inwards: ResourceSpans in a request, ScopeSpans in it, Span in that. */
 const LEVELS = [1, 2, 2];
 /** Gauge, Sum, Histogram, ExponentialHistogram and Summary of a Metric: each has its points in field 1. */
 const METRIC_DATA = new Set([5, 7, 9, 10, 11]);
-const LENGTH_DELIMITED = 2;
+const DATA_POINTS = 1;
 
 interface FieldPlace {
   number: number;
@@ -100,12 +102,16 @@ export function halvesOf(payload: Buffer): [Buffer, Buffer] | undefined {
   }
 }
 
-function pointsOf(metric: FieldPlace): number {
-  const data = fieldsOf(metric.content, metric.stop).filter(({ number }) => METRIC_DATA.has(number));
-  return data.reduce(
-    (sum, one) => sum + fieldsOf(one.content, one.stop).filter(({ number }) => number === 1).length,
-    0,
+/** A field of another wire type is one that nobody knows, whatever its number. */
+function messagesOf(within: FieldPlace, isWanted: (number: number) => boolean): FieldPlace[] {
+  return fieldsOf(within.content, within.stop).filter(
+    ({ number, wireType }) => wireType === LENGTH_DELIMITED && isWanted(number),
   );
+}
+
+function pointsOf(metric: FieldPlace): number {
+  const data = messagesOf(metric, (number) => METRIC_DATA.has(number));
+  return data.reduce((sum, one) => sum + messagesOf(one, (number) => number === DATA_POINTS).length, 0);
 }
 
 function countWithin(signal: Signal, from: number, stop: number, level: number): number {
@@ -123,5 +129,60 @@ export function countItems(signal: Signal, payload: Buffer): number {
     return countWithin(signal, 0, payload.length, 0);
   } finally {
     closeWire();
+  }
+}
+
+// ---- to a size ----
+
+/** The operation of the pool: a CutTask in, Pieces out. */
+export const CUT = 'cut';
+
+export interface CutTask {
+  signal: Signal;
+  payload: Uint8Array;
+  items: number;
+  maxBytes: number;
+}
+
+export interface Piece {
+  /** '' for the whole; which half of which half it is: '0', '01'. */
+  piece: string;
+  items: number;
+  payload: Uint8Array;
+}
+
+/** A backend that refuses less than this for its size refuses it for something else. */
+export const MIN_SPLIT_BYTES = 1024;
+
+/** A large resource stands in both halves: where it is most of the request, cutting makes more bytes, not smaller requests. */
+const MAX_GROWTH = 1.5;
+
+/** Pieces of at most `maxBytes`, where it can be cut so small. What can't be read stays whole: the backend is to judge it. */
+export function cutToSize({ signal, payload, items, maxBytes }: CutTask): Piece[] {
+  const whole = { piece: '', items, payload };
+  if (payload.length <= maxBytes) return [whole];
+  const halves = readableHalvesOf(signal, whole);
+  if (halves === undefined) return [whole];
+  return halves.flatMap((half, index) =>
+    cutToSize({ signal, payload: half.payload, items: half.items, maxBytes }).map((piece) => ({
+      ...piece,
+      piece: `${index}${piece.piece}`,
+    })),
+  );
+}
+
+function readableHalvesOf(signal: Signal, { payload, items }: Piece): Pick<Piece, 'items' | 'payload'>[] | undefined {
+  if (payload.length <= MIN_SPLIT_BYTES) return undefined;
+  try {
+    const halves = halvesOf(Buffer.from(payload.buffer, payload.byteOffset, payload.length));
+    if (halves === undefined || halves[0].length + halves[1].length > MAX_GROWTH * payload.length) return undefined;
+    const first = Math.min(items, countItems(signal, halves[0]));
+    return [
+      { items: first, payload: halves[0] },
+      { items: items - first, payload: halves[1] },
+    ];
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
   }
 }

@@ -128,7 +128,7 @@ export function createGateway(config: Config): Gateway {
   });
 
   // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread,
-  // and on another one protobuf becomes what files and Datadog's Agent take.
+  // and on another one requests are cut, and made what files and Datadog's Agent take.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
   const encoder = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: ENCODER_IDLE_MS, maxQueue: 1000 });
   const { host, httpPort, grpcPort } = config.receivers;
@@ -230,7 +230,7 @@ export function createGateway(config: Config): Gateway {
     events: events.api,
   });
   metrics.observeBuffer(() => bufferHealth(buffer, consumer, exporters));
-  metrics.observeExporters(() => mapped(exporters.states(), ({ inFlight }) => inFlight));
+  metrics.observeExporters(exporters.states);
 
   // Started from the store outwards to the doors, stopped the other way.
   const data = createDataDirectory(dataDirectory);
@@ -252,7 +252,7 @@ export function createGateway(config: Config): Gateway {
     auditTrail,
     // Behind the store when all stops: what is left of the time is theirs, and what is not sent then stays in the buffer.
     transcoder,
-    ...(exporters.usesPool ? [encoder] : []),
+    encoder,
     exporters,
     drain,
     http,

@@ -1,14 +1,34 @@
-/** The piscina entry that encodes what exporters send: to decode a batch is nothing for the main thread. */
+/** The piscina entry for what exporters do to payloads: to go through a batch is nothing for the main thread. */
 import type { ENCODE_TRACES } from '../exporters/datadog/agent.js';
 import { encodeTracesOrReason, type TracePayload } from '../exporters/datadog/encode.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
 import type { ENCODE_LINE } from '../exporters/file/transport.js';
+import type { EncodedObject, ObjectContent } from '../exporters/s3/object.js';
+import type { ENCODE_OBJECT } from '../exporters/s3/transport.js';
+import { type CUT, type CutTask, cutToSize } from '../exporters/split.js';
 
 export type EncodeTask =
   | { operation: typeof ENCODE_TRACES; argument: TracePayload[] }
-  | { operation: typeof ENCODE_LINE; argument: RequestPayload };
+  | { operation: typeof ENCODE_LINE; argument: RequestPayload }
+  | { operation: typeof ENCODE_OBJECT; argument: ObjectContent }
+  | { operation: typeof CUT; argument: CutTask };
 
-/** Answers EncodedTraces or EncodedLine. */
+/** Answers EncodedTraces, EncodedLine, EncodedObject or Pieces. */
 export default function run(task: EncodeTask) {
-  return task.operation === 'file-line' ? encodeLine(task.argument) : encodeTracesOrReason(task.argument);
+  switch (task.operation) {
+    case 'datadog-traces':
+      return encodeTracesOrReason(task.argument);
+    case 'file-line':
+      return encodeLine(task.argument);
+    case 's3-object':
+      return toObject(task.argument);
+    case 'cut':
+      return cutToSize(task.argument);
+  }
+}
+
+/** What writes tables is loaded when there is one to write. */
+async function toObject(content: ObjectContent): Promise<EncodedObject> {
+  const { encodeObject } = await import('../exporters/s3/object.js');
+  return encodeObject(content);
 }

@@ -38,14 +38,12 @@ export function createExporterEvents(log: Logger, metrics: Metrics, repetition: 
       log.debug({ event: 'exporter.postponed', exporter, signal, reason }, 'To be tried again');
     },
     failed({ exporter, endpoint, reason }) {
-      own.up.set({ exporter }, 0);
       log.error(
         { event: 'exporter.failed', exporter, endpoint, reason },
         `${exporter} takes nothing now: the buffer keeps what is for it`,
       );
     },
     recovered({ exporter, endpoint }) {
-      own.up.set({ exporter }, 1);
       log.info({ event: 'exporter.recovered', exporter, endpoint }, `${exporter} takes requests again`);
     },
     refused({ exporter, signal, items, reason }) {
@@ -72,8 +70,9 @@ export function createExporterEvents(log: Logger, metrics: Metrics, repetition: 
     keptUp({ exporter, items }) {
       log.info({ event: 'exporter.kept_up', exporter, items }, `${exporter} has caught up, without ${items} items`);
     },
-    unusable({ exporter, frames, reason }) {
+    unusable({ exporter, frames, buried, reason }) {
       own.unusable.inc({ exporter }, frames);
+      deadLetters.written.inc(buried);
       seldom('unusable', exporter, (quiet) =>
         log.error({ event: 'exporter.unusable', exporter, reason, quiet }, 'A request could not be read for export'),
       );

@@ -227,12 +227,6 @@ function exporterMetrics(registry: Registry) {
       labelNames: [...labelNames, 'signal'],
       registers,
     }),
-    up: new Gauge({
-      name: 'promptmetrics_exporter_up',
-      help: '0 from the time that the backend takes nothing until it does again',
-      labelNames,
-      registers,
-    }),
     requestDuration: new Histogram({
       name: 'promptmetrics_exporter_request_duration_seconds',
       help: 'Time of one request that the backend took',
@@ -257,18 +251,31 @@ function exporterMetrics(registry: Registry) {
   };
 }
 
+export interface ObservedExporter {
+  inFlight: number;
+  /** Open as long as a backend of it takes nothing. */
+  circuit: 'closed' | 'open';
+}
+
 /** Read when Prometheus asks; the gateway says from where. */
-function exporterGauges(registry: Registry, source: () => Readonly<Record<string, number>>): void {
-  new Gauge({
-    name: 'otelcol_exporter_in_flight_requests',
-    help: 'Requests that are under way to the backend',
-    labelNames: ['exporter'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [exporter, count] of Object.entries(source())) this.set({ exporter }, count);
-    },
-  });
+function exporterGauges(registry: Registry, source: () => Readonly<Record<string, ObservedExporter>>): void {
+  const gauge = (name: string, help: string, read: (exporter: ObservedExporter) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['exporter'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [exporter, observed] of Object.entries(source())) this.set({ exporter }, read(observed));
+      },
+    });
+  gauge('otelcol_exporter_in_flight_requests', 'Requests that are under way to the backend', (one) => one.inFlight);
+  gauge(
+    'promptmetrics_exporter_up',
+    '0 as long as one of the places that the exporter sends to takes nothing',
+    ({ circuit }) => Number(circuit === 'closed'),
+  );
 }
 
 function promptMetrics(registry: Registry) {
@@ -460,10 +467,10 @@ function processMetrics(registry: Registry, version: string): void {
 export function createMetrics({ version }: { version: string }) {
   const registry = new Registry();
   let bufferSource: () => BufferGauges | undefined = () => undefined;
-  let inFlightSource: () => Readonly<Record<string, number>> = () => ({});
+  let exporterSource: () => Readonly<Record<string, ObservedExporter>> = () => ({});
   processMetrics(registry, version);
   bufferGauges(registry, () => bufferSource());
-  exporterGauges(registry, () => inFlightSource());
+  exporterGauges(registry, () => exporterSource());
   return {
     receiver: receiverMetrics(registry),
     buffer: bufferMetrics(registry),
@@ -478,9 +485,9 @@ export function createMetrics({ version }: { version: string }) {
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;
     },
-    /** Where the number of each exporter's requests in flight is read from. */
-    observeExporters(source: () => Readonly<Record<string, number>>): void {
-      inFlightSource = source;
+    /** Where the state of each exporter is read from. */
+    observeExporters(source: () => Readonly<Record<string, ObservedExporter>>): void {
+      exporterSource = source;
     },
     contentType: registry.contentType,
     /** Prometheus text. */

@@ -10,6 +10,7 @@ import { createExporter } from '../../exporters/exporter.js';
 import { fileSettings } from '../../exporters/file/config.js';
 import { createFileTransports } from '../../exporters/file/transport.js';
 import { createHttpTransport } from '../../exporters/otlp/http.js';
+import { cutToSize } from '../../exporters/split.js';
 import type { Transport } from '../../exporters/transport.js';
 import { nopReceiverEvents } from '../../receivers/otlp/events.js';
 import { createGrpcReceiver } from '../../receivers/otlp/grpc.js';
@@ -95,7 +96,8 @@ const exporterOf = (source: ReturnType<typeof buffer>, transports: Transports) =
     buffer: source,
     bufferMaxBytes: 2 ** 20,
     transports,
-    toProtobuf: async (_signal, payload) => payload,
+    toProtobuf: async (_signal, payload) => ({ payload }),
+    cut: async (task) => cutToSize(task),
     bury: async () => {},
     events: nopExporterEvents,
   });

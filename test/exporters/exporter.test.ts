@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { nopExporterEvents } from '../../exporters/events.js';
-import { createExporter } from '../../exporters/exporter.js';
+import { createExporter, type ExporterOptions } from '../../exporters/exporter.js';
+import { cutToSize } from '../../exporters/split.js';
 import type { Transport } from '../../exporters/transport.js';
 import { drain, range, shutDown, startedBuffer, temporaryDirectory } from '../buffer/fixture.js';
 import {
@@ -26,6 +27,7 @@ import {
   spanId,
   spanOf,
   startExporter,
+  transcode,
   until,
 } from './fixture.js';
 
@@ -269,7 +271,8 @@ describe('a backend that does not take it now', () => {
       bufferMaxBytes: 2 ** 20,
       buffer: test.buffer,
       transports: httpTransports(alive.address),
-      toProtobuf: async (_, payload) => payload,
+      toProtobuf: transcode,
+      cut: async ({ items, payload }) => [{ piece: '', items, payload }],
       bury: async () => {},
       events: nopExporterEvents,
     });
@@ -378,16 +381,17 @@ describe('a backend that refuses for good', () => {
   it('keeps the range until its letter is on disk', async () => {
     const backend = await httpBackend();
     backend.answer(() => ({ status: 403 }));
-    let failures = 1;
+    let isFull = true;
     const buried: string[] = [];
     const bury = async ({ reason }: { reason: string }) => {
-      if (failures-- > 0) throw new Error('no space left on device');
+      if (isFull) throw new Error('no space left on device');
       buried.push(reason);
     };
     const test = await startExporter({ transports: httpTransports(backend.address), bury });
     await appendSpans(test.buffer, [1]);
     await until(() => test.happenings.some(({ name }) => name === 'stuck'));
     expect(test.exporter.state().lag.frames).toBe(1);
+    isFull = false;
     await delivered(test);
     expect(buried).toEqual(['HTTP 403']);
   });
@@ -577,20 +581,101 @@ describe('what is wrong on this side', () => {
     expect(test.happenings.filter(({ name }) => name === 'postponed')).toMatchObject([{ reason: 'a defect' }, {}]);
   });
 
-  it('is JSON that cannot be read: it is left out and told, the store writes its dead letter', async () => {
+  it('is JSON that cannot be read: it goes to the dead letters as it is, and its neighbours go out', async () => {
     const backend = await httpBackend();
     const test = await startExporter({ transports: httpTransports(backend.address) });
-    await test.buffer.append(frameWith([], { encoding: 'json', payload: Buffer.from('{'), items: 1 }));
+    const payload = Buffer.from('{"resourceSpans":{}}');
+    await test.buffer.append(frameWith([], { encoding: 'json', payload, items: 3, workspace: 'w' }));
     await appendSpans(test.buffer, [2]);
     await delivered(test);
     expect(idsOf(backend.taken)).toEqual([spanId(2)]);
-    expect(test.happenings.filter(({ name }) => name === 'unusable')).toHaveLength(1);
+    expect(test.happenings.filter(({ name }) => name === 'unusable')).toMatchObject([{ frames: 1, buried: 1 }]);
+    expect(test.letters).toMatchObject([
+      { exporter: 'otlp', sequence: 1, piece: '', frame: { encoding: 'json', workspace: 'w', items: 3 } },
+    ]);
+    expect(Buffer.from(test.letters[0]!.payload).equals(payload)).toBe(true);
+    const frame = { ...test.letters[0]!.frame, payload };
+    await expect(test.exporter.resend(frame)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  const JSON_SPAN = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c",
+    "spanId":"${spanId(7)}","name":"a"}]}]}]}`;
+  const jsonFrame = frameWith([], { encoding: 'json', payload: Buffer.from(JSON_SPAN), items: 1 });
+
+  it('is a thread that is lost over JSON: it is tried again, and buried only when no thread survives it', async () => {
+    const backend = await httpBackend();
+    let losses = 2;
+    const toProtobuf: typeof transcode = async (signal, payload) => {
+      if (losses-- > 0) throw new Error('worker exited');
+      return transcode(signal, payload);
+    };
+    const test = await startExporter({ transports: httpTransports(backend.address), toProtobuf });
+    await test.buffer.append(jsonFrame);
+    await delivered(test);
+    expect(idsOf(backend.taken)).toEqual([spanId(7)]);
+    expect(test.letters).toEqual([]);
+    expect(test.happenings.filter(({ name }) => name === 'stuck')).toHaveLength(2);
+
+    losses = Number.POSITIVE_INFINITY;
+    await test.buffer.append(jsonFrame);
+    await delivered(test);
+    expect(test.letters).toMatchObject([{ sequence: 2, frame: { encoding: 'json' } }]);
+    expect(idsOf(backend.taken)).toHaveLength(1);
+  });
+
+  it('is a dead letter of JSON: what is sent again is protobuf', async () => {
+    const backend = await httpBackend();
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await test.exporter.resend(jsonFrame);
+    expect(idsOf(backend.taken)).toEqual([spanId(7)]);
+  });
+
+  it('is a thread that is lost over a cut: tried again, and sent whole when no thread survives it', async () => {
+    const backend = await httpBackend();
+    let losses = 1;
+    const cut: ExporterOptions['cut'] = async (task) => {
+      if (losses-- > 0) throw new Error('worker exited');
+      return cutTask(task);
+    };
+    const cutTask: ExporterOptions['cut'] = async (task) => cutToSize(task);
+    const queue = { maxRequestBytes: '4000' };
+    const test = await startExporter({ transports: httpTransports(backend.address), queue, cut });
+    const frame = frameWith(range(0, 9).map((number) => spanOf(number, 1000)));
+    await test.buffer.append(frame);
+    await delivered(test);
+    expect(backend.taken.length).toBeGreaterThan(2);
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom(range(0, 9)));
+
+    backend.taken.length = 0;
+    losses = Number.POSITIVE_INFINITY;
+    await test.buffer.append(frame);
+    await delivered(test);
+    expect(backend.taken).toHaveLength(1);
+  });
+
+  it('is a defect in sending: the range is told as stuck, tried again, and not lost', async () => {
+    const backend = await httpBackend();
+    let defects = 1;
+    const [first, ...others] = Object.values(httpTransports(backend.address));
+    const transport: Transport = {
+      ...first!,
+      get byWorkspace(): boolean {
+        if (defects-- > 0) throw new Error('a defect');
+        return false;
+      },
+    };
+    const test = await startExporter({ transports: { traces: transport } });
+    await test.buffer.append(frameWith([spanOf(1)]));
+    await delivered(test);
+    expect(idsOf(backend.taken)).toEqual([spanId(1)]);
+    expect(test.happenings).toMatchObject([{ name: 'stuck', reason: 'a defect' }, { name: 'delivered' }]);
+    await Promise.all(others.map((other) => other.close()));
   });
 
   it('is a name that is taken: the store would lose its place', async () => {
     const test = await startExporter({ transports: {} });
     const options = { config: queueOf(), bufferMaxBytes: 1, buffer: test.buffer, transports: {} };
-    const rest = { toProtobuf: async () => Buffer.alloc(0), bury: async () => {}, events: nopExporterEvents };
+    const rest = { toProtobuf: transcode, cut: async () => [], bury: async () => {}, events: nopExporterEvents };
     expect(() => createExporter({ name: 'store', ...options, ...rest })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID' }),
     );

@@ -4,13 +4,15 @@ import { onTestFinished } from 'vitest';
 import type { Chooser } from '../../exporters/chooser.js';
 import { type QueueConfig, queueSettings } from '../../exporters/config.js';
 import type { ExporterEvents } from '../../exporters/events.js';
-import { createExporter, type Exporter, type RefusedLetter } from '../../exporters/exporter.js';
+import { createExporter, type Exporter, type ExporterOptions, type RefusedLetter } from '../../exporters/exporter.js';
 import type { Destination } from '../../exporters/otlp/destination.js';
 import { createGrpcTransport } from '../../exporters/otlp/grpc.js';
 import { createHttpTransport } from '../../exporters/otlp/http.js';
+import { cutToSize } from '../../exporters/split.js';
+import type { Transcode } from '../../exporters/transcoding.js';
 import type { Transport } from '../../exporters/transport.js';
 import { type FrameInput, SIGNALS, type Signal } from '../../src/component.js';
-import { toProtobuf } from '../../src/otlp/decode-json.js';
+import transcodeTask from '../../workers/transcoder.js';
 import { type TestBuffer, temporaryDirectory, testBuffer } from '../buffer/fixture.js';
 import { type Received, spanIdsOf } from '../helpers/otlp-backend.js';
 import { field, message, TRACE_ID } from '../otlp/wire.js';
@@ -72,9 +74,15 @@ export interface TestExporterOptions {
   queue?: Record<string, string>;
   bufferSettings?: Record<string, string>;
   directory?: string;
+  toProtobuf?: Transcode;
+  cut?: ExporterOptions['cut'];
   bury?: (letter: RefusedLetter) => Promise<void>;
   maxFrameBytes?: number;
 }
+
+/** What the gateway has a thread for. */
+export const transcode: Transcode = async (signal, payload) =>
+  transcodeTask({ operation: 'protobuf', argument: { signal, payload } });
 
 /** Both started; a consumer `store` holds nothing up when it is drained. */
 export async function startExporter(options: TestExporterOptions): Promise<TestExporter> {
@@ -94,7 +102,8 @@ export async function startExporter(options: TestExporterOptions): Promise<TestE
     buffer,
     transports: options.transports,
     chooser: options.chooser,
-    toProtobuf: async (signal, payload) => new Uint8Array(toProtobuf(signal, payload)),
+    toProtobuf: options.toProtobuf ?? transcode,
+    cut: options.cut ?? (async (task) => cutToSize(task)),
     bury: options.bury ?? (async (letter) => void letters.push(letter)),
     events,
   });

@@ -49,9 +49,7 @@ describe('an exporter', () => {
     const { events } = recorded;
     for (const reason of ['HTTP 503', 'HTTP 502']) events.exporter.postponed({ exporter, signal: 'traces', reason });
     events.exporter.failed({ exporter, endpoint: 'http://tempo', reason: 'HTTP 503' });
-    expect(await samples(recorded, 'promptmetrics_exporter_up')).toEqual(['{exporter="tempo"} 0']);
     events.exporter.recovered({ exporter, endpoint: 'http://tempo' });
-    expect(await samples(recorded, 'promptmetrics_exporter_up')).toEqual(['{exporter="tempo"} 1']);
     expect(await samples(recorded, 'promptmetrics_exporter_retries_total')).toEqual([
       '{exporter="tempo",signal="traces"} 2',
     ]);
@@ -67,7 +65,7 @@ describe('an exporter', () => {
     expect(recorded.lines.map(({ event }) => event)).toEqual(['exporter.dropping', 'exporter.kept_up']);
   });
 
-  it('has its own capacity beside that of the buffer, and its requests in flight', async () => {
+  it('has its own capacity beside that of the buffer, its requests in flight, and whether it is up', async () => {
     const recorded = recordedObservability();
     const lag = { bytes: 70, frames: 1, items: 5, oldestAgeMs: 0 };
     recorded.metrics.observeBuffer(() => ({
@@ -76,12 +74,22 @@ describe('an exporter', () => {
       consumers: { store: lag, tempo: lag },
       capacities: { tempo: 500 },
     }));
-    recorded.metrics.observeExporters(() => ({ tempo: 3 }));
+    recorded.metrics.observeExporters(() => ({
+      tempo: { inFlight: 3, circuit: 'open' },
+      file: { inFlight: 0, circuit: 'closed' },
+    }));
     expect(await samples(recorded, 'otelcol_exporter_queue_capacity')).toEqual([
       '{exporter="store"} 1000',
       '{exporter="tempo"} 500',
     ]);
     expect(await samples(recorded, 'otelcol_exporter_queue_size')).toContain('{exporter="tempo"} 70');
-    expect(await samples(recorded, 'otelcol_exporter_in_flight_requests')).toEqual(['{exporter="tempo"} 3']);
+    expect(await samples(recorded, 'otelcol_exporter_in_flight_requests')).toEqual([
+      '{exporter="tempo"} 3',
+      '{exporter="file"} 0',
+    ]);
+    expect(await samples(recorded, 'promptmetrics_exporter_up')).toEqual([
+      '{exporter="tempo"} 0',
+      '{exporter="file"} 1',
+    ]);
   });
 });
