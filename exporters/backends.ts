@@ -8,10 +8,12 @@ import { createFileTransports } from './file/transport.js';
 import { type OtlpSources, otlpBackends } from './otlp/components.js';
 import type { OtlpExporterConfig } from './otlp/config.js';
 import { createTransports } from './otlp/transport.js';
+import { type S3Backend, type S3Sources, s3Backends } from './s3/components.js';
+import { createS3Transport } from './s3/transport.js';
 import type { Transport } from './transport.js';
 
 /** Where exporters are named: variables, and configuration files. */
-export interface ExporterSources extends OtlpSources, DatadogSources, FileSources {}
+export interface ExporterSources extends OtlpSources, DatadogSources, FileSources, S3Sources {}
 
 export interface Backend {
   name: string;
@@ -40,6 +42,7 @@ export function createBackends(options: BackendOptions): Backend[] {
     ...otlpBackends(options.config).map((one) => otlpBackend(one, options)),
     ...datadogBackends(options.config).map((one) => datadogBackend(one, options)),
     ...fileBackends(options.config).map((one) => fileBackend(one, options)),
+    ...s3Backends(options.config).map((one) => s3Backend(one, options)),
   ];
 }
 
@@ -76,6 +79,19 @@ function fileBackend({ name, config, signals, ...one }: FileBackend, { queue, po
     queue: { ...queue, ...one.queue },
     transports: only(signals, createFileTransports({ config, pool })),
     urls: [],
+    advice: one.advice,
+    usesPool: true,
+  };
+}
+
+/** One for all signals: they fail together. */
+function s3Backend({ name, config, signals, ...one }: S3Backend, { queue, pool, gatewayId }: BackendOptions): Backend {
+  const transport = createS3Transport({ config, pool, gatewayId });
+  return {
+    name,
+    queue: { ...queue, ...one.queue },
+    transports: only(signals, { traces: transport, logs: transport, metrics: transport }),
+    urls: config.endpoint === undefined ? [] : [new URL(config.endpoint)],
     advice: one.advice,
     usesPool: true,
   };

@@ -20,6 +20,8 @@ import {
   otlpTracesSettings,
   presetSettings,
 } from '../exporters/otlp/config.js';
+import { s3ComponentTypes } from '../exporters/s3/components.js';
+import { s3ExporterSettings } from '../exporters/s3/config.js';
 import { receiverSettings } from '../receivers/otlp/config.js';
 import { workerSettings } from '../workers/config.js';
 import { accessSettings } from './access/config.js';
@@ -75,6 +77,7 @@ const SECTIONS = {
   otlpMetrics: otlpMetricsSettings,
   datadog: datadogSettings,
   file: fileSettings,
+  s3: s3ExporterSettings,
   logging: loggingSettings,
   process: processSettings,
 } as const;
@@ -88,6 +91,7 @@ const VARIABLES_ONLY: readonly string[] = [
   'otlpMetrics',
   'datadog',
   'file',
+  's3',
 ];
 
 /** Components that configuration files define, any number of each type. A type is added here, with its schema. */
@@ -102,7 +106,7 @@ const COMPONENT_KINDS = {
   },
   exporters: {
     key: 'exporters',
-    types: { ...otlpComponentTypes, ...datadogComponentTypes, ...fileComponentTypes },
+    types: { ...otlpComponentTypes, ...datadogComponentTypes, ...fileComponentTypes, ...s3ComponentTypes },
     instead: { store: 'it is always there, and set up at store' },
   },
   extensions: {
