@@ -37,7 +37,12 @@ export interface FrameInput {
 export interface Appended {
   /** The frame's place in the order of the buffer: 1, 2, 3, … never reused within one buffer id. */
   sequence: number;
+  /** What its sender may ask for it by (src/buffer/batch-ids.ts). */
+  batchId?: string;
 }
+
+/** What a request that was taken is answered with, over HTTP as a header and over gRPC as trailing metadata. */
+export const BATCH_ID_HEADER = 'x-batch-id';
 
 export interface Appender {
   /**
@@ -89,6 +94,8 @@ export interface Loss {
   bytes: number;
   frames: number;
   items: number;
+  /** Where that stood; undefined when all of it had been handed out. */
+  skipped: SequenceRange | undefined;
   /** Ranges that were handed out and not released: their place may be written over, so who has them may not read them now. */
   abandoned: FrameRange[];
 }

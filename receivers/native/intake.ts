@@ -289,12 +289,13 @@ class Intake implements NativeIntake {
     const kept = idempotency && { idempotency: { ...idempotency, answer: keptAnswer(deed.answer) } };
     const trailer = encodeTrailer(kept === undefined ? deed.trailer : { ...deed.trailer, ...kept });
     const frame = { signal, encoding: 'protobuf', workspace, items, payload, trailer } as const;
-    const { sequence } = await this.options.next.append(frame);
+    const { sequence, batchId } = await this.options.next.append(frame);
     tally.refused = 0;
     tally.accepted = items;
     const outcome = await this.outcomeOf(sequence);
     tally.accepted = newItems(items, outcome);
-    return answerTo(deed, outcome);
+    const given = answerTo(deed, outcome);
+    return batchId === undefined ? given : { ...given, batchId };
   }
 
   /** A frame whose outcome is not waited for any longer is durable, and will be stored. */

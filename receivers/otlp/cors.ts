@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BATCH_ID_HEADER } from '../../src/component.js';
 
 export interface CorsConfig {
   corsOrigins: readonly string[];
@@ -36,7 +37,7 @@ export function createCors({ corsOrigins, corsHeaders, corsMaxAgeSeconds }: Cors
       // A bare * goes without credentials, as the standard demands; a listed origin is trusted with them.
       response.setHeader('Access-Control-Allow-Origin', anyOrigin ? '*' : origin);
       if (!anyOrigin) response.setHeader('Access-Control-Allow-Credentials', 'true');
-      response.setHeader('Access-Control-Expose-Headers', 'Retry-After');
+      response.setHeader('Access-Control-Expose-Headers', `Retry-After, ${BATCH_ID_HEADER}`);
     },
 
     preflight(request, response) {

@@ -52,9 +52,10 @@ export class Exchange implements BodyLimits {
   /** Answers, gives the bytes in flight back, and reports. An answer to a request of unknown encoding is JSON. */
   answer(verdict: Verdict, headers?: ResponseHeaders): void {
     const { response, encoding = 'json' } = this;
+    const { error, rejected, message, batchId } = verdict;
     if (this.#endsConnection()) response.setHeader('Connection', 'close');
-    if (verdict.error !== undefined) respondError(response, encoding, verdict.error, headers);
-    else respond(response, encoding, encodeExportResponse(this.signal!, encoding, verdict.rejected, verdict.message));
+    if (error !== undefined) respondError(response, encoding, error, headers);
+    else respond(response, encoding, encodeExportResponse(this.signal!, encoding, rejected, message), batchId);
     this.lease.release();
     this.#report(verdict);
   }

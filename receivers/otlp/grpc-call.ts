@@ -5,7 +5,8 @@
  * that server reads on its own: it buffers and inflates messages out of sight (no bound over all calls, corrupt gzip is
  * INTERNAL), answers its own refusals unseen, and can't widen the flow-control window of 64 KiB.
  */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import http2, { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { BATCH_ID_HEADER } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import type { Lease } from './in-flight.js';
 import { type Coding, inflate } from './inflate.js';
@@ -60,9 +61,15 @@ export function frameMessage(message: Buffer): Buffer {
 
 const EMPTY_MESSAGE = frameMessage(Buffer.alloc(0));
 
-export function respondMessage(stream: ServerHttp2Stream, message: Buffer): void {
+/** A header that no two answers share has no place in the table of a connection (RFC 7541 §7.1.3). */
+function trailersWith(batchId: string): http2.OutgoingHttpHeaders {
+  return { ...OK_TRAILERS, [BATCH_ID_HEADER]: batchId, [http2.sensitiveHeaders]: [BATCH_ID_HEADER] };
+}
+
+export function respondMessage(stream: ServerHttp2Stream, message: Buffer, batchId?: string): void {
   if (stream.destroyed || stream.closed) return;
-  stream.on('wantTrailers', () => stream.sendTrailers(OK_TRAILERS));
+  const trailers = batchId === undefined ? OK_TRAILERS : trailersWith(batchId);
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
   stream.respond(RESPONSE_HEADERS, WAIT_FOR_TRAILERS);
   stream.end(message.length === 0 ? EMPTY_MESSAGE : frameMessage(message));
 }

@@ -105,7 +105,10 @@ export function createGrpcReceiver(options: ReceiverOptions): Receiver {
     const bounds = limits();
     const verdict = await take(signal, stream, headers, bounds);
     if (verdict.error !== undefined) respondError(stream, verdict.error);
-    else respondMessage(stream, encodeExportResponse(signal, 'protobuf', verdict.rejected, verdict.message));
+    else {
+      const { rejected, message, batchId } = verdict;
+      respondMessage(stream, encodeExportResponse(signal, 'protobuf', rejected, message), batchId);
+    }
     bounds.lease.release();
     report(verdict, { signal, bytes: bounds.bytes, durationMs: performance.now() - startedMs });
   }

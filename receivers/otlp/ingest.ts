@@ -19,6 +19,8 @@ export interface Verdict {
   refused: number;
   message: string;
   error: GatewayError | undefined;
+  /** What its sender may ask for it by; absent when there is nothing to ask for. */
+  batchId?: string | undefined;
 }
 
 export function failure(error: unknown, refused = 0): Verdict {
@@ -39,8 +41,8 @@ export async function ingest(next: Appender, { signal, encoding, workspace, body
     const { accepted, rejected, message, payload } = checkRequest({ signal, encoding, body });
     items = accepted;
     // OTLP: an empty request is a success, and there is nothing to hand on.
-    if (accepted > 0) await next.append({ signal, encoding, workspace, items, payload });
-    return { accepted, rejected, refused: 0, message, error: undefined };
+    const appended = accepted > 0 ? await next.append({ signal, encoding, workspace, items, payload }) : undefined;
+    return { accepted, rejected, refused: 0, message, error: undefined, batchId: appended?.batchId };
   } catch (error) {
     return failure(error, items);
   }

@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
-import type { Encoding } from '../../src/component.js';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { BATCH_ID_HEADER, type Encoding } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { ACCEPT_ENCODING } from './body.js';
 import { encodeStatus } from './status.js';
@@ -26,8 +26,10 @@ export function unsupportedMediaType(contentType: string | undefined): GatewayEr
 }
 
 /** 200 with the response message. */
-export function respond(response: ServerResponse, encoding: Encoding, body: Buffer): void {
-  response.writeHead(200, { 'Content-Type': MEDIA_TYPES[encoding], 'Content-Length': body.length });
+export function respond(response: ServerResponse, encoding: Encoding, body: Buffer, batchId?: string): void {
+  const headers: OutgoingHttpHeaders = { 'Content-Type': MEDIA_TYPES[encoding], 'Content-Length': body.length };
+  if (batchId !== undefined) headers[BATCH_ID_HEADER] = batchId;
+  response.writeHead(200, headers);
   // Without an empty buffer behind it the head goes out in a plain write, not in a vector of two.
   if (body.length === 0) response.end();
   else response.end(body);

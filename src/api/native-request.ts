@@ -1,6 +1,7 @@
 /** A request of the native telemetry API as its door takes it, and the door's answer as it is sent. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { auditEntry } from '../access/audit.js';
+import { BATCH_ID_HEADER } from '../component.js';
 import type { AuditEntry } from '../model/audit-entry.js';
 import type { NativeAnswer, NativeRequest } from '../model/native.js';
 import { principalOf } from './authentication.js';
@@ -29,7 +30,8 @@ export function nativeRequest(request: FastifyRequest, body: Uint8Array): Native
   return new AuditedRequest(request, body);
 }
 
-export function sendAnswer(reply: FastifyReply, { status, body, replayed }: NativeAnswer): FastifyReply {
+export function sendAnswer(reply: FastifyReply, { status, body, replayed, batchId }: NativeAnswer): FastifyReply {
   markReplayed(reply.code(status), replayed);
+  if (batchId !== undefined) reply.header(BATCH_ID_HEADER, batchId);
   return body === '' ? reply.send() : reply.type(JSON_TYPE).send(body);
 }

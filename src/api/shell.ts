@@ -5,7 +5,7 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { Identify } from '../access/principal.js';
-import type { BytesInFlight } from '../component.js';
+import { BATCH_ID_HEADER, type BytesInFlight } from '../component.js';
 import { registerAuthentication, registerScopes } from './authentication.js';
 import { answerClientError } from './client-error.js';
 import { registerClosing } from './closing.js';
@@ -104,7 +104,7 @@ async function registerCors(app: FastifyInstance, origins: readonly string[]): P
   await app.register(cors, {
     origin: origins.includes('*') ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'etag', 'retry-after', ...RATE_LIMIT_HEADERS],
+    exposedHeaders: ['x-request-id', 'etag', 'retry-after', BATCH_ID_HEADER, ...RATE_LIMIT_HEADERS],
   });
 }
 

@@ -1,6 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Appended, Appender, BufferConsumer, Component, ConsumerOptions, FrameInput } from '../component.js';
+import type {
+  Appended,
+  Appender,
+  BufferConsumer,
+  Component,
+  ConsumerOptions,
+  FrameInput,
+  SequenceRange,
+} from '../component.js';
 import { GatewayError } from '../errors.js';
 import { GroupCommit, type GroupWriter, type PendingFrame } from './commit.js';
 import { type BufferConfig, type RingLayout, ringLayout } from './config.js';
@@ -8,7 +16,7 @@ import { CursorKeeper } from './cursor-keeper.js';
 import { CursorFile, type KeptCursors } from './cursors.js';
 import { type Disk, nodeDisk, syncDirectory } from './disk.js';
 import type { BufferEvents, BufferState } from './events.js';
-import { Follower, type FollowerHost } from './follower.js';
+import { Follower, type FollowerHost, type Progress, type Whereabouts } from './follower.js';
 import { encodeHeader } from './frame.js';
 import { identify } from './identity.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
@@ -67,6 +75,12 @@ export interface DurableBuffer extends Component, Appender {
   /** Forgets a consumer, and what it alone needed. Nothing happens when there is none of that name. */
   removeConsumer(name: string): void;
   stats(): BufferStats;
+  /** Of each registered consumer. */
+  progress(): Record<string, Progress>;
+  /** What each registered consumer has done with the frame; undefined when none of that sequence was appended. */
+  whereabouts(sequence: number): Record<string, Whereabouts> | undefined;
+  /** Sequences that this start passed over, for the last end was not orderly: a power cut may have taken their frames. */
+  readonly passedOver: SequenceRange | undefined;
 }
 
 /** Throws CONFIG_INVALID when the settings leave too small a ring. `start` rejects with DATA_DIR_LOCKED or _UNUSABLE. */
@@ -77,6 +91,7 @@ export function createBuffer(options: BufferOptions): DurableBuffer {
 class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   readonly name = 'buffer';
   readonly marks = new Marks();
+  passedOver: SequenceRange | undefined;
   readonly #config: BufferConfig;
   readonly #directory: string;
   readonly #events: BufferEvents;
@@ -97,6 +112,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   #nextSequence = 1;
   /** Every registered consumer has released what is before. */
   #heldFrom = 1;
+  /** The first sequence of this start. */
+  #resumedFrom = 1;
   #syncTimer: NodeJS.Timeout | undefined;
 
   constructor({ config, directory, maxFrameBytes, events, unfinished, disk = nodeDisk }: BufferOptions) {
@@ -162,6 +179,15 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
       pendingAppends: this.#commit.pendingFrames,
       pendingBytes: this.#commit.pendingBytes,
     };
+  }
+
+  progress(): Record<string, Progress> {
+    return Object.fromEntries([...this.#followers].map(([name, follower]) => [name, follower.progress()]));
+  }
+
+  whereabouts(sequence: number): Record<string, Whereabouts> | undefined {
+    if (sequence < 1 || sequence > Math.max(this.#ring.lastSequence, this.#resumedFrom - 1)) return undefined;
+    return Object.fromEntries([...this.#followers].map(([name, follower]) => [name, follower.whereabouts(sequence)]));
   }
 
   /** A consumer's cursor moved: what nobody needs any more makes room. */
@@ -307,6 +333,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     await this.#ring.adopt(recovered.live, recovered.free, this.#kept.nextSequence === undefined);
     await this.#ring.trim();
     this.#nextSequence = this.#sequenceAfter(recovered.highestSequence);
+    this.#resumedFrom = this.#nextSequence;
+    this.passedOver = this.#gapAfter(recovered.highestSequence);
     this.#heldFrom = Math.max(neededSequence, recovered.live[0]?.firstSequence ?? this.#nextSequence);
     this.#phase = 'placed';
     for (const follower of this.#followers.values()) this.#place(follower);
@@ -331,8 +359,17 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     return known.length === 0 ? 1 : Math.min(...known);
   }
 
+  #gapAfter(highestInSegments: number): SequenceRange | undefined {
+    const gap = { first: this.#highestKnown(highestInSegments) + 1, last: this.#nextSequence - 1 };
+    return gap.last < gap.first ? undefined : gap;
+  }
+
+  #highestKnown(highestInSegments: number): number {
+    return Math.max(highestInSegments, ...Object.values(this.#kept.cursors).map((cursor) => cursor - 1));
+  }
+
   #sequenceAfter(highestInSegments: number): number {
-    const highest = Math.max(highestInSegments, ...Object.values(this.#kept.cursors).map((cursor) => cursor - 1));
+    const highest = this.#highestKnown(highestInSegments);
     const { nextSequence = 0, version } = this.#kept;
     if (version === 0 && highest <= 0) return 1;
     return nextSequence > highest ? nextSequence : highest + 1 + SEQUENCE_GAP;

@@ -1,4 +1,4 @@
-import type { BufferConsumer, ConsumerLag, ConsumerOptions, FrameRange, Loss } from '../component.js';
+import type { BufferConsumer, ConsumerLag, ConsumerOptions, FrameRange, Loss, SequenceRange } from '../component.js';
 import type { Mark, Marks, Totals } from './marks.js';
 
 interface HandedOut {
@@ -6,6 +6,17 @@ interface HandedOut {
   released: boolean;
   /** Counted up to the end of the range. */
   until: Totals;
+}
+
+/** What a consumer has done with a frame: nothing yet; it has it; it is done with it, or had to give it up. */
+export type Whereabouts = 'waiting' | 'taken' | 'released';
+
+/** Since the follower was placed; what it lost counts as both. */
+export interface Progress {
+  /** The sequence that it was placed at. */
+  from: number;
+  taken: Totals;
+  released: Totals;
 }
 
 /** What the followers need of the buffer. */
@@ -30,6 +41,8 @@ export class Follower implements BufferConsumer {
   #nextSequence = 1;
   #taken: Totals = NOTHING;
   #released: Totals = NOTHING;
+  /** Its first place, and what was counted in front of it. */
+  #began: { sequence: number; totals: Totals } | undefined;
   /** When the first frame that wasn't handed out was received; means nothing when there is none. */
   #receivedTimeUnixMs = 0;
   #cursor = 1;
@@ -50,6 +63,7 @@ export class Follower implements BufferConsumer {
     const mark = marks.at(number);
     this.#cursor = sequence;
     this.#taken = this.#released = marks.before(number);
+    this.#began ??= { sequence, totals: this.#taken };
     this.#mark = mark === undefined ? number - 1 : number;
     // Behind the last mark: that one counts as handed out, and may still grow.
     this.#offset = mark?.offset ?? marks.at(number - 1)?.end ?? 0;
@@ -112,6 +126,19 @@ export class Follower implements BufferConsumer {
     return { ...held, oldestAgeMs: held.frames === 0 ? 0 : Math.max(0, Date.now() - oldest) };
   }
 
+  progress(): Progress {
+    const { sequence: from, totals } = this.#began ?? { sequence: 1, totals: NOTHING };
+    return { from, taken: difference(this.#taken, totals), released: difference(this.#released, totals) };
+  }
+
+  /** Of a frame that was appended. */
+  whereabouts(sequence: number): Whereabouts {
+    if (sequence < this.#cursor) return 'released';
+    if (sequence >= this.#nextSequence) return 'waiting';
+    const held = this.#handedOut.find(({ range }) => range.lastSequence >= sequence);
+    return held === undefined || held.released ? 'released' : 'taken';
+  }
+
   /** Frames were added to the marks, the first of them received at that time, when there were `before` of them. */
   added(before: Totals, receivedTimeUnixMs: number): void {
     if (this.#taken.frames === before.frames) this.#receivedTimeUnixMs = receivedTimeUnixMs;
@@ -130,11 +157,19 @@ export class Follower implements BufferConsumer {
       this.#cursor = last.range.lastSequence + 1;
     }
     const taken = this.#taken;
-    if (this.#handedOut.length === 0 && this.#nextSequence < sequence) this.place(sequence);
-    const skipped = difference(this.#taken, taken);
+    const skipped = this.#skipTo(sequence);
+    const counted = difference(this.#taken, taken);
     this.#host.moved();
     const held = abandoned.filter(({ released }) => !released).map(({ range }) => range);
-    if (skipped.frames > 0 || held.length > 0) this.#tell({ ...skipped, abandoned: held });
+    if (counted.frames > 0 || held.length > 0) this.#tell({ ...counted, skipped, abandoned: held });
+  }
+
+  /** What was not handed out, and now never is. */
+  #skipTo(sequence: number): SequenceRange | undefined {
+    if (this.#handedOut.length > 0 || this.#nextSequence >= sequence) return undefined;
+    const first = this.#nextSequence;
+    this.place(sequence);
+    return { first, last: sequence - 1 };
   }
 
   #tell(loss: Loss): void {

@@ -75,6 +75,8 @@ export interface NativeAnswer {
   body: string;
   /** It is what an earlier request with the same idempotency key was answered. */
   replayed: boolean;
+  /** What the request may be asked for by; absent when nothing was written of it. */
+  batchId?: string | undefined;
 }
 
 /**

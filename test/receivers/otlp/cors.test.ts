@@ -79,7 +79,7 @@ describe('with origins', () => {
     const answer = await send(port, { headers: { ...JSON_TYPE, Origin: ORIGIN }, body: tracesJson() });
     expect(answer.headers).toMatchObject({
       'access-control-allow-origin': ORIGIN,
-      'access-control-expose-headers': 'Retry-After',
+      'access-control-expose-headers': 'Retry-After, x-batch-id',
       'retry-after': '1',
     });
   });
