@@ -11,6 +11,23 @@ export interface Chooser {
    * or rejects soon, with whatever.
    */
   choose(parts: Part[], signal: AbortSignal): Promise<Part[]>;
+  /**
+   * For one that has to wait before it can tell: true once all that stands in the buffer up to that sequence can be chosen
+   * from, false as soon as one of the signals is aborted before. Ranges are asked for in their order, some at a time, before
+   * they are read.
+   */
+  ready?(sequence: number, signals: readonly AbortSignal[]): Promise<boolean>;
+}
+
+async function allReady(
+  choosers: readonly Chooser[],
+  sequence: number,
+  signals: readonly AbortSignal[],
+): Promise<boolean> {
+  for (const chooser of choosers) {
+    if (chooser.ready !== undefined && !(await chooser.ready(sequence, signals))) return false;
+  }
+  return true;
 }
 
 /** Each chooses from what the one before it left. */
@@ -24,6 +41,7 @@ export function inTurn(choosers: readonly Chooser[]): Chooser {
       }
       return left;
     },
+    ready: (sequence, signals) => allReady(choosers, sequence, signals),
   };
 }
 
@@ -36,5 +54,6 @@ export function bySignal(choosers: Partial<Record<Signal, Chooser>>): Chooser {
       const chosen = [...groups].map(([of, group]) => choosers[of]?.choose(group, signal) ?? group);
       return (await Promise.all(chosen)).flat();
     },
+    ready: (sequence, signals) => allReady(Object.values(choosers), sequence, signals),
   };
 }

@@ -71,6 +71,8 @@ export interface ExporterState {
 
 export interface Exporter extends Component {
   state(): ExporterState;
+  /** A restart begins with that sequence, or a later one. */
+  persistedCursor(): number;
   /** Once, now. Rejects with BACKEND_UNAVAILABLE, or CONFLICT when the backend refuses it again. */
   resend(frame: FrameInput): Promise<void>;
 }
@@ -160,6 +162,10 @@ class QueueExporter implements Exporter {
     };
   }
 
+  persistedCursor(): number {
+    return this.#consumer.persistedCursor();
+  }
+
   async resend(frame: FrameInput): Promise<void> {
     const transport = this.#options.transports[frame.signal];
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
@@ -230,6 +236,7 @@ class QueueExporter implements Exporter {
 
   /** Whatever fails on this side is told, and the range tried again: it is released when it went out, or given up. */
   async #insist(range: FrameRange, signal: AbortSignal): Promise<void> {
+    if (!(await this.#isReady(range, signal))) return;
     while (!signal.aborted) {
       try {
         const parts = await this.#partsOf(range, signal);
@@ -242,6 +249,14 @@ class QueueExporter implements Exporter {
       }
     }
     this.#giveUp(range.items);
+  }
+
+  /** False for one that was given up, and for one that stays in the buffer, being undecided when a shutdown begins. */
+  async #isReady({ lastSequence, items }: FrameRange, signal: AbortSignal): Promise<boolean> {
+    const { chooser } = this.#options;
+    const isReady = chooser?.ready ? await chooser.ready(lastSequence, [signal, this.#draining.signal]) : true;
+    if (!isReady && signal.aborted) this.#giveUp(items);
+    return isReady;
   }
 
   /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
