@@ -47,10 +47,16 @@ import { GatewayError } from './errors.js';
 import { limitSettings } from './limits/config.js';
 import { loggingSettings } from './observability/config.js';
 import { registrySettings } from './registry/config.js';
-import { milliseconds, type SettingMeta } from './setting.js';
+import { milliseconds, oneOf, type SettingMeta } from './setting.js';
 import { storeSettings } from './store/config.js';
 
 const processSettings = z.object({
+  mode: oneOf(['full', 'forward'])
+    .prefault('full')
+    .meta({
+      env: 'MODE',
+      description: 'full, or forward: no store, no prompts and no keys; what comes in by OTLP goes to the exporters',
+    } satisfies SettingMeta),
   shutdownDeadlineMs: milliseconds(0, 3_600_000)
     .prefault('10000')
     .meta({
@@ -356,7 +362,15 @@ interface ReadServiceParts {
   pipelines: ReadPipeline[];
 }
 
-function readServiceParts(root: MapNode, receivers: GivenReceivers['ids'], findings: Findings): ReadServiceParts {
+interface ServicePartsSource {
+  root: MapNode;
+  receivers: GivenReceivers['ids'];
+  /** Whether there is a store, to which everything goes. */
+  stores: boolean;
+  findings: Findings;
+}
+
+function readServiceParts({ root, receivers, stores, findings }: ServicePartsSource): ReadServiceParts {
   const read = (kind: ComponentKind) => readComponents(mapAt(root, kind.key, kind.key, findings), kind, findings);
   const components = {
     processors: read(COMPONENT_KINDS.processors),
@@ -376,10 +390,20 @@ function readServiceParts(root: MapNode, receivers: GivenReceivers['ids'], findi
   };
   const pipelines = readService({ service: mapAt(root, 'service', 'service', findings), defined, findings });
   for (const { id, place, exporters } of pipelines) {
-    if (exporters.includes(STORE)) continue;
-    findings.warn(`service.pipelines.${id} (${place}) leaves ${STORE} out of its exporters: it is stored all the same`);
+    if (exporters.includes(STORE) === stores) continue;
+    const pipeline = `service.pipelines.${id} (${place})`;
+    if (stores) findings.warn(`${pipeline} leaves ${STORE} out of its exporters: it is stored all the same`);
+    else findings.fault(`${pipeline} leads to ${STORE}, which there is none of with MODE=forward`);
   }
   return { components, pipelines };
+}
+
+/** Without a store there are no keys that somebody could be asked for. */
+function tellOfForward({ access }: Partial<Sections>, findings: Findings): void {
+  if (access?.otlpAuth !== 'required') return;
+  findings.fault(
+    'OTLP_AUTH=required asks for keys, which MODE=forward has no store for: use auto (only this machine) or off',
+  );
 }
 
 export interface ConfigInput {
@@ -439,12 +463,15 @@ export function readConfig({ env, directory, files = [] }: ConfigInput): ConfigR
     const given = givenIn(section, schema);
     return [section, readSection({ schema, keys: keysOf(section), source, given, findings })] as const;
   });
-  const parts = readServiceParts(root, receivers.ids, findings);
-  const settings = sections.flatMap(([, read]) => read.settings);
   const data = sections.map(([section, read]) => [section, read.data]);
+  const read = Object.fromEntries(data) as Partial<Sections>;
+  const stores = read.process?.mode !== 'forward';
+  if (!stores) tellOfForward(read, findings);
+  const parts = readServiceParts({ root, receivers: receivers.ids, stores, findings });
+  const settings = sections.flatMap(([, read]) => read.settings);
   const sound = findings.faults.length === 0;
   return {
-    config: sound ? (Object.freeze({ ...Object.fromEntries(data), service: serviceOf(parts) }) as Config) : undefined,
+    config: sound ? (Object.freeze({ ...read, service: serviceOf(parts) }) as Config) : undefined,
     faults: findings.faults,
     warnings: findings.warnings,
     values: valuesOf(settings, parts),

@@ -1,6 +1,5 @@
 /** The whole path on one screen: builds every component, wires it to the next, starts and stops them in order. */
 import path from 'node:path';
-import { createExporters, type Exporters } from '../exporters/exporters.js';
 import { refuseOwnRequests } from '../exporters/own-address.js';
 import { createNativeIntake } from '../receivers/native/intake.js';
 import { createAuthenticate } from '../receivers/otlp/authenticate.js';
@@ -10,7 +9,7 @@ import { createHttpReceiver } from '../receivers/otlp/http.js';
 import { InFlight } from '../receivers/otlp/in-flight.js';
 import { createIngestLimit } from '../receivers/otlp/limit.js';
 import { createAuditTrail } from '../workers/audit-trail.js';
-import { createDeadLetterBox, trimNowAndThen } from '../workers/dead-letters.js';
+import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { createDrain } from '../workers/drain.js';
 import { createInformedWriter } from '../workers/informed-writer.js';
 import { createKnowledge } from '../workers/knowledge.js';
@@ -19,14 +18,16 @@ import { createPool } from '../workers/pool.js';
 import { createRepriceStep } from '../workers/reprice-step.js';
 import type { AccessEvents } from './access/events.js';
 import { createKeyring } from './access/keyring.js';
+import { urlOf } from './addresses.js';
 import { announcement } from './announcement.js';
 import { createApi } from './api/server.js';
-import { createBuffer, type DurableBuffer } from './buffer/buffer.js';
+import { createBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
-import type { Appender, BufferConsumer, Component } from './component.js';
+import type { Appender, Component } from './component.js';
 import type { Config } from './config.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
+import { bufferHealth, createExporting } from './exporting.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
@@ -46,8 +47,6 @@ export interface Gateway extends Component {
 }
 
 const CONVERSATION_IDLE_MS = 60_000;
-const TRANSCODER_IDLE_MS = 60_000;
-const ENCODER_IDLE_MS = 60_000;
 
 /** SQLite reads beside one another; more would only take memory from the writers. */
 const READER_THREADS = 2;
@@ -55,7 +54,8 @@ const READER_THREADS = 2;
 export function createGateway(config: Config): Gateway {
   const dataDirectory = path.resolve(config.store.dataDir);
   const folder = (name: string) => path.join(dataDirectory, name);
-  const { logger, metrics, events } = createObservability({ config: config.logging, version: VERSION });
+  const observability = createObservability({ config: config.logging, version: VERSION });
+  const { logger, metrics, events } = observability;
   let state: 'starting' | 'serving' | 'draining' = 'starting';
 
   // The store: control data, and telemetry.
@@ -127,29 +127,9 @@ export function createGateway(config: Config): Gateway {
     events: events.drain,
   });
 
-  // Where what is in the buffer goes besides: each backend with a cursor of its own. JSON becomes protobuf on a thread,
-  // and on another one requests are cut, and made what files and Datadog's Agent take.
-  const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
-  const encoder = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: ENCODER_IDLE_MS, maxQueue: 1000 });
-  const { host, httpPort, grpcPort } = config.receivers;
-  const trimLetters = trimNowAndThen(deadLetters, config.workers, events.drain);
-  const exporters = createExporters({
-    config,
-    queue: config.exporting,
-    pool: encoder,
-    buffer,
-    bufferMaxBytes: config.buffer.maxBytes,
-    doors: [httpPort, grpcPort, config.api.port].map((port) => ({ host, port })),
-    // A copy: what is handed to a thread takes the whole range along that it is a view of.
-    toProtobuf: (signal, payload) => transcoder.run('protobuf', { signal, payload: new Uint8Array(payload) }),
-    async bury(letter) {
-      await deadLetters.add(letter);
-      trimLetters(letter.payload.length);
-    },
-    version: VERSION,
-    advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),
-    events: events.exporter,
-  });
+  // Where what is in the buffer goes besides: each backend with a cursor of its own.
+  const exporting = createExporting({ config, buffer, deadLetters, observability });
+  const { exporters } = exporting;
 
   // Who may come in, and how much of it.
   let firstKey: string | undefined;
@@ -221,7 +201,7 @@ export function createGateway(config: Config): Gateway {
     health: {
       state: () => state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
-      buffer: () => bufferHealth(buffer, consumer, exporters),
+      buffer: () => bufferHealth(buffer, exporters, consumer),
       ...(exporters.names.length > 0 && { exporters: exporters.states }),
       store: { type: telemetry.engine, ping: () => pingBoth(control, telemetry), writing: drain.healthy },
     },
@@ -229,7 +209,7 @@ export function createGateway(config: Config): Gateway {
     metrics,
     events: events.api,
   });
-  metrics.observeBuffer(() => bufferHealth(buffer, consumer, exporters));
+  metrics.observeBuffer(() => bufferHealth(buffer, exporters, consumer));
   metrics.observeExporters(exporters.states);
 
   // Started from the store outwards to the doors, stopped the other way.
@@ -251,9 +231,7 @@ export function createGateway(config: Config): Gateway {
     repricer,
     auditTrail,
     // Behind the store when all stops: what is left of the time is theirs, and what is not sent then stays in the buffer.
-    transcoder,
-    encoder,
-    exporters,
+    ...exporting.components,
     drain,
     http,
     grpc,
@@ -288,22 +266,6 @@ export function createGateway(config: Config): Gateway {
   };
 }
 
-function bufferHealth(buffer: DurableBuffer, store: BufferConsumer, exporters: Exporters) {
-  const { state, bytes, maxBytes } = buffer.stats();
-  const states = exporters.states();
-  return {
-    accepting: state === 'open',
-    bytes,
-    maxBytes,
-    consumers: { store: store.lag(), ...mapped(states, ({ lag }) => lag) },
-    capacities: mapped(states, ({ maxLagBytes }) => maxLagBytes),
-  };
-}
-
-function mapped<From, To>(named: Record<string, From>, to: (value: From) => To): Record<string, To> {
-  return Object.fromEntries(Object.entries(named).map(([name, value]) => [name, to(value)]));
-}
-
 /** The API answers until the end, for its probes; what it takes no more is data. */
 async function refuseWhileDraining(): Promise<never> {
   throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
@@ -311,16 +273,4 @@ async function refuseWhileDraining(): Promise<never> {
 
 async function pingBoth(...stores: { ping(): Promise<void> }[]): Promise<void> {
   await Promise.all(stores.map((store) => store.ping()));
-}
-
-interface Address {
-  protocol: string;
-  host: string;
-  port: number | undefined;
-}
-
-function urlOf({ protocol, host, port }: Address): string {
-  if (port === undefined) return `unix:${host}`;
-  const name = host.includes(':') ? `[${host}]` : host;
-  return protocol.startsWith('grpc') ? `${name}:${port}` : `${protocol}://${name}:${port}`;
 }

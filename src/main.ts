@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { type Config, type ConfigReading, configFaults, printEnvExample, readConfig } from './config.js';
 import { createReload, type Reloadable } from './config-file/reload.js';
 import { GatewayError } from './errors.js';
-import { createGateway, type Gateway } from './gateway.js';
+import type { Gateway } from './gateway.js';
 import { createReloadEvents } from './observability/reload-events.js';
 
 const USAGE = `promptmetrics-server: an OpenTelemetry-native gateway for LLM telemetry
@@ -73,10 +73,16 @@ function reloadOnHangUp(gateway: Gateway, files: readonly string[], started: Con
   process.on('SIGHUP', reload);
 }
 
+/** Each mode loads what it runs and no more: a sidecar has neither a database nor a registry in its memory. */
+async function create(config: Config): Promise<Gateway> {
+  if (config.process.mode === 'forward') return (await import('./forward.js')).createForwarder(config);
+  return (await import('./gateway.js')).createGateway(config);
+}
+
 async function serve(files: readonly string[]): Promise<void> {
   const reading = read(files);
   const config = sound(reading);
-  const gateway = createGateway(config);
+  const gateway = await create(config);
   stopOnSignals(gateway, config.process.shutdownDeadlineMs);
   reloadOnHangUp(gateway, files, reading);
   process.on('unhandledRejection', (error) => gateway.logger.error({ err: error }, 'Unhandled rejection'));
@@ -85,10 +91,10 @@ async function serve(files: readonly string[]): Promise<void> {
 }
 
 /** Creating does no I/O, and finds what no single setting shows: a ring too small for its largest request. */
-function validate(files: readonly string[]): void {
+async function validate(files: readonly string[]): Promise<void> {
   const reading = read(files);
   for (const warning of reading.warnings) process.stderr.write(`warning: ${warning}\n`);
-  createGateway(sound(reading));
+  await create(sound(reading));
   process.stdout.write('valid\n');
 }
 

@@ -107,7 +107,7 @@ describe('deep health', () => {
     const ping = async () => {
       pings++;
     };
-    const check = createDeepCheck({ ...healthyGateway, store: { ...healthyGateway.store, ping } });
+    const check = createDeepCheck({ ...healthyGateway, store: { ...healthyGateway.store!, ping } });
     await Promise.all([check(), check(), check()]);
     await check();
     expect(pings).toBe(1);

@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Rooms, the most specific folder first. */
 const ROOMS = [
   'src/gateway.ts',
+  'src/forward.ts',
+  'src/exporting.ts',
   'src/main.ts',
   'src/api-key.ts',
   'src/rebuild-index.ts',

@@ -45,16 +45,27 @@ function exportersHealth(exporters: Readonly<Record<string, ExporterHealth>>) {
   return Object.fromEntries(Object.entries(exporters).map(([name, state]) => [name, exporterHealth(state)]));
 }
 
-async function check({ store, buffer, exporters }: HealthSource): Promise<DeepHealth> {
+const verdict = (good: boolean) => (good ? 'ok' : 'error');
+
+async function checkStore(store: NonNullable<HealthSource['store']>) {
   const dbConnected = await answers(() => store.ping());
-  const { accepting, bytes, maxBytes, consumers } = buffer();
-  const verdict = (good: boolean) => (good ? 'ok' : 'error');
-  const healthy = dbConnected && accepting && store.writing();
+  const writing = store.writing();
   return {
-    status: healthy ? 'ok' : 'degraded',
-    checks: { [store.type]: verdict(dbConnected), writer: verdict(store.writing()), buffer: verdict(accepting) },
-    dbType: store.type,
-    dbConnected,
+    healthy: dbConnected && writing,
+    checks: { [store.type]: verdict(dbConnected), writer: verdict(writing) },
+    told: { dbType: store.type, dbConnected },
+  };
+}
+
+const NO_STORE = { healthy: true, checks: {}, told: {} };
+
+async function check({ store, buffer, exporters }: HealthSource): Promise<DeepHealth> {
+  const { healthy, checks, told } = store ? await checkStore(store) : NO_STORE;
+  const { accepting, bytes, maxBytes, consumers } = buffer();
+  return {
+    status: healthy && accepting ? 'ok' : 'degraded',
+    checks: { ...checks, buffer: verdict(accepting) },
+    ...told,
     buffer: {
       bytes,
       max_bytes: maxBytes,

@@ -33,12 +33,14 @@ export const deepHealthSchema = z.object({
     .object({
       sqlite: checkSchema.optional(),
       postgresql: checkSchema.optional(),
-      writer: checkSchema,
+      writer: checkSchema.optional(),
       buffer: checkSchema,
     })
-    .describe('sqlite or postgresql: reads work; writer: batches are stored; buffer: requests are taken'),
-  dbType: z.enum(['sqlite', 'postgresql']),
-  dbConnected: z.boolean(),
+    .describe(
+      'sqlite or postgresql: reads work; writer: batches are stored; buffer: requests are taken. Without a store (MODE=forward) there is buffer alone',
+    ),
+  dbType: z.enum(['sqlite', 'postgresql']).optional(),
+  dbConnected: z.boolean().optional(),
   buffer: z.object({
     bytes: z.int(),
     max_bytes: z.int(),

@@ -18,7 +18,8 @@ export interface HealthSource {
   buffer(): { accepting: boolean; bytes: number; maxBytes: number; consumers: Readonly<Record<string, ConsumerLag>> };
   /** By name; absent where nothing is exported. */
   exporters?(): Readonly<Record<string, ExporterHealth>>;
-  store: {
+  /** Absent where nothing is stored. */
+  store?: {
     type: 'sqlite' | 'postgresql';
     /** Rejects when the engine can't serve now. */
     ping(): Promise<void>;

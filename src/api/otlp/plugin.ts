@@ -5,6 +5,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type OtlpHandler, SIGNALS, type Signal } from '../../component.js';
+import type { GatewayError } from '../../errors.js';
 import { apiError, errorSchema } from '../errors.js';
 import { idempotencyHeaders } from '../idempotency.js';
 import {
@@ -22,6 +23,8 @@ import { validationError } from '../validation.js';
 export interface OtlpOptions extends BodyReaderOptions {
   otlp: OtlpHandler;
   native: NativeRoutes;
+  /** Where no path has a native request: what one is told. All that comes is then asked for its key as OTLP is. */
+  refusal?: () => GatewayError;
 }
 
 const RESOURCES: Readonly<Record<Signal, string>> = {
@@ -54,7 +57,7 @@ async function answerNative(
   reply: FastifyReply,
 ) {
   const route = options.native[signal];
-  if (route === undefined) throw validationError([`"${RESOURCES[signal]}" is required`]);
+  if (route === undefined) throw options.refusal?.() ?? validationError([`"${RESOURCES[signal]}" is required`]);
   checkNativeBytes(body.length, options);
   return route.answer(request, reply, body);
 }
@@ -110,7 +113,7 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
         scope: 'write',
         ownBody: true,
         // JSON may be native, and a native request is asked for its key as everywhere in this API.
-        likeOtlp: (request) => mediaType(request) === PROTOBUF,
+        likeOtlp: (request) => options.refusal !== undefined || mediaType(request) === PROTOBUF,
         example: native?.example ?? { [RESOURCES[signal]]: [] },
         // OTLP has limits of its own. What JSON is, nobody knows before it is read.
         counted: (request) => mediaType(request) !== PROTOBUF,
