@@ -10,9 +10,7 @@ import { duration } from '../src/config-file/duration.js';
 import type { Pipeline } from '../src/config-file/pipelines.js';
 import { GatewayError } from '../src/errors.js';
 import { integer } from '../src/setting.js';
-import { type QueueConfig, queueSettings } from './config.js';
-
-const MAX_TIME_MS = 2 ** 31 - 1;
+import { MAX_TIME_MS, type QueueConfig, queueSettings } from './config.js';
 
 /** What EXPORTER_* sets for all exporters, for one: under the names of its fields. */
 function ownQueueSettings() {
@@ -65,6 +63,18 @@ export function assertTaken(id: string, signals: readonly Signal[], taken: reado
 export interface DefinedExporters {
   readonly exporters: readonly ConfiguredComponent[];
   readonly pipelines: readonly Pipeline[];
+}
+
+/** An exporter as variables or a file name it. */
+export interface NamedBackend<Config> {
+  name: string;
+  config: Config;
+  /** What goes there. */
+  signals: readonly Signal[];
+  /** Where it differs from what holds for all. */
+  queue?: Partial<QueueConfig>;
+  /** What an operator should know of it, once. */
+  advice?: string;
 }
 
 export interface LedTo {

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { bytes, integer, milliseconds, oneOf, type SettingMeta } from '../src/setting.js';
 
 const HOUR_MS = 3_600_000;
+/** Node's timers take no more. */
+export const MAX_TIME_MS = 2 ** 31 - 1;
 
 /** What every exporter has: its place in the buffer, its requests, its patience. */
 export const queueSettings = z.object({
@@ -52,7 +54,7 @@ export const queueSettings = z.object({
       env: 'EXPORTER_RETRY_MAX_MS',
       description: 'Longest wait between two retries, unless the backend asks for more',
     } satisfies SettingMeta),
-  retryMaxElapsedMs: milliseconds(0, 2 ** 31 - 1)
+  retryMaxElapsedMs: milliseconds(0, MAX_TIME_MS)
     .prefault('0')
     .meta({
       env: 'EXPORTER_RETRY_MAX_ELAPSED_MS',

@@ -3,6 +3,7 @@
  * range holds goes out in as few requests as it can; a range is released when the last of them is taken, refused for good
  * or given up. A crash repeats what was not released: every accepted item reaches the backend at least once.
  */
+import { setMaxListeners } from 'node:events';
 import type { DamagedFrame } from '../src/buffer/reader.js';
 import { readFramesAside } from '../src/buffer/reader.js';
 import type {
@@ -136,6 +137,8 @@ class QueueExporter implements Exporter {
     this.#requests = new Slots(config.maxInFlight);
     this.#ranges = new Slots(config.maxInFlight);
     for (const transport of Object.values(options.transports)) this.#addLane(transport);
+    // Whatever waits listens, and as much may wait as the configuration says.
+    setMaxListeners(0, this.#ended.signal);
   }
 
   async start(): Promise<void> {
@@ -225,6 +228,7 @@ class QueueExporter implements Exporter {
 
   async #export(range: FrameRange): Promise<void> {
     const abort = new AbortController();
+    setMaxListeners(0, abort.signal);
     this.#held.set(range.firstSequence, { range, abort });
     if (this.#ended.signal.aborted) abort.abort();
     try {

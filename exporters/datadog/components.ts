@@ -7,12 +7,12 @@ import {
   type DefinedExporters,
   exporterName,
   ledTo,
+  type NamedBackend,
   type QueueSettings,
   queueFields,
   queueOf,
   unlessReplaced,
 } from '../components.js';
-import type { QueueConfig } from '../config.js';
 import { type DatadogConfig, datadogSettings } from './config.js';
 
 const settings = z
@@ -21,13 +21,7 @@ const settings = z
 
 export const datadogComponentTypes = { datadog: { settings } } as const satisfies Record<string, ComponentType>;
 
-export interface DatadogBackend {
-  name: string;
-  config: DatadogConfig;
-  signals: readonly Signal[];
-  queue?: Partial<QueueConfig>;
-  advice?: string;
-}
+export type DatadogBackend = NamedBackend<DatadogConfig>;
 
 export interface DatadogSources {
   datadog: DatadogConfig;

@@ -18,7 +18,6 @@ export interface TraceRequest {
   body: Uint8Array;
   /** For X-Datadog-Trace-Count. */
   traces: number;
-  spans: number;
 }
 
 /** Datadog's tracers flush at 8 MB; the Agent refuses more than 25 MB. */
@@ -120,9 +119,6 @@ class Chunk {
   get isEmpty(): boolean {
     return this.#spans.length === 0;
   }
-  get spans(): number {
-    return this.#spans.length;
-  }
 
   add(span: Buffer): void {
     this.#spans.push(span);
@@ -161,8 +157,7 @@ class RequestWriter {
     const body = Buffer.allocUnsafeSlow(this.#bytes);
     let at = 0;
     for (const piece of pieces) at += piece.copy(body, at);
-    const spans = this.#chunks.reduce((sum, chunk) => sum + chunk.spans, 0);
-    this.#requests.push({ body, traces: this.#chunks.length, spans });
+    this.#requests.push({ body, traces: this.#chunks.length });
     this.#chunks = [];
     this.#bytes = HEADER_BYTES;
   }

@@ -1,7 +1,7 @@
 /** Files: by FILE_EXPORTER_PATH one, the exporter `file`; in configuration files any number, each with its own path. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { SIGNALS, type Signal } from '../../src/component.js';
+import { SIGNALS } from '../../src/component.js';
 import type { ComponentType } from '../../src/config-file/components.js';
 import { GatewayError } from '../../src/errors.js';
 import { text } from '../../src/setting.js';
@@ -9,25 +9,19 @@ import {
   type DefinedExporters,
   exporterName,
   ledTo,
+  type NamedBackend,
   type QueueSettings,
   queueFields,
   queueOf,
   unlessReplaced,
 } from '../components.js';
-import type { QueueConfig } from '../config.js';
 import { type FileConfig, fileSettings } from './config.js';
 
 const settings = z.object({ ...fileSettings.shape, path: text(), ...queueFields });
 
 export const fileComponentTypes = { file: { settings } } as const satisfies Record<string, ComponentType>;
 
-export interface FileBackend {
-  name: string;
-  config: FileConfig & { path: string };
-  signals: readonly Signal[];
-  queue?: Partial<QueueConfig>;
-  advice?: string;
-}
+export type FileBackend = NamedBackend<FileConfig & { path: string }>;
 
 export interface FileSources {
   file: FileConfig;

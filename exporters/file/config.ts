@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, integer, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import { MAX_TIME_MS } from '../config.js';
 
 const DAY_MS = 86_400_000;
 
@@ -17,7 +18,7 @@ export const fileSettings = z.object({
       env: 'FILE_EXPORTER_MAX_BYTES',
       description: 'A file that would become larger is put aside, its time in its name, and another begun',
     } satisfies SettingMeta),
-  maxAgeMs: milliseconds(0, 2 ** 31 - 1)
+  maxAgeMs: milliseconds(0, MAX_TIME_MS)
     .prefault(String(DAY_MS))
     .meta({
       env: 'FILE_EXPORTER_MAX_AGE_MS',

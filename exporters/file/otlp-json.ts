@@ -2,7 +2,7 @@
  * OTLP requests as OTLP/JSON, straight from the wire: every field that the definitions know comes out as it was sent, in
  * the order of the definitions; keys that are repeated stay so. For worker threads; synchronous, and not reentrant.
  */
-import type { Encoding, Signal } from '../../src/component.js';
+import type { Signal } from '../../src/component.js';
 import { toOtlpDouble } from '../../src/model/json-value.js';
 import { readBool } from '../../src/otlp/decode-value.js';
 import {
@@ -37,13 +37,11 @@ import { FIXED_64, LENGTH_DELIMITED, VARINT, WIRE_TYPES } from '../../src/otlp/w
 
 export interface RequestPayload {
   signal: Signal;
-  encoding: Encoding;
   payload: Uint8Array;
 }
 
 /** One line of JSON, without its end. Throws a WireError for what is no protobuf. */
-export function toJsonLine({ signal, encoding, payload }: RequestPayload): Buffer {
-  if (encoding === 'json') return inOneLine(Buffer.from(payload));
+export function toJsonLine({ signal, payload }: RequestPayload): Buffer {
   openWire(payload);
   beginText();
   try {
@@ -64,20 +62,6 @@ export function encodeLine(request: RequestPayload): EncodedLine {
   } catch (error) {
     return { reason: `it can't be encoded: ${(error as Error).message}` };
   }
-}
-
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const SPACE = 0x20;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** As it came: JSON's strings hold no line breaks, so those that there are mean nothing. */
-function inOneLine(json: Buffer): Buffer {
-  const start = json.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-  for (let i = start; i < json.length; i++) {
-    if (json[i] === LINE_FEED || json[i] === CARRIAGE_RETURN) json[i] = SPACE;
-  }
-  return json.subarray(start);
 }
 
 // ---- messages ----

@@ -44,6 +44,8 @@ export class RotatingFile {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
+  /** Of lines that count as exported: told to whoever appends next. */
+  #syncFailure: Error | undefined;
 
   constructor(options: RotatingFileOptions) {
     this.#options = options;
@@ -70,6 +72,7 @@ export class RotatingFile {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       try {
+        await this.#tellSyncFailure();
         const opened = await this.#makeRoom(this.#waiting[0]!.line.length + LINE_END.length);
         await this.#writeGroup(opened, this.#takeGroup(opened.bytes));
       } catch (error) {
@@ -128,8 +131,19 @@ export class RotatingFile {
   #syncLater(): void {
     this.#syncTimer ??= setTimeout(() => {
       this.#syncTimer = undefined;
-      this.#sync().catch(() => {});
+      this.#sync().catch((error: Error) => {
+        this.#syncFailure = error;
+      });
     }, this.#options.config.syncIntervalMs);
+  }
+
+  /** The kernel tells it once, and may have dropped the pages: the file is opened, and looked at, anew. */
+  async #tellSyncFailure(): Promise<void> {
+    const failure = this.#syncFailure;
+    if (failure === undefined) return;
+    this.#syncFailure = undefined;
+    await this.#forget();
+    throw new Error(`lines that were written before may not be on the disk: ${failure.message}`, { cause: failure });
   }
 
   async #sync(): Promise<void> {

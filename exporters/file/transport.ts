@@ -35,22 +35,43 @@ export function createFileTransports(options: FileTransportOptions): Record<Sign
 
 function createFileTransport(path: string, { pool, ...options }: FileTransportOptions): Transport {
   const file = new RotatingFile({ ...options, path });
+  const write = async ({ signal, payload }: ExportRequest, abort: AbortSignal): Promise<Answer> => {
+    try {
+      // A copy: what is handed to a thread takes the whole range along that it is a view of.
+      const request: RequestPayload = { signal, payload: new Uint8Array(payload) };
+      const { line, reason } = await pool.run<EncodedLine>(ENCODE_LINE, request);
+      if (line === undefined) return { kind: 'refused', reason, ofContent: true };
+      if (abort.aborted) return ABORTED;
+      await file.append(line);
+      return { kind: 'accepted', rejected: 0, message: '' };
+    } catch (error) {
+      // A full disk, a folder that is not there, a pool that is busy: it may be otherwise the next time.
+      return { kind: 'retry', reason: (error as Error).message };
+    }
+  };
   return {
     endpoint: `file://${path}`,
     byWorkspace: false,
-    async send({ signal, payload }: ExportRequest): Promise<Answer> {
-      try {
-        // A copy: what is handed to a thread takes the whole range along that it is a view of.
-        const request: RequestPayload = { signal, encoding: 'protobuf', payload: new Uint8Array(payload) };
-        const { line, reason } = await pool.run<EncodedLine>(ENCODE_LINE, request);
-        if (line === undefined) return { kind: 'refused', reason, ofContent: true };
-        await file.append(line);
-        return { kind: 'accepted', rejected: 0, message: '' };
-      } catch (error) {
-        // A full disk, a folder that is not there, a pool that is busy: it may be otherwise the next time.
-        return { kind: 'retry', reason: (error as Error).message };
-      }
+    send(exported, abort) {
+      return unlessAborted(write(exported, abort), abort);
     },
     close: () => file.close(),
   };
+}
+
+const ABORTED: Answer = { kind: 'retry', reason: 'it was not waited for' };
+
+/** A line that is under way to the disk goes on its way: nobody waits for it. */
+async function unlessAborted(answer: Promise<Answer>, abort: AbortSignal): Promise<Answer> {
+  const done = new AbortController();
+  const aborted = new Promise<Answer>((resolve) => {
+    const giveUp = () => resolve(ABORTED);
+    if (abort.aborted) giveUp();
+    else abort.addEventListener('abort', giveUp, { once: true, signal: done.signal });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    done.abort();
+  }
 }

@@ -17,6 +17,7 @@ import {
   queueOf,
   unlessReplaced,
 } from '../components.js';
+import { MAX_TIME_MS } from '../config.js';
 import {
   destinationOf,
   endpointText,
@@ -29,8 +30,6 @@ import {
   tracesProtocol,
   type Variables,
 } from './config.js';
-
-const MAX_TIME_MS = 2 ** 31 - 1;
 
 const tlsSettings = z.object({
   insecure: flag().optional(),

@@ -6,10 +6,8 @@ import { z } from 'zod';
 import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { flag, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
-import type { QueueConfig } from '../config.js';
+import { MAX_TIME_MS, type QueueConfig } from '../config.js';
 import type { Destination } from './destination.js';
-
-const MAX_TIME_MS = 2 ** 31 - 1;
 
 function parseUrl(endpoint: string): URL | undefined {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(endpoint) ? endpoint : `unset://${endpoint}`;
@@ -153,7 +151,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 function httpUrl(endpoint: string, signal: Signal, isWhole: boolean): URL {
   const url = parseUrl(endpoint)!;
   if (url.protocol === 'unset:') {
-    throw new GatewayError('CONFIG_INVALID', `${endpoint}: an OTLP/HTTP endpoint begins with http:// or https://`);
+    // Its host alone: what stands before it may be a password.
+    throw new GatewayError('CONFIG_INVALID', `${url.host}: an OTLP/HTTP endpoint begins with http:// or https://`);
   }
   // The specification: a path is added to the base endpoint, none to that of a signal.
   if (!isWhole) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/${signal}`;
@@ -166,12 +165,37 @@ function grpcUrl(endpoint: string, insecure: boolean): URL {
   return new URL(`${protocol}//${host}`);
 }
 
+/** grpc-js refuses others in every request, and names ending in -bin hold bytes. */
+const GRPC_HEADER_NAME = /^(?!.*-bin$)[0-9a-z_.-]+$/;
+const GRPC_HEADER_VALUE = /^[\x20-\x7e]*$/;
+/** Those of the connection itself: undici refuses them in every request, or sets them. */
+const OWN_HEADERS = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
+
+function faultOf(name: string, value: string, protocol: Destination['protocol']): string | undefined {
+  if (!HEADER_NAME.test(name)) return 'is no name of a header';
+  if (!HEADER_VALUE.test(value)) return 'has a value that is not printable ASCII';
+  if (protocol !== 'grpc')
+    return OWN_HEADERS.includes(name) ? 'belongs to the connection, and is not to be set' : undefined;
+  if (!GRPC_HEADER_NAME.test(name)) return 'is no name that gRPC takes: a-z, 0-9, _ . - and no -bin at its end';
+  return GRPC_HEADER_VALUE.test(value) ? undefined : 'has a tab in its value, which gRPC does not take';
+}
+
+/** What no request could be sent with is told at the start: the name, and never the value. */
+function sendable(headers: Readonly<Record<string, string>>, protocol: Destination['protocol']) {
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = faultOf(name, value, protocol);
+    if (fault) throw new GatewayError('CONFIG_INVALID', `The header ${JSON.stringify(name)} of an exporter ${fault}`);
+  }
+  return headers;
+}
+
+/** Throws CONFIG_INVALID. */
 export function destinationOf(set: Variables, signal: Signal, isWhole: boolean): Destination {
   const { endpoint, protocol = 'http/protobuf', insecure = false } = set;
   return {
     protocol,
     url: protocol === 'grpc' ? grpcUrl(endpoint!, insecure) : httpUrl(endpoint!, signal, isWhole),
-    headers: set.headers ?? {},
+    headers: sendable(set.headers ?? {}, protocol),
     compression: set.compression ?? 'none',
     timeoutMs: set.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     tls: { certificate: set.certificate, clientKey: set.clientKey, clientCertificate: set.clientCertificate },

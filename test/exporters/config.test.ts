@@ -113,6 +113,29 @@ describe("an SDK's variables", () => {
     },
   );
 
+  it.each([
+    ['grpc', 'x-trace-bin', 'QUJD'],
+    ['grpc', 'x$y', 'v'],
+    ['grpc', 'x-y', 'a%09b'],
+    ['http/protobuf', 'transfer-encoding', 'chunked'],
+    ['http/protobuf', 'content-length', '12'],
+  ])(
+    'fail the start when no request of %s could carry the header %s, without telling its value',
+    (protocol, name, value) => {
+      const OTEL_EXPORTER_OTLP_HEADERS = `${name}=hunter2${value}`;
+      const make = () =>
+        exportersOf({ [ENDPOINT]: 'http://b', OTEL_EXPORTER_OTLP_PROTOCOL: protocol, OTEL_EXPORTER_OTLP_HEADERS });
+      expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }));
+      expect(make).not.toThrow(/hunter2/);
+    },
+  );
+
+  it('fail the start without telling the password of an endpoint', () => {
+    const make = () => exportersOf({ [ENDPOINT]: 'user:hunter2@collector:4318' });
+    expect(make).toThrow(/^collector:4318: an OTLP/);
+    expect(make).not.toThrow(/hunter2/);
+  });
+
   it('fail the start when HTTP is asked for without a scheme', () => {
     expect(() => exportersOf({ [ENDPOINT]: 'backend:4318' })).toThrow(/backend:4318.*http:\/\//);
   });

@@ -30,7 +30,7 @@ describe('a request to the Agent', () => {
     expect(hex).toContain(member('span_id', 'cf0000000000000002'));
     expect(hex).toContain(member('parent_id', 'cf0000000000000000'));
     expect(hex).toContain(`b5${Buffer.from('_sampling_priority_v1').toString('hex')}cb3ff0000000000000`);
-    expect(request).toMatchObject({ traces: 1, spans: 1 });
+    expect(request).toMatchObject({ traces: 1 });
   });
 
   it('holds a trace twice that came in two payloads, or of two services', () => {
@@ -44,7 +44,7 @@ describe('a request to the Agent', () => {
       },
     ]);
     expect(requests).toHaveLength(1);
-    expect(requests[0]).toMatchObject({ traces: 2, spans: 3 });
+    expect(requests[0]).toMatchObject({ traces: 2 });
     expect(idsOf(readBody(requests[0]!))).toEqual([[1, 3], [2]]);
   });
 
@@ -72,7 +72,7 @@ describe('a request to the Agent', () => {
     expect(ids.sort((a, b) => a - b)).toEqual(spans.map((_, n) => n + 1));
     for (const request of requests) {
       const traces = readBody(request);
-      expect(request).toMatchObject({ traces: traces.length, spans: traces.flat().length });
+      expect(request.traces).toBe(traces.length);
       for (const [first] of traces) expect(first.meta['_dd.p.tid']).toBe('00000000000000aa');
     }
   });

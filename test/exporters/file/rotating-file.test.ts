@@ -105,6 +105,18 @@ describe('lines', () => {
     expect(disk.calls).toEqual(['writev', 'fdatasync']);
   });
 
+  it('that a failed sync may have cost are passed over in silence', async () => {
+    const disk = failingDisk();
+    const audit = create({ sync: 'interval' }, { disk });
+    disk.fail.fdatasync = 'EIO';
+    await audit.append(line('x'));
+    while (!disk.calls.includes('fdatasync')) await sleep(1);
+    delete disk.fail.fdatasync;
+    await expect(audit.append(line('y'))).rejects.toThrow(/may not be on the disk: EIO/);
+    await audit.append(line('y'));
+    expect(linesOf('audit.ndjson')).toEqual(['x', 'y']);
+  });
+
   it('can be read by everybody', async () => {
     await create().append(line('x'));
     expect(statSync(file).mode & 0o777).toBe(0o600);

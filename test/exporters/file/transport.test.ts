@@ -91,6 +91,22 @@ it('a folder that can’t be made, or a pool that is gone, loses the request', a
   expect(await gone.traces.send(request, never)).toEqual({ kind: 'retry', reason: 'no thread' });
 });
 
+it('a thread that does not answer holds a shutdown up, or its line is written behind it', async () => {
+  let answer = (_line: unknown): void => {};
+  const answered = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const { traces } = create('all.ndjson', { run: () => answered as Promise<never> });
+  const abort = new AbortController();
+  const sent = traces.send({ signal: 'traces', workspace: '', payload: Buffer.alloc(0) }, abort.signal);
+  abort.abort();
+  expect(await sent).toMatchObject({ kind: 'retry' });
+  answer({ line: Buffer.from('{}') });
+  await answered;
+  await traces.close();
+  expect(readdirSync(directory)).toEqual([]);
+});
+
 it('a thread of its own makes another line, or none', async () => {
   const pool = createPool({ entry: 'export-encoder', threads: 1, maxQueue: 10 });
   await pool.start();
