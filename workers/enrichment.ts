@@ -8,6 +8,8 @@ import { generationOf, generationOfLog, searchTextOfEvent } from '../src/semconv
 import type { OwnPrice } from '../src/store/control/prices.js';
 import type { Knowledge, Known, KnownPrompt } from './messages.js';
 
+type Described = Pick<DecodedFrame, 'workspace' | 'spans' | 'logRecords'>;
+
 export interface EnrichmentFailures {
   count: number;
   /** Of the first. */
@@ -42,7 +44,7 @@ export class Enrichment {
   }
 
   /** A record that can't be understood is stored as it came: nothing of it is lost but its view. */
-  enrich({ workspace, spans, logRecords }: DecodedFrame): EnrichmentFailures | undefined {
+  enrich({ workspace, spans, logRecords }: Described): EnrichmentFailures | undefined {
     const failures: EnrichmentFailures = { count: 0, reason: '' };
     for (const span of spans) {
       span.generation = attempt(() => this.completed(workspace, generationOf(span)), failures);

@@ -11,7 +11,7 @@ export interface KnowledgeSource {
 }
 
 /** Operations that derive something from what is known. */
-const INFORMED: ReadonlySet<string> = new Set(['store', 'reprice']);
+const INFORMED: ReadonlySet<string> = new Set(['store', 'reprice', 'fold']);
 
 const KNOWS_NOTHING: Known = { pricesVersion: 0, promptsVersion: 0 };
 

@@ -11,7 +11,8 @@ export type WorkerEntry =
   | 'control-database'
   | 'conversation-reader'
   | 'transcoder'
-  | 'export-encoder';
+  | 'export-encoder'
+  | 'tail-sampler';
 
 export interface PoolOptions {
   entry: WorkerEntry;
