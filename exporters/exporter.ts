@@ -6,17 +6,18 @@
 import { setMaxListeners } from 'node:events';
 import type { DamagedFrame } from '../src/buffer/reader.js';
 import { readFramesAside } from '../src/buffer/reader.js';
-import type {
-  BufferConsumer,
-  Component,
-  ConsumerLag,
-  ConsumerOptions,
-  Encoding,
-  Frame,
-  FrameInput,
-  FrameRange,
-  Loss,
-  Signal,
+import {
+  type BufferConsumer,
+  type Component,
+  type ConsumerLag,
+  type ConsumerOptions,
+  type Encoding,
+  type Frame,
+  type FrameInput,
+  type FrameRange,
+  type Loss,
+  SIGNALS,
+  type Signal,
 } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import { backoffMs, pause } from './backoff.js';
@@ -35,6 +36,8 @@ export interface RefusedLetter {
   exporter: string;
   bufferId: string;
   sequence: number;
+  /** Of the last frame in it: those of its signal and workspace that stand between are in it, too. */
+  lastSequence: number;
   piece: string;
   reason: string;
   frame: { signal: Signal; encoding: Encoding; workspace: string; items: number; receivedTimeUnixMs: number };
@@ -61,6 +64,10 @@ export interface ExporterOptions {
 
 export interface ExporterState {
   endpoints: string[];
+  /** What goes out by it. */
+  signals: Signal[];
+  /** Some of that is left out on purpose. */
+  chooses: boolean;
   circuit: 'closed' | 'open';
   inFlight: number;
   lag: ConsumerLag;
@@ -156,6 +163,8 @@ class QueueExporter implements Exporter {
     const lanes = [...this.#lanes.values()];
     return {
       endpoints: lanes.map(({ transport }) => transport.endpoint),
+      signals: SIGNALS.filter((signal) => this.#options.transports[signal] !== undefined),
+      chooses: this.#options.chooser !== undefined,
       circuit: lanes.some(({ circuit }) => circuit.isOpen) ? 'open' : 'closed',
       inFlight: this.#requests.used,
       lag: this.#consumer.lag(),
@@ -422,8 +431,9 @@ class QueueExporter implements Exporter {
 
   async #bury(batch: Batch, reason: string, signal: AbortSignal): Promise<void> {
     for (const own of byWorkspace(batch)) {
-      const { items } = own;
-      const letter = { ...own.parts[0]!, encoding: 'protobuf', items, payload: own.payload() } as const;
+      const { items, parts } = own;
+      const lastSequence = parts.at(-1)!.sequence;
+      const letter = { ...parts[0]!, lastSequence, encoding: 'protobuf', items, payload: own.payload() } as const;
       if (!(await this.#buryOne(letter, reason, signal))) return this.#giveUp(batch.items);
     }
     const { signal: of, items } = batch;
@@ -431,12 +441,16 @@ class QueueExporter implements Exporter {
   }
 
   /** False when it was given up before it was on disk. */
-  async #buryOne(part: Part & { encoding: Encoding }, reason: string, signal: AbortSignal): Promise<boolean> {
-    const { sequence, piece, payload, ...rest } = part;
+  async #buryOne(
+    part: Part & { encoding: Encoding; lastSequence?: number },
+    reason: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { sequence, lastSequence = sequence, piece, payload, ...rest } = part;
     const { signal: of, encoding, workspace, items, receivedTimeUnixMs } = rest;
     const frame = { signal: of, encoding, workspace, items, receivedTimeUnixMs };
     const bufferId = this.#options.buffer.id;
-    const letter = { exporter: this.name, bufferId, sequence, piece, reason, frame, payload };
+    const letter = { exporter: this.name, bufferId, sequence, lastSequence, piece, reason, frame, payload };
     while (!signal.aborted) {
       try {
         await this.#options.bury(letter);
