@@ -39,6 +39,12 @@ describe('the configuration', () => {
     expect(config.store).toMatchObject({ dataDir: './data' });
   });
 
+  it('asks nobody for keys where there is no store to keep them', () => {
+    const faults = faultsOf({ MODE: 'forward', OTLP_AUTH: 'required' });
+    expect(faults).toContain('OTLP_AUTH=required asks for keys, which MODE=forward has no store for');
+    expect(loadConfig({ env: { MODE: 'forward' }, directory }).process.mode).toBe('forward');
+  });
+
   it('cannot be changed once it is read', () => {
     const config = loadConfig({ env: {}, directory });
     expect(() => Object.assign(config.buffer, { maxBytes: 1 })).toThrow(TypeError);

@@ -74,11 +74,13 @@ export interface AuthenticationOptions {
   identifyOtlp?: Identify | undefined;
   /** Whose pages may call the API from a browser on this machine as its user may. */
   origins: readonly string[];
+  /** Where paths that lead nowhere are told more than that: everybody hears it. */
+  notFound?: unknown;
 }
 
 export function registerAuthentication(
   app: FastifyInstance,
-  { identify, identifyOtlp = identify, origins }: AuthenticationOptions,
+  { identify, identifyOtlp = identify, origins, notFound }: AuthenticationOptions,
 ): void {
   app.decorateRequest('principal', undefined);
   app.decorateRequest('peer', '');
@@ -93,7 +95,7 @@ export function registerAuthentication(
     request.peer = peerOf(request, origins);
     const credentials = credentialsOf(request.headers, request.peer);
     const { config } = request.routeOptions;
-    if (config.public === true) return done();
+    if (config.public === true || (notFound !== undefined && request.is404)) return done();
     const identified = config.likeOtlp?.(request) ? identifyOtlp(credentials) : identify(credentials);
     const admit = (principal: Principal) => {
       request.principal = principal;
