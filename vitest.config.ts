@@ -1,9 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { compiledThreads } from './test/helpers/threads.js';
 
 const shared = {
   pool: 'forks' as const,
-  // Worker threads inherit these flags, so piscina can load the TypeScript entry files that the tests exercise.
-  execArgv: ['--import', 'tsx'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
 };
@@ -12,7 +11,16 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { ...shared, name: 'parts', include: ['test/**/*.test.ts'], exclude: ['test/process/**'] } },
+      {
+        plugins: [compiledThreads],
+        test: {
+          ...shared,
+          name: 'parts',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/process/**'],
+          globalSetup: ['test/helpers/threads.ts'],
+        },
+      },
       // Whole-process tests run what `npm start` runs, so they build it first.
       {
         test: {
