@@ -20,16 +20,16 @@ function forwarder(env: Record<string, string> = BACKEND) {
   return createForwarder(loadConfig({ env: { ...SETTINGS, DATA_DIR: directory, ...env }, directory }));
 }
 
-/** As a gateway with a store has it: what is appended, and of everything that is there one frame taken. */
-async function storeTakesOne(appended: number): Promise<void> {
+/** A gateway with a store ran here, which received a request, or stored what was there. */
+async function storeRan(what: 'received' | 'stored'): Promise<void> {
   const { buffer: config } = loadConfig({ env: {}, directory });
   const options = { config, directory: path.join(directory, 'buffer'), maxFrameBytes: 2 ** 20 };
   const buffer = createBuffer({ ...options, events: nopBufferEvents });
   const store = buffer.consumer('store');
   await buffer.start();
   const frame = { signal: 'traces', encoding: 'protobuf', workspace: 'w', items: 1, payload: Buffer.alloc(8) } as const;
-  for (let times = 0; times < appended; times++) await buffer.append(frame);
-  store.release(store.next({ maxBytes: 1, maxItems: 1 })!);
+  if (what === 'received') await buffer.append(frame);
+  else store.release(store.next({ maxBytes: 1, maxItems: 1 })!);
   await buffer.shutdown({ deadlineMs: 10_000 });
 }
 
@@ -39,7 +39,7 @@ describe('MODE=forward', () => {
   });
 
   it('is refused in a folder whose store has not taken everything, which it still has afterwards', async () => {
-    await storeTakesOne(2);
+    await storeRan('received');
     for (let tries = 0; tries < 2; tries++) {
       const refused = forwarder().start();
       await expect(refused).rejects.toMatchObject({
@@ -47,7 +47,7 @@ describe('MODE=forward', () => {
         message: expect.stringContaining('holds requests that the store has not taken yet'),
       });
     }
-    await storeTakesOne(0);
+    await storeRan('stored');
     const running = forwarder();
     await running.start();
     await running.shutdown({ deadlineMs: 1000 });
