@@ -3,7 +3,7 @@ import type { ENCODE_TRACES } from '../exporters/datadog/agent.js';
 import { encodeTracesOrReason, type TracePayload } from '../exporters/datadog/encode.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
 import type { ENCODE_LINE } from '../exporters/file/transport.js';
-import type { EncodedObject, ObjectContent } from '../exporters/s3/object.js';
+import { encodeObject, type ObjectContent } from '../exporters/s3/object.js';
 import type { ENCODE_OBJECT } from '../exporters/s3/transport.js';
 import { type CUT, type CutTask, cutToSize } from '../exporters/split.js';
 
@@ -21,14 +21,8 @@ export default function run(task: EncodeTask) {
     case 'file-line':
       return encodeLine(task.argument);
     case 's3-object':
-      return toObject(task.argument);
+      return encodeObject(task.argument);
     case 'cut':
       return cutToSize(task.argument);
   }
-}
-
-/** What writes tables is loaded when there is one to write. */
-async function toObject(content: ObjectContent): Promise<EncodedObject> {
-  const { encodeObject } = await import('../exporters/s3/object.js');
-  return encodeObject(content);
 }

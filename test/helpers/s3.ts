@@ -22,7 +22,7 @@ export interface S3Request {
 }
 
 export type S3Fault =
-  | { answer: number; code: string }
+  | { answer: number; code: string; headers?: Record<string, string> }
   /** Answers late, and otherwise as always. */
   | { slowMs: number }
   /** The connection ends: before anything is done, behind it, or in the middle of the answer's body. */
@@ -121,9 +121,9 @@ interface Answer {
   body: Buffer | string;
 }
 
-function refused({ status, code }: { status: number; code: string }): Answer {
+function refused({ status, code, headers }: Pick<Answer, 'status'> & { code: string; headers?: object }): Answer {
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${code}.</Message></Error>`;
-  return { status, headers: { 'content-type': 'application/xml' }, body };
+  return { status, headers: { 'content-type': 'application/xml', ...headers }, body };
 }
 
 class Store {
@@ -249,9 +249,7 @@ export async function startS3(): Promise<S3Server> {
     if (fault && 'slowMs' in fault) await sleep(fault.slowMs);
     if (drop === 'before') return void response.destroy();
     const answer =
-      fault && 'answer' in fault
-        ? refused({ status: fault.answer, code: fault.code })
-        : judge(request, parsed, bucket, body);
+      fault && 'answer' in fault ? refused({ status: fault.answer, ...fault }) : judge(request, parsed, bucket, body);
     if (drop === 'behind') return void response.destroy();
     send(request, response, answer, drop === 'midway');
   };

@@ -135,6 +135,14 @@ describe('a table', () => {
     expect([...new Set(codecs)]).toEqual([{ snappy: 'SNAPPY', gzip: 'GZIP', none: 'UNCOMPRESSED' }[compression]]);
   });
 
+  it('has no negative zero, or no infinity, where a value comes often', async () => {
+    const values = Array.from({ length: 200 }, (_, index) => [0, -0, Number.NaN, Number.NEGATIVE_INFINITY][index % 4]!);
+    const dataPoints = values.map((asDouble) => ({ asDouble }));
+    const request = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ gauge: { dataPoints } }] }] }] };
+    const rows = await rowsOf(contentOf('metrics', [encodeReference('metrics', toProtobufjs(request) as object)]));
+    expect(rows.map((row) => row.double_value)).toEqual(values);
+  });
+
   it('without a row is none', async () => {
     for (const signal of SIGNALS) expect(await rowsOf(contentOf(signal, [Buffer.alloc(0)]))).toEqual([]);
   });
