@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { listSettings, readConfig } from '../../src/config.js';
+import { createForwarder } from '../../src/forward.js';
 import { createGateway } from '../../src/gateway.js';
 import { deployedGateways } from './gateways.js';
 
@@ -37,7 +38,8 @@ describe.each(gateways)('$name', ({ env, ...place }) => {
   it('has values that the gateway takes, and that fit each other', () => {
     const { config, faults, warnings } = configOf(env);
     expect([faults, warnings]).toEqual([[], []]);
-    expect(() => createGateway(config!)).not.toThrow();
+    const create = config!.process.mode === 'forward' ? createForwarder : createGateway;
+    expect(() => create(config!)).not.toThrow();
   });
 
   it('opens the ports that the gateway listens on', () => {
