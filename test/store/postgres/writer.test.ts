@@ -1,4 +1,10 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { apply } from '../../../src/store/telemetry/postgres/apply.js';
+import { Partitions } from '../../../src/store/telemetry/postgres/partitions.js';
+import { QuietTraces } from '../../../src/store/telemetry/postgres/quiet-traces.js';
+import { createShared } from '../../../src/store/telemetry/postgres/shared-rows.js';
+import { takeOutContents } from '../../../workers/contents.js';
 import { startPostgres } from '../../helpers/postgres.js';
 import { decodedFrame, resource } from '../../helpers/records.js';
 import { type Line, openLine } from './line.js';
@@ -36,6 +42,29 @@ describe.skipIf(!server)('Postgres writer', () => {
     expect(await writer.write(batch)).toMatchObject({ spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 });
     expect(await counted()).toEqual({ spans: 21, summed: 21 });
     expect(await setting.store.appliedRanges(BUFFER, 0)).toEqual([{ first: 1, last: 2 }]);
+  });
+
+  it('contents stay behind of a batch of resent spans that another writer applies in between', async () => {
+    const [span] = spansOfToday(1, 1);
+    const other = await setting.writer();
+    await other.write(batchOf(1, [span!]));
+    const client = new pg.Client({ connectionString: setting.connectionString });
+    await client.connect();
+    onTestFinished(() => client.end());
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    const overtaken = async (...args: unknown[]) => {
+      const result = await query(...args);
+      // The first COPY has met the span that is there; another writer is faster than the second.
+      if (args[0] === 'rollback') await other.write(batchOf(2, []));
+      return result;
+    };
+    Object.assign(client, { query: (...args: unknown[]) => (args[0] === 'rollback' ? overtaken : query)(...args) });
+    const spans = [{ ...span!, attributes: JSON.stringify({ large: 'x'.repeat(70_000) }) }];
+    const batch = batchOf(2, spans);
+    takeOutContents(batch.frames[0]!, 2 ** 20);
+    const session = { client, writer: 1, shared: createShared(), partitions: new Partitions(), quiet: new QuietTraces() };
+    expect(await apply({ ...session, hasStaging: false }, batch)).toMatchObject({ spans: 0, duplicateSpans: 0 });
+    expect(await setting.sql('select * from contents')).toEqual([]);
   });
 
   it('a line cut in the middle of a COPY leaves nothing, and the next try writes all', async () => {

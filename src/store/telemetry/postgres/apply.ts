@@ -139,11 +139,18 @@ async function store(session: Session, work: Work): Promise<WriteResult | undefi
   const found = encoding(() => survey(work.frames, session.shared));
   const contents = contentsOf(work.frames);
   await prepare(session, found, contents);
+  const result = await storePrepared(session, work, { found, contents });
+  if (!result) await dropUnplaced(session.client, contents, new ContentPlaces());
+  return result;
+}
+
+async function storePrepared(
+  session: Session,
+  work: Work,
+  { found, contents }: { found: Survey; contents: BatchContents },
+): Promise<WriteResult | undefined> {
   const settled = await begin(session, work, contents);
-  if (!settled) {
-    await dropUnplaced(session.client, contents, new ContentPlaces());
-    return undefined;
-  }
+  if (!settled) return undefined;
   const replaced = await removeRevised(session.client, settled.revisions);
   try {
     await copySpans(session, settled.frames, 'spans');
