@@ -73,3 +73,64 @@ function overlap(a: Sighting, b: Sighting): boolean {
   const endOf = ({ startTimeUnixNano, durationNano }: Sighting) => startTimeUnixNano + durationNano;
   return a.startTimeUnixNano <= endOf(b) && b.startTimeUnixNano <= endOf(a);
 }
+
+/**
+ * Counted calls of one trace, found by where they stand in it and by their tokens: each with each, a trace of thousands of
+ * calls would be compared millions of times.
+ */
+export class SightingIndex {
+  private readonly bySpan = new Map<string, Sighting[]>();
+  private readonly byParent = new Map<string, Sighting[][]>();
+
+  add(sighting: Sighting): void {
+    if (!hasTokens(sighting.usage)) return;
+    const tokens = tokensOf(sighting.usage);
+    const { spanId, parentSpanId } = sighting;
+    if (spanId !== '') append(this.bySpan, `${spanId} ${tokens}`, sighting);
+    if (parentSpanId !== '') this.addChild(`${parentSpanId} ${tokens}`, sighting);
+  }
+
+  /** Whether one of them looks like the same call. */
+  has(sighting: Sighting): boolean {
+    if (!hasTokens(sighting.usage)) return false;
+    const tokens = tokensOf(sighting.usage);
+    const { spanId, parentSpanId } = sighting;
+    const looksAlike = (other: Sighting) => looksLikeSameCall(other, sighting);
+    const alone = (ofOneKind: readonly Sighting[]) => mayMatch(ofOneKind[0]!, sighting) && ofOneKind.some(looksAlike);
+    return (
+      (this.bySpan.get(`${parentSpanId} ${tokens}`)?.some(looksAlike) ||
+        this.byParent.get(`${spanId} ${tokens}`)?.some(alone) ||
+        this.byParent.get(`${parentSpanId} ${tokens}`)?.some(alone)) ??
+      false
+    );
+  }
+
+  /** Children of one span lie apart by instrumentation, and by whether they have a response's id. */
+  private addChild(key: string, sighting: Sighting): void {
+    const kinds = this.byParent.get(key) ?? [];
+    this.byParent.set(key, kinds);
+    const kind = kinds.find(
+      ([first]) => first!.scope === sighting.scope && isAnswered(first!) === isAnswered(sighting),
+    );
+    if (kind) kind.push(sighting);
+    else kinds.push([sighting]);
+  }
+}
+
+function append(map: Map<string, Sighting[]>, key: string, sighting: Sighting): void {
+  const known = map.get(key);
+  if (known) known.push(sighting);
+  else map.set(key, [sighting]);
+}
+
+function isAnswered({ responseId }: Sighting): boolean {
+  return responseId !== '';
+}
+
+function mayMatch(kind: Sighting, sighting: Sighting): boolean {
+  return kind.scope !== sighting.scope && !(isAnswered(kind) && isAnswered(sighting));
+}
+
+function tokensOf(usage: Usage): string {
+  return TOKEN_TYPES.map((type) => usage[type] ?? 0).join();
+}

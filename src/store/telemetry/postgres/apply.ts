@@ -318,20 +318,28 @@ async function writeGenerations(
   replaced: Replaced,
   tells: boolean,
 ): Promise<string[]> {
-  const gone = replaced.filter(({ old }) => old.length > 0).map(({ revision }) => goneWith(revision));
+  const gone = goneWith(replaced.filter(({ old }) => old.length > 0).map(({ revision }) => revision));
   if (!tells && gone.length === 0) return [];
   const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
   const rows = await quiet.rowsToWrite(client, brought.rows);
   return await applyGenerations(client, shared, { ...brought, rows }, gone);
 }
 
-function goneWith({ workspace, span }: Revision): GoneGenerations {
-  const spanId = hexOf(span.spanId);
-  return {
+/** One for each trace: a batch may revise thousands of spans of one. */
+function goneWith(revisions: readonly Revision[]): GoneGenerations[] {
+  const traces = new Map<string, { workspace: string; traceId: string; spanIds: Set<string> }>();
+  for (const { workspace, span } of revisions) {
+    const traceId = hexOf(span.traceId);
+    const key = `${workspace}/${traceId}`;
+    const trace = traces.get(key) ?? { workspace, traceId, spanIds: new Set() };
+    traces.set(key, trace);
+    trace.spanIds.add(hexOf(span.spanId));
+  }
+  return [...traces.values()].map(({ workspace, traceId, spanIds }) => ({
     workspace,
-    traceId: hexOf(span.traceId),
-    isGone: (row) => row.source === 'span' && row.spanId === spanId,
-  };
+    traceId,
+    isGone: (row) => row.source === 'span' && spanIds.has(row.spanId),
+  }));
 }
 
 /** What can't be tidied now is found again by the next batch with such a row. */

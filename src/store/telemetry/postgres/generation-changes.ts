@@ -2,9 +2,9 @@
  * What a batch, a revision or a deletion changes of generations and of all sums: worked out in memory, trace by trace, from
  * the rows that are there and those that come or go. The rows of a trace are held meanwhile (generation_traces).
  */
-import { type Cost, type GenerationKind, modelOf } from '../../../model/generation.js';
+import type { Cost, GenerationKind } from '../../../model/generation.js';
 import { type Call, callOf, RollupBatch, Tally } from '../rollups.js';
-import { looksLikeSameCall } from '../sightings.js';
+import { SightingIndex } from '../sightings.js';
 import type { CallClaims } from './call-claims.js';
 import { type GenerationRow, sightingOf } from './generation-rows.js';
 
@@ -104,13 +104,17 @@ export class GenerationChanges {
   /** Without spans that are there, under another start perhaps. */
   private accept(kept: readonly GenerationRow[], added: readonly GenerationRow[]): GenerationRow[] {
     const known = new Set(kept.filter(isOfSpan).map(({ spanId }) => spanId));
-    const counted = kept.filter((row) => row.counted);
+    const counted = new SightingIndex();
+    for (const row of kept) if (row.counted) counted.add(sightingOf(row));
     const accepted: GenerationRow[] = [];
     for (const row of added) {
       if (isOfSpan(row) && known.has(row.spanId)) continue;
       if (isOfSpan(row)) known.add(row.spanId);
-      row.counted = canCount(row) && !counted.some((other) => isSameCall(row, other)) && this.claims.take(row);
-      if (row.counted) counted.push(row);
+      if (canCount(row)) {
+        const sighting = sightingOf(row);
+        row.counted = !counted.has(sighting) && this.claims.take(row);
+        if (row.counted) counted.add(sighting);
+      }
       accepted.push(row);
     }
     return accepted;
@@ -192,21 +196,19 @@ function canCount({ source, generation: { countable, kind } }: GenerationRow): b
   return countable && (source === 'log' || MODEL_KINDS.has(kind));
 }
 
-function isSameCall(a: GenerationRow, b: GenerationRow): boolean {
-  // A comparison of most rows ends here, before anything is made of them.
-  if (modelOf(a.generation) !== modelOf(b.generation) && modelOf(a.generation) && modelOf(b.generation)) return false;
-  return looksLikeSameCall(sightingOf(a), sightingOf(b));
-}
-
 function identityOf({ generation: { sessionId, userId } }: GenerationRow, told: Told): Told {
   return { session: sessionId || told.session, user: userId || told.user };
 }
 
 /** What a trace says of itself: its root does, or else the earliest row that says anything. */
 function toldBy(rows: readonly GenerationRow[], field: 'sessionId' | 'userId'): string {
+  return tellerAmong(rows, field)?.generation[field] ?? '';
+}
+
+export function tellerAmong(rows: Iterable<GenerationRow>, field: 'sessionId' | 'userId'): GenerationRow | undefined {
   let best: GenerationRow | undefined;
   for (const row of rows) if (row.generation[field] !== '' && (!best || isBefore(row, best))) best = row;
-  return best?.generation[field] ?? '';
+  return best;
 }
 
 function isBefore(a: GenerationRow, b: GenerationRow): boolean {
@@ -215,7 +217,7 @@ function isBefore(a: GenerationRow, b: GenerationRow): boolean {
   return startA === startB ? a.rowId < b.rowId : startA < startB;
 }
 
-function isRoot(row: GenerationRow): boolean {
+export function isRoot(row: GenerationRow): boolean {
   return isOfSpan(row) && row.parentSpanId === '';
 }
 

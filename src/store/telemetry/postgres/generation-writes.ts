@@ -52,7 +52,7 @@ export interface BroughtGenerations {
   texts: Text[];
 }
 
-/** A span (of a revision) or a trace whose rows go. */
+/** A trace, all rows of which go, or those of spans that are revised. */
 export interface GoneGenerations {
   workspace: string;
   /** Hex. */
@@ -213,7 +213,9 @@ class GenerationWork {
     const byKey = new Map<string, GoneGenerations[]>();
     for (const gone of this.gone) {
       const key = `${gone.workspace}/${gone.traceId}`;
-      byKey.set(key, [...(byKey.get(key) ?? []), gone]);
+      const known = byKey.get(key);
+      if (known) known.push(gone);
+      else byKey.set(key, [gone]);
     }
     const isLeaving = (row: GenerationRow) =>
       byKey.get(`${row.workspace}/${row.traceId}`)?.some((gone) => gone.isGone(row)) ?? false;
