@@ -559,6 +559,71 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         await expectSumsOfRows(session);
       });
 
+      /** Of what says only whose the trace is: made, revised, then a call comes; and what that call's session is. */
+      test.each([
+        ['of a root', [''], 0, { sessionId: 'new' }, 'new'],
+        ['of a root to nothing', [''], 0, undefined, ''],
+        ['of the first of several spans', ['p', 'q', 'r'], 0, { sessionId: 'new' }, 'new'],
+        ['of the last of several spans', ['p', 'q', 'r'], 2, { sessionId: 'new' }, 's0'],
+        ['of a child beside its root', ['', 'p'], 1, { sessionId: 'new' }, 's0'],
+      ] as const)('a revision %s is lost in a trace that calls no model yet', async (_, parents, at, of, expected) => {
+        const session = await open();
+        const source = recordSource(30);
+        const traceId = source.id(16);
+        const spans = parents.map((parent, place) => {
+          const parentSpanId = parent === '' ? undefined : source.id(8);
+          const startTimeUnixNano = BASE_TIME_UNIX_NANO + BigInt(place);
+          return generationSpan(source, identity({ sessionId: `s${place}` }), {
+            traceId,
+            parentSpanId,
+            startTimeUnixNano,
+          });
+        });
+        await session.writeOne({ spans });
+        const revised = { ...spans[at]!, ...generationSpan(source, identity(of ?? {}), spans[at]!) };
+        if (!of) revised.generation = undefined;
+        await session.writeOne({ spans: [revised], native: REVISES });
+        const call = generationSpan(source, {}, { traceId, parentSpanId: source.id(8) });
+        await session.writeOne({ spans: [call] });
+        expect(await session.list({ traceId })).toMatchObject([{ sessionId: expected }]);
+      });
+
+      test.each([
+        ['another session', { sessionId: 'new' }, 'new'],
+        ['none', {}, ''],
+      ])(
+        'the call that says whose its trace is, revised to %s, leaves the other calls with the old one',
+        async (_, of, expected) => {
+          const session = await open();
+          const source = recordSource(31);
+          const [traceId, parentSpanId] = [source.id(16), source.id(8)];
+          const teller = generationSpan(source, { sessionId: 'old' }, { traceId, parentSpanId });
+          const call = generationSpan(source, {}, { traceId, parentSpanId });
+          await session.writeOne({ spans: [teller] });
+          await session.writeOne({ spans: [call] });
+          await session.writeOne({ spans: [generationSpan(source, of, teller)], native: REVISES });
+          await session.writeOne({ spans: [generationSpan(source, {}, { traceId, parentSpanId })] });
+          expect((await session.list({ traceId })).map(({ sessionId }) => sessionId)).toEqual([
+            expected,
+            expected,
+            expected,
+          ]);
+          await expectSumsOfRows(session);
+        },
+      );
+
+      test('a deleted trace leaves its session to the calls that come after', async () => {
+        const session = await open();
+        const source = recordSource(32);
+        const root = generationSpan(source, identity({ sessionId: 's', userId: 'u' }));
+        await session.writeOne({ spans: [root] });
+        const { traceId } = root;
+        const deletion = { workspace: 'default', traceId, receivedUntilUnixMs: Number.MAX_SAFE_INTEGER };
+        await (await session.target.writer()).deleteTraces([deletion]);
+        await session.writeOne({ spans: [generationSpan(source, {}, { traceId, parentSpanId: source.id(8) })] });
+        expect(await session.list({ traceId })).toMatchObject([{ sessionId: '', userId: '' }]);
+      });
+
       test('calls that came before the session of their root are not found by it', async () => {
         const session = await open();
         const source = recordSource(16);

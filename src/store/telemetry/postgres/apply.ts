@@ -321,6 +321,7 @@ async function writeGenerations(
   const gone = goneWith(replaced.filter(({ old }) => old.length > 0).map(({ revision }) => revision));
   if (!tells && gone.length === 0) return [];
   const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
+  for (const { revision } of replaced) quiet.forgetSpan(revision.workspace, revision.span);
   const rows = await quiet.rowsToWrite(client, brought.rows);
   return await applyGenerations(client, shared, { ...brought, rows }, gone);
 }

@@ -4,17 +4,15 @@
  */
 import { LRUCache } from 'lru-cache';
 import type pg from 'pg';
-import type { GenerationRow } from './generation-rows.js';
+import type { Span } from '../../../model/telemetry.js';
+import { isRoot, tellerAmong } from './generation-changes.js';
+import { type GenerationRow, rowIdOf } from './generation-rows.js';
 import { findTraces } from './generation-statements.js';
+import { hexOf } from './native-ids.js';
 import { BY_INDEX, runTogether } from './statements.js';
 
 /** Traces at a time. One that is forgotten (a restart does it, too) leaves the calls that follow with what they say themselves. */
 const MAX_TRACES = 5_000;
-/** A trace is whose its root says, and else whose the first of its spans says: more rows would say nothing new. */
-const MAX_ROWS_PER_TRACE = 2;
-/** A trace has one; one that has not keeps its bound. */
-const MAX_ROOTS = 4;
-
 type Rows = Map<bigint, GenerationRow>;
 
 /** Of one writer: what another one was told of a trace it does not know. */
@@ -45,6 +43,11 @@ export class QuietTraces {
     this.remembered.delete(`${workspace}/${traceId}`);
   }
 
+  /** It is revised: what it said before counts no longer. */
+  forgetSpan(workspace: string, span: Pick<Span, 'traceId' | 'spanId'>): void {
+    this.remembered.get(`${workspace}/${hexOf(span.traceId)}`)?.delete(rowIdOf(span));
+  }
+
   private async calledBefore(
     client: pg.ClientBase,
     quiet: readonly (readonly [string, readonly GenerationRow[]])[],
@@ -55,11 +58,9 @@ export class QuietTraces {
   }
 
   private remember(key: string, rows: readonly GenerationRow[]): void {
-    const known: Rows = this.remembered.get(key) ?? new Map();
-    for (const row of rows) {
-      if (known.size < (row.parentSpanId === '' ? MAX_ROOTS : MAX_ROWS_PER_TRACE)) known.set(row.rowId, row);
-    }
-    this.remembered.set(key, known);
+    const known: Rows = new Map(this.remembered.get(key));
+    for (const row of rows) known.set(row.rowId, row);
+    this.remembered.set(key, tellersAmong([...known.values()]));
   }
 
   private take(key: string): GenerationRow[] {
@@ -68,6 +69,18 @@ export class QuietTraces {
     this.taken.push(key);
     return [...known.values()];
   }
+}
+
+/** Of roots, and of other spans, those that say whose the trace is: more rows would say nothing new. */
+function tellersAmong(rows: readonly GenerationRow[]): Rows {
+  const tellers: Rows = new Map();
+  for (const some of [rows.filter(isRoot), rows.filter((row) => !isRoot(row))]) {
+    for (const field of ['sessionId', 'userId'] as const) {
+      const teller = tellerAmong(some, field);
+      if (teller) tellers.set(teller.rowId, teller);
+    }
+  }
+  return tellers;
 }
 
 function isQuiet({ generation }: GenerationRow): boolean {

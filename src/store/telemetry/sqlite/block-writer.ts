@@ -169,6 +169,7 @@ export class BlockWriter {
     try {
       const rows = this.insert(batch);
       this.db.exec('COMMIT');
+      this.generations.committed();
       this.rows += rows;
     } catch (error) {
       this.rollback();

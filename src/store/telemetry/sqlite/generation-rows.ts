@@ -337,7 +337,18 @@ export interface GenerationRow {
   scope: string;
 }
 
-function usageOf(row: GenerationRow): Usage {
+type TokenColumns = Pick<
+  GenerationRow,
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_read_tokens'
+  | 'cache_write_tokens'
+  | 'reasoning_tokens'
+  | 'input_audio_tokens'
+  | 'output_audio_tokens'
+>;
+
+function usageOf(row: TokenColumns): Usage {
   const counts = [
     row.input_tokens,
     row.output_tokens,
@@ -458,5 +469,33 @@ export function sightingOf(
     spanId: hex(of.spanId),
     parentSpanId: hex(of.parentSpanId),
     scope: of.scope,
+  };
+}
+
+/** Counted calls of the spans of a trace that came before row @first; conditions on them follow. */
+export const SIGHTINGS_OF_TRACE = `SELECT coalesce(nullif(d.response_model, ''), d.request_model) AS model,
+    x.response_id, x.start_time_unix_nano, x.duration_nano, x.input_tokens, x.output_tokens, x.cache_read_tokens,
+    x.cache_write_tokens, x.reasoning_tokens, x.input_audio_tokens, x.output_audio_tokens, span.span_id,
+    span.parent_span_id, s.name AS scope
+  FROM ${ROWS_OF_TRACE} CROSS JOIN descriptions d ON d.id = x.description_id CROSS JOIN spans span ON span.id = x.id
+    CROSS JOIN scopes s ON s.id = span.scope_id
+  WHERE ${OF_TRACE} AND x.counted = 1`;
+
+export type SightingRow = TokenColumns &
+  Pick<
+    GenerationRow,
+    'response_id' | 'start_time_unix_nano' | 'duration_nano' | 'span_id' | 'parent_span_id' | 'scope'
+  > & { model: string };
+
+export function storedSighting(row: SightingRow): Sighting {
+  return {
+    model: row.model,
+    responseId: row.response_id,
+    usage: usageOf(row),
+    startTimeUnixNano: unsigned(row.start_time_unix_nano),
+    durationNano: row.duration_nano,
+    spanId: hex(row.span_id),
+    parentSpanId: hex(row.parent_span_id),
+    scope: row.scope,
   };
 }

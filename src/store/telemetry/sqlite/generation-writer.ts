@@ -6,13 +6,12 @@ import type Database from 'better-sqlite3';
 import { type Generation, modelOf } from '../../../model/generation.js';
 import type { LogRecord, Span } from '../../../model/telemetry.js';
 import { callOf, isUnpriced } from '../rollups.js';
-import { haveSameResponse, looksLikeSameCall, responseHash, type Sighting } from '../sightings.js';
+import { haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
 import {
   areDescribedAlike,
   DESCRIPTION_COLUMNS,
   descriptionOf,
-  type GenerationRow,
   generationColumns,
   INHERITED_SESSION,
   INHERITED_USER,
@@ -24,15 +23,16 @@ import {
   ROWS_OF_TRACE,
   rareColumns,
   SESSION,
-  selectGenerations,
+  SIGHTINGS_OF_TRACE,
+  type SightingRow,
   sightingOf,
   storable,
-  toStoredGeneration,
+  storedSighting,
   USER,
 } from './generation-rows.js';
 import { byDigest, IdentityNumbers } from './numbered.js';
 import { signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
-import type { TraceIdentities, TraceIdentity } from './trace-identities.js';
+import { type Told, type TraceIdentities, type TraceIdentity, toldByOthers } from './trace-identities.js';
 
 /** What of a counted call tells whether another row is of the same. */
 export type SeenResponse = Pick<Sighting, 'model' | 'responseId'>;
@@ -45,18 +45,12 @@ export interface GenerationWriterOptions {
   seenElsewhere: SeenElsewhere;
 }
 
-/** Rows of one trace that each call without a response id is compared with. */
-const MAX_COMPARED = 64;
+/** Rows of one trace that what comes to it is compared with: the latest. */
+const MAX_COMPARED = 1_000;
 
 interface Place {
   workspaceId: number;
   traceId: Uint8Array | undefined;
-}
-
-/** A call that is counted. */
-interface Seen {
-  span: Span;
-  generation: Generation;
 }
 
 /** A trace of the batch: its rows before this one are those below `first`. */
@@ -68,7 +62,8 @@ interface TracePlace {
   isNew: boolean;
 }
 
-const NOBODY: TraceIdentity = { session: '', user: '' };
+const UNTOLD: Told = { name: '', by: undefined };
+const NOBODY: TraceIdentity = { session: UNTOLD, user: UNTOLD };
 
 export class GenerationWriter {
   private readonly statements;
@@ -79,6 +74,8 @@ export class GenerationWriter {
   private readonly users;
   /** Neighbours mostly share a description: its name, which is long, is made for the first of them. */
   private latestDescribed: { generation: Generation; id: number } | undefined;
+  /** Of the traces of the batch's logs of which nobody knows anything. */
+  private readonly unknown = new Set<string>();
   private min: bigint | null = null;
   private max: bigint | null = null;
 
@@ -98,17 +95,17 @@ export class GenerationWriter {
   addTrace(group: TraceGroup, firstSpan: number, workspaceId: number): void {
     const place: TracePlace = { traceId: group.traceId, workspaceId, first: firstSpan, isNew: false };
     if (group.revision > 0) this.removeReplaced(group.spans, place);
-    if (group.spans.every(({ generation }) => generation === undefined)) return;
+    else if (group.spans.every(({ generation }) => generation === undefined)) return;
     place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
     const identity = this.identify(group, place);
     // Whose a trace is that calls no model is remembered in case that it will, and costs no row.
     if (group.spans.every(({ generation }) => !generation || generation.kind === 'span')) return;
-    const inBatch: Seen[] = [];
+    const seen = this.countedCalls(group, place);
     for (let at = 0; at < group.spans.length; at++) {
       const span = group.spans[at]!;
       if (!span.generation) continue;
       const generation = storable(span.generation);
-      const counted = this.isCounted(span, generation, group.workspace, place, inBatch);
+      const counted = this.isCounted(span, generation, { ...place, workspace: group.workspace }, seen);
       this.insert(generation, BigInt(firstSpan + at), place, counted, identity);
     }
   }
@@ -121,8 +118,7 @@ export class GenerationWriter {
       return;
     }
     const { traceId } = record;
-    const identity =
-      traceId && this.knownIdentity(workspace, { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false });
+    const identity = traceId && this.identityForLog(workspace, workspaceId, traceId);
     const generation = storable(record.generation);
     const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
     this.insert(generation, id, { workspaceId, traceId }, counted, identity ?? NOBODY);
@@ -131,6 +127,7 @@ export class GenerationWriter {
   /** Ends the batch, within its transaction; from its first generation to its last. */
   flush(): { min: bigint | null; max: bigint | null } {
     this.changes.flush();
+    this.unknown.clear();
     const { min, max } = this;
     this.min = this.max = null;
     return { min, max };
@@ -141,9 +138,14 @@ export class GenerationWriter {
     this.changes.fold();
   }
 
+  committed(): void {
+    this.options.traces.committed();
+  }
+
   rollback(): void {
     this.changes.clear();
-    this.options.traces.clear();
+    this.unknown.clear();
+    this.options.traces.rollback();
     this.min = this.max = null;
     this.latestDescribed = undefined;
     for (const numbered of [this.descriptions, this.prices, this.sessions, this.users]) numbered.forget();
@@ -151,8 +153,8 @@ export class GenerationWriter {
 
   private insert(generation: Generation, id: bigint, place: Place, counted: boolean, identity: TraceIdentity): void {
     const { workspaceId, traceId } = place;
-    const session = generation.sessionId || identity.session;
-    const user = generation.userId || identity.user;
+    const session = generation.sessionId || identity.session.name;
+    const user = generation.userId || identity.user.name;
     const sessionId = session === '' ? null : this.sessions.idOf(workspaceId, session);
     const userId = user === '' ? null : this.users.idOf(workspaceId, user);
     const startTime = signed(generation.startTimeUnixNano);
@@ -202,21 +204,50 @@ export class GenerationWriter {
    * said. What came before without a session, or a user, of its own is given the new one.
    */
   private identify(group: TraceGroup, place: TracePlace): TraceIdentity {
-    const before = this.knownIdentity(group.workspace, place) ?? NOBODY;
-    const session = toldBy(group.spans, ({ sessionId }) => sessionId, before.session);
-    const user = toldBy(group.spans, ({ userId }) => userId, before.user);
+    const before = this.knownIdentity(group.workspace, place);
+    const kept = group.revision > 0 ? this.withoutRevised(before, group.spans, place) : before;
+    const session = toldBy(group.spans, ({ sessionId }) => sessionId, kept.session);
+    const user = toldBy(group.spans, ({ userId }) => userId, kept.user);
     const identity = { session, user };
-    if (session !== before.session) this.giveToEarlier(place, SESSION, session);
-    if (user !== before.user) this.giveToEarlier(place, USER, user);
-    if (session !== '' || user !== '') this.options.traces.set(group.workspace, group.traceId, identity);
+    if (session.name !== before.session.name) this.giveToEarlier(place, SESSION, session.name);
+    if (user.name !== before.user.name) this.giveToEarlier(place, USER, user.name);
+    // Of a trace that has rows it is remembered as well that they say nothing: they are not asked again.
+    if (!place.isNew || session.name !== '' || user.name !== '')
+      this.options.traces.set(group.workspace, group.traceId, identity);
     return identity;
   }
 
-  private knownIdentity(workspace: string, place: TracePlace): TraceIdentity | undefined {
+  private knownIdentity(workspace: string, place: TracePlace): TraceIdentity {
     const known = this.options.traces.get(workspace, place.traceId);
-    if (known || place.isNew) return known;
-    const stored = this.statements.identity.get(namesOf(place)) as TraceIdentity;
-    return stored.session === '' && stored.user === '' ? undefined : stored;
+    if (known || place.isNew) return known ?? NOBODY;
+    const { session, user } = this.statements.identity.get(namesOf(place)) as Record<'session' | 'user', string>;
+    return { session: { name: session, by: undefined }, user: { name: user, by: undefined } };
+  }
+
+  /** The rows of a trace are asked once for all logs of the batch. */
+  private identityForLog(workspace: string, workspaceId: number, traceId: Uint8Array): TraceIdentity {
+    const known = this.options.traces.get(workspace, traceId);
+    if (known) return known;
+    const name = `${workspaceId} ${Buffer.from(traceId).toString('latin1')}`;
+    if (this.unknown.has(name)) return NOBODY;
+    const place = { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false };
+    const identity = this.knownIdentity(workspace, place);
+    if (identity.session.name === '' && identity.user.name === '') this.unknown.add(name);
+    else this.options.traces.set(workspace, traceId, identity);
+    return identity;
+  }
+
+  /** What revised spans said before counts no longer; what a row says itself is asked where nobody knows who said it. */
+  private withoutRevised(before: TraceIdentity, spans: readonly Span[], place: TracePlace): TraceIdentity {
+    const { ownSession, ownUser } = this.statements;
+    const ownOf = (statement: typeof ownSession): Told => {
+      const row = statement.get(namesOf(place)) as { name: string; span_id: Buffer } | undefined;
+      return row ? { name: row.name, by: spanIdKey(row.span_id) } : UNTOLD;
+    };
+    return {
+      session: toldByOthers(before.session, spans) ?? ownOf(ownSession),
+      user: toldByOthers(before.user, spans) ?? ownOf(ownUser),
+    };
   }
 
   private giveToEarlier(place: TracePlace, type: typeof SESSION | typeof USER, name: string): void {
@@ -224,27 +255,36 @@ export class GenerationWriter {
     const spans = place.isNew ? [] : (rows.spans.all(namesOf(place)) as bigint[]);
     const ids = [...spans, ...(rows.logs.all(namesOf(place)) as bigint[])];
     if (ids.length === 0) return;
-    const identityId = (type === SESSION ? this.sessions : this.users).idOf(place.workspaceId, name);
-    for (const id of ids) this.changes.change(id, () => rows.give.run(identityId, id));
+    const numbers = type === SESSION ? this.sessions : this.users;
+    const identityId = name === '' ? null : numbers.idOf(place.workspaceId, name);
+    for (const id of ids) this.changes.change(id, () => rows.give.run({ identityId, id }));
+  }
+
+  /** What calls of the group are compared with; undefined where all are of one instrumentation, as in most traces. */
+  private countedCalls({ spans }: TraceGroup, { isNew, ...place }: TracePlace): SightingIndex | undefined {
+    const [first] = spans;
+    if (isNew && spans.every(({ scope }) => scope.name === first!.scope.name)) return undefined;
+    const index = new SightingIndex();
+    if (isNew) return index;
+    const answered = Number(spans.every(({ generation }) => generation?.responseId !== ''));
+    for (const row of this.statements.counted.all({ ...place, answered }) as SightingRow[])
+      index.add(storedSighting(row));
+    return index;
   }
 
   private isCounted(
     span: Span,
     generation: Generation,
-    workspace: string,
-    place: TracePlace,
-    inBatch: Seen[],
+    { workspace, workspaceId }: { workspace: string; workspaceId: number },
+    seen: SightingIndex | undefined,
   ): boolean {
     const isCall = generation.kind === 'llm' || generation.kind === 'embedding';
-    if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, place.workspaceId)) return false;
-    const seen = { span, generation };
-    // Two sightings are of two instrumentations: most traces have one, and nothing is to be compared.
-    const looksLike = (other: Seen) =>
-      other.span.scope.name !== span.scope.name && looksLikeSameCall(sightingIn(other), sightingIn(seen));
-    if (inBatch.some(looksLike)) return false;
-    if (this.storedSightings(generation, place).some((other) => looksLikeSameCall(other, sightingIn(seen))))
-      return false;
-    inBatch.push(seen);
+    if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, workspaceId)) return false;
+    if (!seen) return true;
+    const { spanId, parentSpanId, scope } = span;
+    const sighting = sightingOf(generation, { spanId, parentSpanId, scope: scope.name });
+    if (seen.has(sighting)) return false;
+    seen.add(sighting);
     return true;
   }
 
@@ -258,24 +298,6 @@ export class GenerationWriter {
     const own = this.statements.answered.all(hash, workspaceId) as SeenResponse[];
     return own.some(isSame) || this.options.seenElsewhere(workspace, hash).some(isSame);
   }
-
-  private storedSightings({ usage, responseId }: Generation, { isNew, ...place }: TracePlace): Sighting[] {
-    if (isNew) return [];
-    const { alike } = this.statements;
-    const rows = alike.all({
-      ...place,
-      input: usage.input ?? 0,
-      output: usage.output ?? 0,
-      answered: responseId === '' ? 1 : 0,
-    }) as GenerationRow[];
-    return rows.map((row) =>
-      sightingOf(toStoredGeneration(row), { spanId: row.span_id, parentSpanId: row.parent_span_id, scope: row.scope }),
-    );
-  }
-}
-
-function sightingIn({ span: { spanId, parentSpanId, scope }, generation }: Seen): Sighting {
-  return sightingOf(generation, { spanId, parentSpanId, scope: scope.name });
 }
 
 /** What statements take: they bind no booleans. */
@@ -289,12 +311,11 @@ interface BatchRow {
 }
 
 /** The root's word counts before what was known, and that before the first's. */
-function toldBy(spans: readonly Span[], tell: (generation: Generation) => string, known: string): string {
+function toldBy(spans: readonly Span[], tell: (generation: Generation) => string, known: Told): Told {
   const told = spans.filter(({ generation }) => generation && tell(generation) !== '');
-  const root = told.find(({ parentSpanId }) => parentSpanId === undefined)?.generation;
-  if (root) return tell(storable(root));
-  const first = told[0]?.generation;
-  return known === '' && first ? tell(storable(first)) : known;
+  const root = told.find(({ parentSpanId }) => parentSpanId === undefined);
+  const teller = root ?? (known.name === '' ? told[0] : undefined);
+  return teller ? { name: tell(storable(teller.generation!)), by: spanIdKey(teller.spanId) } : known;
 }
 
 function prepareStatements(db: Database.Database) {
@@ -312,8 +333,18 @@ function prepareStatements(db: Database.Database) {
       `SELECT x.id FROM log_records l INDEXED BY log_records_by_trace CROSS JOIN generations x ON x.id = -l.id
         WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId AND (x.${column} IS NULL OR x.inherited & ${bit})`,
     ).pluck(),
-    give: db.prepare(`UPDATE generations SET ${column} = ?, inherited = inherited | ${bit} WHERE id = ?`),
+    // Nobody's name is nothing that a row inherits.
+    give: db.prepare(
+      `UPDATE generations SET ${column} = @identityId,
+        inherited = (inherited & ~${bit}) | iif(@identityId IS NULL, 0, ${bit}) WHERE id = @id`,
+    ),
   });
+  const own = (column: string, bit: number) =>
+    db.prepare(
+      `SELECT i.name, span.span_id FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column}
+          JOIN spans span ON span.id = x.id WHERE ${OF_TRACE} AND NOT x.inherited & ${bit}
+        ORDER BY span.parent_span_id IS NOT NULL, x.id LIMIT 1`,
+    );
   return {
     whole: db.prepare(whole),
     plain: db.prepare(plain),
@@ -336,10 +367,9 @@ function prepareStatements(db: Database.Database) {
         FROM generations x INDEXED BY generations_by_response CROSS JOIN descriptions d ON d.id = x.description_id
         WHERE x.response_hash = ? AND x.workspace_id = ? AND x.counted = 1`,
     ),
-    alike: withBigints(
-      `${selectGenerations(ROWS_OF_TRACE)} WHERE ${OF_TRACE} AND x.counted = 1
-        AND coalesce(x.input_tokens, 0) = @input AND coalesce(x.output_tokens, 0) = @output
-        AND (@answered OR x.response_hash IS NULL) LIMIT ${MAX_COMPARED}`,
-    ),
+    ownSession: own('session_id', INHERITED_SESSION),
+    ownUser: own('user_id', INHERITED_USER),
+    counted: withBigints(`${SIGHTINGS_OF_TRACE} AND (NOT @answered OR x.response_hash IS NULL)
+      ORDER BY x.id DESC LIMIT ${MAX_COMPARED}`),
   };
 }

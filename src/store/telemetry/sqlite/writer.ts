@@ -55,6 +55,7 @@ class SqliteWriter {
 
   /** Every block is looked into: a trace may have come in at any time. */
   deleteTraces(deletions: readonly TraceDeletion[]): void {
+    for (const { workspace, traceId } of deletions) this.generations.traces.forget(workspace, traceId);
     const traces = new TraceDeletions(deletions);
     const oldestFirst = deletions.length === 0 ? [] : listBlocks(this.options.directory).reverse();
     for (const { file } of oldestFirst) {

@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { TraceIdentities, type TraceIdentity } from '../../../src/store/telemetry/sqlite/trace-identities.js';
+import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
+import { generationLog, generationSpan } from '../../helpers/generations.js';
+import { decodedFrame, recordSource, scope } from '../../helpers/records.js';
+
+const identity = (session: string): TraceIdentity => ({
+  session: { name: session, by: undefined },
+  user: { name: '', by: undefined },
+});
+
+describe('whose a trace is', () => {
+  it('is forgotten of every trace when a batch is rolled back, or kept as that batch said', () => {
+    const traces = new TraceIdentities();
+    const [before, changed, added] = [1, 2, 3].map((byte) => new Uint8Array(16).fill(byte)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    for (const trace of [before, changed]) traces.set('w', trace, identity('old'));
+    traces.committed();
+    for (const name of ['new', 'newer']) for (const trace of [changed, added]) traces.set('w', trace, identity(name));
+    traces.rollback();
+    expect([before, changed, added].map((trace) => traces.get('w', trace)?.session.name)).toEqual([
+      'old',
+      'old',
+      undefined,
+    ]);
+  });
+});
+
+/** Reads of the rows of a trace, which are as many as it has spans. */
+function countTraceReads(): { reads: number } {
+  const counted = { reads: 0 };
+  const prepare = Database.prototype.prepare;
+  const spy = vi.spyOn(Database.prototype, 'prepare').mockImplementation(function (this: Database.Database, sql) {
+    const statement = prepare.call(this, sql) as Database.Statement;
+    if (!sql.includes('CROSS JOIN generations x ON x.id >= b.first_span')) return statement;
+    for (const read of ['get', 'all'] as const) {
+      const original = statement[read].bind(statement);
+      Object.assign(statement, {
+        [read]: (...values: unknown[]) => {
+          counted.reads++;
+          return original(...values);
+        },
+      });
+    }
+    return statement;
+  } as typeof prepare);
+  onTestFinished(() => spy.mockRestore());
+  return counted;
+}
+
+it('the rows of a trace are read for every log and every call of a batch', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'identities-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const counted = countTraceReads();
+  const writer = await openSqliteWriter({
+    engine: 'sqlite',
+    directory,
+    writer: 0,
+    blockMaxSpans: 100_000,
+    blockMaxBytes: 2 ** 30,
+  });
+  onTestFinished(() => writer.close());
+  const source = recordSource(1);
+  const [traceId, parentSpanId] = [source.id(16), source.id(8)];
+  const calls = () =>
+    Array.from({ length: 40 }, (_, at) =>
+      generationSpan(source, {}, { traceId, parentSpanId, scope: scope(at % 2 === 0 ? 'a' : 'b') }),
+    );
+  const logRecords = () => Array.from({ length: 40 }, () => generationLog(source, {}, { traceId }));
+  for (let batch = 1; batch <= 5; batch++) {
+    const frames = [decodedFrame(batch, { spans: calls(), logRecords: logRecords() })];
+    await writer.write({ bufferId: 'b'.repeat(32), range: { first: batch, last: batch }, frames });
+  }
+  expect(counted.reads).toBeLessThan(5 * 4);
+});
