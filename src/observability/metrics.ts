@@ -20,6 +20,12 @@ const BATCH_BYTES = Array.from({ length: 9 }, (_, power) => 1024 * 4 ** power);
 type PerSignal<Labels extends string> = Readonly<Record<Signal, Counter<Labels>>>;
 type ReceiverLabels = 'receiver' | 'transport';
 
+/** What a tail sampler has in memory. */
+export interface ObservedSampler {
+  waiting: number;
+  remembered: number;
+}
+
 /** What the buffer's gauges show. */
 export interface BufferGauges {
   bytes: number;
@@ -278,6 +284,54 @@ function exporterGauges(registry: Registry, source: () => Readonly<Record<string
   );
 }
 
+function tailSamplingMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = <const Labels extends string>(name: string, help: string, labels: readonly Labels[]) =>
+    new Counter({ name, help, labelNames: ['processor', ...labels] as const, registers });
+  const own = (name: string) => `otelcol_processor_tail_sampling_${name}_total`;
+  return {
+    newTraces: counter(own('new_trace_id_received'), 'Traces that came for the first time', []),
+    decided: counter(own('global_count_traces_sampled'), 'Traces that were decided on', ['sampled']),
+    keptBy: counter(own('count_traces_sampled'), 'Traces that a policy keeps; each counts for every one that does', [
+      'policy',
+    ]),
+    late: counter(
+      own('early_releases_from_cache_decision'),
+      'Spans and log records that came when their trace was decided; after a restart some count again',
+      ['sampled'],
+    ),
+    early: counter(
+      'promptmetrics_tail_sampling_decided_early_traces_total',
+      'Traces that were decided on before their time, because too much waited',
+      [],
+    ),
+    unknown: counter(
+      'promptmetrics_tail_sampling_unknown_items_total',
+      'Spans and log records that were kept because nothing is known of their trace any more',
+      ['exporter'],
+    ),
+  };
+}
+
+/** Read when Prometheus asks; the gateway says from where. */
+function tailSamplingGauges(registry: Registry, source: () => Readonly<Record<string, ObservedSampler>>): void {
+  const gauge = (name: string, help: string, read: (sampler: ObservedSampler) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['processor'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [processor, observed] of Object.entries(source())) this.set({ processor }, read(observed));
+      },
+    });
+  const waiting = 'otelcol_processor_tail_sampling_sampling_traces_on_memory';
+  gauge(waiting, 'Traces that wait for their verdict', (sampler) => sampler.waiting);
+  const remembered = 'promptmetrics_tail_sampling_remembered_verdicts';
+  gauge(remembered, 'Verdicts in memory, for what comes late', (sampler) => sampler.remembered);
+}
+
 function promptMetrics(registry: Registry) {
   const registers = [registry];
   return {
@@ -468,13 +522,16 @@ export function createMetrics({ version }: { version: string }) {
   const registry = new Registry();
   let bufferSource: () => BufferGauges | undefined = () => undefined;
   let exporterSource: () => Readonly<Record<string, ObservedExporter>> = () => ({});
+  let samplerSource: () => Readonly<Record<string, ObservedSampler>> = () => ({});
   processMetrics(registry, version);
   bufferGauges(registry, () => bufferSource());
   exporterGauges(registry, () => exporterSource());
+  tailSamplingGauges(registry, () => samplerSource());
   return {
     receiver: receiverMetrics(registry),
     buffer: bufferMetrics(registry),
     exporter: exporterMetrics(registry),
+    tailSampling: tailSamplingMetrics(registry),
     store: storeMetrics(registry),
     audit: auditMetrics(registry),
     deadLetters: deadLetterMetrics(registry),
@@ -488,6 +545,10 @@ export function createMetrics({ version }: { version: string }) {
     /** Where the state of each exporter is read from. */
     observeExporters(source: () => Readonly<Record<string, ObservedExporter>>): void {
       exporterSource = source;
+    },
+    /** Where it is read from what each tail sampler has in memory. */
+    observeTailSamplers(source: () => Readonly<Record<string, ObservedSampler>>): void {
+      samplerSource = source;
     },
     contentType: registry.contentType,
     /** Prometheus text. */

@@ -14,6 +14,7 @@ import { createReceiverEvents } from './receiver-events.js';
 import { createRegistryEvents } from './registry-events.js';
 import { createRepetition } from './repetition.js';
 import { createStoreEvents } from './store-events.js';
+import { createTailSamplingEvents } from './tail-sampling-events.js';
 
 export interface ObservabilityOptions {
   config: LoggingConfig;
@@ -39,6 +40,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       store: createStoreEvents(logger, metrics),
       drain: createDrainEvents(logger, metrics, repetition()),
       exporter: createExporterEvents(logger, metrics, repetition()),
+      tailSampling: createTailSamplingEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),
       limit: createLimitEvents(logger, metrics),
       registry: createRegistryEvents(logger, metrics, repetition()),
