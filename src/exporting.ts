@@ -3,6 +3,7 @@ import { createExporters, type Exporters } from '../exporters/exporters.js';
 import { type DeadLetterBox, trimNowAndThen } from '../workers/dead-letters.js';
 import { createPool } from '../workers/pool.js';
 import type { DurableBuffer } from './buffer/buffer.js';
+import type { WatchedBuffer } from './buffer/fates.js';
 import type { BufferConsumer, Component } from './component.js';
 import type { Config } from './config.js';
 import type { Observability } from './observability/observability.js';
@@ -13,7 +14,7 @@ const ENCODER_IDLE_MS = 60_000;
 
 export interface ExportingOptions {
   config: Config;
-  buffer: DurableBuffer;
+  buffer: WatchedBuffer;
   deadLetters: DeadLetterBox;
   observability: Observability;
 }

@@ -23,6 +23,8 @@ import { GatewayError } from './errors.js';
 import { bufferHealth, createExporting } from './exporting.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createObservability, type Observability } from './observability/observability.js';
+import { createPipeline } from './observability/pipeline.js';
+import { createTracking } from './tracking.js';
 import { VERSION } from './version.js';
 
 export interface Forwarder extends Component {
@@ -44,14 +46,20 @@ export function createForwarder(config: Config): Forwarder {
     events: events.buffer,
     unfinished: refuseToForgetStore,
   });
-  const deadLetters = createDeadLetterBox(folder('dead-letter'));
-  const exporting = createExporting({ config, buffer, deadLetters, observability });
+  const tracking = createTracking({
+    buffer,
+    directory: folder('buffer'),
+    deadLetters: createDeadLetterBox(folder('dead-letter')),
+    observability,
+  });
+  const { deadLetters } = tracking;
+  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability });
   const { exporters } = exporting;
   if (exporters.names.length === 0) throw nowhereToGo();
 
   const forOtlp = identifyWithoutKeys(config.access.otlpAuth, 'OTLP_AUTH');
   const inFlight = new InFlight(config.receivers.maxInFlightBytes);
-  const intake = createIngestLimit({ config: config.limits, next: buffer });
+  const intake = createIngestLimit({ config: config.limits, next: tracking.next });
   const authenticate = refuseOwnRequests(() => buffer.id, createAuthenticate(forOtlp));
   const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
@@ -70,6 +78,8 @@ export function createForwarder(config: Config): Forwarder {
     }),
     inFlight,
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, ofTheStore, exporters.resend) },
+    batches: tracking.batches(exporters),
+    readPipeline: createPipeline({ metrics, lastErrors: observability.lastErrors, buffer, exporters, inFlight }),
     health: {
       state: () => state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
@@ -84,7 +94,7 @@ export function createForwarder(config: Config): Forwarder {
   metrics.observeExporters(exporters.states);
 
   const data = createDataDirectory(dataDirectory);
-  const components = [data, api, buffer, ...exporting.components, http, grpc];
+  const components = [data, api, buffer, tracking.component, ...exporting.components, http, grpc];
 
   const announce = () => {
     const addresses = {

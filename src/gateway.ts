@@ -32,6 +32,7 @@ import { shutdownAll, startAll } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
+import { createPipeline } from './observability/pipeline.js';
 import { createPriceList } from './pricing/prices.js';
 import { createRepricer } from './pricing/repricer.js';
 import { createDriver } from './registry/drivers.js';
@@ -40,6 +41,7 @@ import { Renderings } from './registry/renderings.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
+import { createTracking } from './tracking.js';
 import { VERSION } from './version.js';
 
 export interface Gateway extends Component {
@@ -92,7 +94,13 @@ export function createGateway(config: Config): Gateway {
   });
   const gatewayNumber = createGatewayNumber({ control, bufferId: () => buffer.id });
   const consumer = buffer.consumer('store');
-  const deadLetters = createDeadLetterBox(folder('dead-letter'));
+  const tracking = createTracking({
+    buffer,
+    directory: folder('buffer'),
+    deadLetters: createDeadLetterBox(folder('dead-letter')),
+    observability,
+  });
+  const { deadLetters, drainEvents } = tracking;
   // What calls to models cost, by each workspace's own prices.
   const prices = createPriceList({ control, events: events.pricing });
   // Which prompt a span was made with that names none.
@@ -115,7 +123,7 @@ export function createGateway(config: Config): Gateway {
     refreshPrices: () => prices.refresh(),
     events: events.pricing,
   });
-  const auditTrail = createAuditTrail({ config: config.workers, control, deadLetters, events: events.drain });
+  const auditTrail = createAuditTrail({ config: config.workers, control, deadLetters, events: drainEvents });
   const drain = createDrain({
     config: config.workers,
     bufferId: () => buffer.id,
@@ -124,11 +132,11 @@ export function createGateway(config: Config): Gateway {
     telemetry,
     auditTrail,
     deadLetters,
-    events: events.drain,
+    events: drainEvents,
   });
 
   // Where what is in the buffer goes besides: each backend with a cursor of its own.
-  const exporting = createExporting({ config, buffer, deadLetters, observability });
+  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability });
   const { exporters } = exporting;
 
   // Who may come in, and how much of it.
@@ -142,7 +150,7 @@ export function createGateway(config: Config): Gateway {
   };
   const keyring = createKeyring({ config: config.access, dataDirectory, control, events: accessEvents });
   const limiter = createLimiter({ config: config.limits, events: events.limit });
-  const intake = createIngestLimit({ config: config.limits, next: buffer });
+  const intake = createIngestLimit({ config: config.limits, next: tracking.next });
 
   // Prompts: their content in a driver's hands, their index in the control store.
   const registry = createRegistry({
@@ -190,7 +198,7 @@ export function createGateway(config: Config): Gateway {
     }),
     // A key's requests are limited, not the items within them: that limit is OTLP's.
     native: createNativeIntake({
-      next: whileServing(buffer),
+      next: whileServing(tracking.next),
       outcomes: drain,
       gatewayNumber: gatewayNumber.number,
       auditAdditions: config.access.auditTelemetry === 'all',
@@ -198,6 +206,11 @@ export function createGateway(config: Config): Gateway {
     }),
     inFlight,
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, buffer, exporters.resend) },
+    batches: tracking.batches(exporters),
+    readPipeline: createPipeline({
+      ...{ metrics, lastErrors: observability.lastErrors, buffer, exporters, inFlight },
+      store: { lag: () => consumer.lag(), writers: writers.length },
+    }),
     health: {
       state: () => state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
@@ -226,6 +239,7 @@ export function createGateway(config: Config): Gateway {
     registry,
     api,
     buffer,
+    tracking.component,
     gatewayNumber,
     ...writers,
     repricer,

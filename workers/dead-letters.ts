@@ -29,6 +29,8 @@ export interface DeadLetter {
 
 export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame' | 'exporter'> {
   bufferId: string;
+  /** Of the last frame in it, where it is of several. */
+  lastSequence?: number;
   /** Which piece of the frame it is, where an exporter had to cut it. */
   piece?: string;
   payload: Uint8Array;

@@ -15,6 +15,8 @@ import { deadLettersPlugin } from './dead-letters/plugin.js';
 import type { DeadLetters } from './dead-letters/source.js';
 import { generationsPlugin } from './generations/plugin.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
+import { ingestPlugin } from './ingest/plugin.js';
+import type { Batches } from './ingest/source.js';
 import { labelsPlugin } from './labels/plugin.js';
 import { labelProposalsPlugin } from './labels/proposals.js';
 import { protectedLabelsPlugin } from './labels/protected.js';
@@ -24,6 +26,8 @@ import { openApiPlugin, registerOpenApi } from './openapi/plugin.js';
 import { otelLogsPlugin } from './otel-logs/plugin.js';
 import { otelMetricsPlugin } from './otel-metrics/plugin.js';
 import { otlpPlugin } from './otlp/plugin.js';
+import { pipelinePlugin } from './pipeline/plugin.js';
+import type { ReadPipeline } from './pipeline/source.js';
 import { pricesPlugin } from './prices/plugin.js';
 import { repricingPlugin } from './prices/repricing.js';
 import { promptEventsPlugin } from './prompts/events.js';
@@ -48,6 +52,10 @@ export interface ApiOptions extends HealthOptions, ShellOptions {
   native?: NativeIntake;
   /** Without it, nothing is told of dead letters. */
   deadLetters?: DeadLetters;
+  /** Without it, nothing is told of what became of a request. */
+  batches?: Batches;
+  /** Without it, nothing is told of the stages of the path. */
+  readPipeline?: ReadPipeline;
   /** Without it, there are no endpoints for keys, workspaces and the audit log. */
   access?: { readonly store: AccessStore };
   /** Without it, there are no endpoints for prompts and labels. */
@@ -116,6 +124,8 @@ export async function buildApp(options: ApiOptions): Promise<FastifyInstance> {
   if (options.access) await registerAccess(app, options.access, options);
   const audit = options.access && createAudit(options.access);
   if (options.deadLetters) await app.register(deadLettersPlugin, { deadLetters: options.deadLetters, audit });
+  if (options.batches) await app.register(ingestPlugin, { batches: options.batches });
+  if (options.readPipeline) await app.register(pipelinePlugin, { readPipeline: options.readPipeline });
   await registerRegistry(app, options);
   await registerGenerations(app, options);
   await registerIntake(app, options);

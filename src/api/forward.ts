@@ -6,15 +6,23 @@ import { deadLettersPlugin } from './dead-letters/plugin.js';
 import type { DeadLetters } from './dead-letters/source.js';
 import type { NotFound } from './errors.js';
 import { type HealthOptions, healthPlugin } from './health/plugin.js';
+import { ingestPlugin } from './ingest/plugin.js';
+import type { Batches } from './ingest/source.js';
 import { type Api, createListener } from './listener.js';
 import { collectMethods } from './methods.js';
 import { otlpPlugin } from './otlp/plugin.js';
+import { pipelinePlugin } from './pipeline/plugin.js';
+import type { ReadPipeline } from './pipeline/source.js';
 import { buildShell, MAX_JSON_BYTES, type ShellOptions } from './shell.js';
 
 export interface ForwardApiOptions extends HealthOptions, ShellOptions {
   otlp: OtlpHandler;
   inFlight: BytesInFlight;
   deadLetters: DeadLetters;
+  /** Without it, nothing is told of what became of a request. */
+  batches?: Batches;
+  /** Without it, nothing is told of the stages of the path. */
+  readPipeline?: ReadPipeline;
 }
 
 const MODE = 'This gateway runs with MODE=forward: it takes OTLP and sends it on, and stores nothing';
@@ -41,6 +49,8 @@ export async function buildForwardApp(options: ForwardApiOptions): Promise<Fasti
   });
   const refuseOtherMethods = collectMethods(app);
   await app.register(healthPlugin, { health, version, metrics });
+  if (options.readPipeline) await app.register(pipelinePlugin, { readPipeline: options.readPipeline });
+  if (options.batches) await app.register(ingestPlugin, { batches: options.batches });
   await app.register(deadLettersPlugin, { deadLetters, audit: undefined });
   refuseOtherMethods();
   return app;

@@ -11,6 +11,7 @@ import { type Component, type ConsumerOptions, type Loss, SIGNALS } from '../com
 import { type BatchIds, createBatchIds } from './batch-ids.js';
 import type { DurableBuffer } from './buffer.js';
 import { replaceFile } from './disk.js';
+import type { Whereabouts } from './follower.js';
 
 const exceptionSchema = z.object({
   /** dead-letter: set aside; lost: given up; unreadable: could not be made anything of; unknown: an end without order. */
@@ -139,14 +140,24 @@ class KeptFates implements Fates {
   of(frame: Told): Record<string, Fate> | undefined {
     const whereabouts = this.#options.buffer.whereabouts(frame.sequence);
     if (whereabouts === undefined) return undefined;
-    const fates = Object.entries(whereabouts).map(([name, where]): [string, Fate] => {
-      const { from, exceptions } = this.#entryOf(name);
-      const exception = exceptions.findLast((one) => isOf(one, frame));
-      if (exception !== undefined) return [name, { state: exception.kind, exception }];
-      if (where !== 'released') return [name, { state: where }];
-      return [name, { state: frame.sequence < from ? 'unknown' : 'done' }];
-    });
-    return Object.fromEntries(fates);
+    const fates = Object.entries(whereabouts).map(([name, where]) => [name, this.#fateOf(name, where, frame)]);
+    return Object.fromEntries(fates) as Record<string, Fate>;
+  }
+
+  #fateOf(name: string, where: Whereabouts, frame: Told): Fate {
+    const { from, exceptions } = this.#entryOf(name);
+    const exception = exceptions.findLast((one) => isOf(one, frame));
+    if (exception?.replayedAs !== undefined) return this.#afterReplay(name, exception, frame);
+    if (exception !== undefined) return { state: exception.kind, exception };
+    if (where !== 'released') return { state: where };
+    return { state: frame.sequence < from ? 'unknown' : 'done' };
+  }
+
+  /** What was appended again goes its way under its new sequence; what its backend took has arrived. */
+  #afterReplay(name: string, exception: Exception, frame: Told): Fate {
+    const sequence = exception.replayedAs!;
+    const again = sequence > exception.last ? this.of({ ...frame, sequence })?.[name] : undefined;
+    return { state: again?.state ?? 'done', exception: again?.exception ?? exception };
   }
 
   note(consumer: string, noted: Omit<Exception, 'timeUnixMs'>): void {

@@ -6,6 +6,7 @@ import { createBufferEvents } from './buffer-events.js';
 import type { LoggingConfig } from './config.js';
 import { createDrainEvents } from './drain-events.js';
 import { createExporterEvents } from './exporter-events.js';
+import { LastErrors } from './last-errors.js';
 import { createLimitEvents } from './limit-events.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
@@ -30,15 +31,17 @@ export function createObservability({ config, version, stream }: ObservabilityOp
   const logger = createLogger(config, stream);
   const metrics = createMetrics({ version });
   const repetition = () => createRepetition(REPETITION_INTERVAL_MS);
+  const lastErrors = new LastErrors();
   return {
     logger,
     metrics,
+    lastErrors,
     events: {
       access: createAccessEvents(logger),
-      receiver: createReceiverEvents(logger, metrics, repetition()),
-      buffer: createBufferEvents(logger, metrics),
+      receiver: lastErrors.ofReceivers(createReceiverEvents(logger, metrics, repetition())),
+      buffer: lastErrors.ofBuffer(createBufferEvents(logger, metrics)),
       store: createStoreEvents(logger, metrics),
-      drain: createDrainEvents(logger, metrics, repetition()),
+      drain: lastErrors.ofDrain(createDrainEvents(logger, metrics, repetition())),
       exporter: createExporterEvents(logger, metrics, repetition()),
       tailSampling: createTailSamplingEvents(logger, metrics, repetition()),
       api: createApiEvents(logger, metrics, repetition()),

@@ -11,6 +11,7 @@ const ROOMS = [
   'src/gateway.ts',
   'src/forward.ts',
   'src/exporting.ts',
+  'src/tracking.ts',
   'src/main.ts',
   'src/api-key.ts',
   'src/rebuild-index.ts',

@@ -1,4 +1,5 @@
 import type { ConsumerLag } from '../../component.js';
+import { kindOf } from '../error-kind.js';
 import type { DeepHealth } from './schema.js';
 import type { ExporterHealth, HealthSource } from './source.js';
 
@@ -24,11 +25,6 @@ async function answers(ping: () => Promise<void>): Promise<boolean> {
 
 function consumerHealth({ bytes, items, frames, oldestAgeMs }: ConsumerLag) {
   return { bytes, items, frames, oldest_age_ms: oldestAgeMs };
-}
-
-/** Everybody may ask for this: of an error its kind is shown; the backend's words are in the log and the dead letters. */
-function kindOf(message: string): string {
-  return message.split(':', 1)[0]!;
 }
 
 function exporterHealth({ circuit, inFlight, maxLagBytes, droppedItems, lastError }: ExporterHealth) {

@@ -72,6 +72,7 @@ const TAGS = [
   'prompts',
   'labels',
   'otlp',
+  'ingest',
   'dead letters',
   'api keys',
   'workspaces',
