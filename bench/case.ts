@@ -4,6 +4,8 @@ export interface CaseOptions {
   /** How long each measured load lasts. */
   seconds: number;
   seed: number;
+  /** How long a backend is down; some times `seconds` when it is absent. */
+  outageSeconds?: number;
 }
 
 export interface Case {

@@ -9,6 +9,7 @@ import { startPostgres } from '../test/helpers/postgres.js';
 import type { Case } from './case.js';
 import { type Driven, driveGrpc, driveHttp, driveHttpSteadily } from './drive.js';
 import { EXPORT_CASES } from './export-cases.js';
+import { FORWARD_CASES } from './forward-cases.js';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.js';
 import { GENERATION_CASES } from './generation-cases.js';
 import type { LimitOptions, LimitResult } from './limit.js';
@@ -362,6 +363,7 @@ export const CASES: readonly Case[] = [
   growthCase,
   memoryCase,
   ...EXPORT_CASES,
+  ...FORWARD_CASES,
   ...GENERATION_CASES,
   ...NATIVE_CASES,
   ...PROMPT_CASES,

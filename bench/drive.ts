@@ -68,6 +68,25 @@ function post(agent: Agent, url: URL, load: Load): Promise<number> {
   });
 }
 
+interface Ticks extends Omit<Pace, 'load'> {
+  startedMs: number;
+}
+
+/** Resolves when what each tick began is done. */
+async function atPace(
+  { requestsPerSecond, seconds, startedMs }: Ticks,
+  begin: (dueMs: number) => Promise<void>,
+): Promise<void> {
+  const begun: Promise<void>[] = [];
+  for (let index = 0; index < requestsPerSecond * seconds; index++) {
+    const due = startedMs + (index * 1000) / requestsPerSecond;
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    begun.push(begin(due));
+  }
+  await Promise.all(begun);
+}
+
 /**
  * One request at each tick of a clock, whether or not those before are answered; latencies count from the tick. (A rate
  * limit of autocannon is a burst at the beginning of each second.)
@@ -76,20 +95,12 @@ export async function driveHttpSteadily(baseUrl: string, { load, requestsPerSeco
   const agent = new Agent({ keepAlive: true });
   const url = new URL('/v1/traces', baseUrl);
   const latencies: number[] = [];
-  const answers: Promise<void>[] = [];
   let failures = 0;
   const started = performance.now();
-  for (let index = 0; index < requestsPerSecond * seconds; index++) {
-    const due = started + (index * 1000) / requestsPerSecond;
-    const waitMs = due - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
-    const answer = post(agent, url, load).then((status) => {
-      if (status === 200) latencies.push(performance.now() - due);
-      else failures++;
-    });
-    answers.push(answer);
-  }
-  await Promise.all(answers);
+  await atPace({ requestsPerSecond, seconds, startedMs: started }, async (due) => {
+    if ((await post(agent, url, load)) === 200) latencies.push(performance.now() - due);
+    else failures++;
+  });
   agent.destroy();
   return summarise(load, latencies, failures, started);
 }
@@ -120,6 +131,21 @@ function callGrpc(session: ClientHttp2Session, body: Buffer): Promise<string> {
     stream.write(prefix);
     stream.end(body);
   });
+}
+
+/** One call at each tick of a clock over one session, as one SDK or Collector sends; latencies count from the tick. */
+export async function driveGrpcSteadily(address: string, { load, requestsPerSecond, seconds }: Pace): Promise<Driven> {
+  const session = connect(`http://${address}`);
+  const latencies: number[] = [];
+  let failures = 0;
+  const call = async (dueMs: number) => {
+    if ((await callGrpc(session, load.next())) === '0') latencies.push(performance.now() - dueMs);
+    else failures++;
+  };
+  const startedMs = performance.now();
+  await atPace({ requestsPerSecond, seconds, startedMs }, call);
+  session.close();
+  return summarise(load, latencies, failures, startedMs);
 }
 
 function percentile(sorted: number[], share: number): number {

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case } from './case.js';
+import { untilDelivered } from './delivered.js';
 import { driveHttpSteadily } from './drive.js';
 import type { GatewayProcess } from './gateway-process.js';
 import { createLoad, type Load } from './load.js';
@@ -36,16 +36,6 @@ interface Turn {
   /** From the first request until the exporters have delivered the last span as well, in seconds. */
   seconds: number;
   cpuMicrosPerSpan: number;
-}
-
-/** Until no consumer lags by more than so many requests: under a load that goes on there are always some. */
-async function untilDelivered(gateway: GatewayProcess, requests = 0): Promise<void> {
-  for (;;) {
-    const text = await (await fetch(`${gateway.api}/metrics`)).text();
-    const lags = [...text.matchAll(/^promptmetrics_buffer_consumer_lag_frames\{[^}]*\} (\S+)$/gm)];
-    if (lags.every(([, lag]) => Number(lag) <= requests)) return;
-    await sleep(20);
-  }
 }
 
 function measure(env: Record<string, string>, load: Load): Promise<Turn> {
@@ -98,45 +88,75 @@ const storeAndExportersCase: Case = {
 };
 
 const LIVE_SPANS_PER_SECOND = 5000;
-/** Times of the measured load for which the backend is down. */
+/** Times of the measured load for which the backend is down, unless it is said how long. */
 const OUTAGE_TIMES = 5;
+const MEMORY_READINGS = 10;
 const MEBIBYTE = 2 ** 20;
+
+const mebibytes = (bytes: number) => String(Math.round(bytes / MEBIBYTE));
+
+/** Of traces, as the gateway counts them. */
+async function countOf(gateway: GatewayProcess, name: string): Promise<number> {
+  const text = await (await fetch(`${gateway.api}/metrics`)).text();
+  const lines = text.matchAll(new RegExp(`^${name}\\{[^}]*exporter="otlp"[^}]*\\} (\\S+)$`, 'gm'));
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Throws when a span was given up, or has not arrived. */
+async function assertNothingLost(gateway: GatewayProcess, spans: number): Promise<void> {
+  await untilDelivered(gateway);
+  const sent = await countOf(gateway, 'otelcol_exporter_sent_spans_total');
+  const dropped = await countOf(gateway, 'promptmetrics_exporter_dropped_items_total');
+  if (dropped > 0 || sent < spans) throw new Error(`Of ${spans} spans ${sent} were sent, and ${dropped} dropped`);
+}
 
 /** A backend that is down while a steady load goes on, and then is back. */
 const outageCase: Case = {
   name: 'exporter-outage',
-  async run({ seconds, seed }) {
+  async run({ seconds, seed, outageSeconds = OUTAGE_TIMES * seconds }) {
     const load = createLoad({ shape: 'small', spans: 50, encoding: 'protobuf', seed });
     const pace = { load, requestsPerSecond: LIVE_SPANS_PER_SECOND / load.spans };
     const first = await startNullSink();
     const { port } = first.address() as AddressInfo;
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: urlOf(first), EXPORTER_RETRY_MAX_MS: '2000' };
     return withGateway(env, async (gateway) => {
-      assertClean(await driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds }));
-      const before = gateway.memory().now;
+      let sent = 0;
+      const drive = async (forSeconds: number) => {
+        const driven = await driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds: forSeconds });
+        assertClean(driven);
+        sent += driven.spans;
+      };
+      await drive(seconds);
+      const memory = [gateway.memory().now];
       first.close();
       first.closeAllConnections();
-      assertClean(await driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds: OUTAGE_TIMES * seconds }));
-      const during = gateway.memory().now;
+      for (let reading = 0; reading < MEMORY_READINGS; reading++) {
+        await drive(outageSeconds / MEMORY_READINGS);
+        memory.push(gateway.memory().now);
+      }
       const second = await startNullSink(port);
       const arrived = once(second, 'request').then(() => performance.now());
-      const live = driveHttpSteadily(gateway.otlpHttp, { ...pace, seconds });
+      const live = drive(seconds);
       await arrived;
       const started = performance.now();
       await untilDelivered(gateway, pace.requestsPerSecond / 2);
       const caughtUpSeconds = (performance.now() - started) / 1000;
-      assertClean(await live);
+      memory.push(gateway.memory().now);
+      await live;
+      await assertNothingLost(gateway, sent);
       second.close();
       second.closeAllConnections();
-      const held = OUTAGE_TIMES * seconds * LIVE_SPANS_PER_SECOND;
+      const held = outageSeconds * LIVE_SPANS_PER_SECOND;
+      const [before, ...during] = memory.map(mebibytes);
+      const after = during.pop();
       return [
         {
           case: 'exporter-outage',
           load: `small, ${load.spans} spans, ${thousands(LIVE_SPANS_PER_SECOND)} spans/s without a pause`,
           figure: `caught up at ${thousands(held / caughtUpSeconds / LIVE_SPANS_PER_SECOND)} times the live rate`,
           notes:
-            `${thousands(held)} spans of ${OUTAGE_TIMES * seconds} s in ${caughtUpSeconds.toFixed(1)} s; ` +
-            `${Math.round(before / MEBIBYTE)} MiB before, ${Math.round(during / MEBIBYTE)} MiB at the end of the outage`,
+            `${thousands(held)} spans of ${outageSeconds} s in ${caughtUpSeconds.toFixed(1)} s, none lost; ` +
+            `${before} MiB before, ${during.join(', ')} MiB during the outage, ${after} MiB once caught up`,
         },
       ];
     });

@@ -73,9 +73,14 @@ function statusField(pid: number, field: string): number {
 
 const CLOCK_TICKS_PER_SECOND = 100;
 
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}
+
+/** Resident memory now, and its highest so far, in bytes. */
+export function memoryOf(pid: number): { now: number; peak: number } {
+  return { now: statusField(pid, 'VmRSS'), peak: statusField(pid, 'VmHWM') };
 }
 
 function commandOf(options: GatewayProcessOptions): { file: string; words: string[] } {
@@ -133,7 +138,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     ...addresses,
     output,
     cpuSeconds: () => cpuSecondsOf(child.pid!),
-    memory: () => ({ now: statusField(child.pid!, 'VmRSS'), peak: statusField(child.pid!, 'VmHWM') }),
+    memory: () => memoryOf(child.pid!),
     stop: () => end('SIGTERM'),
     kill: async () => {
       await end('SIGKILL');

@@ -1,11 +1,13 @@
 /**
- * `npm run bench -- [--all] [--seconds 8] [--write README.md] [case …]`: measures, and prints one table, or writes it
+ * `npm run bench -- [--all] [--seconds 8] [--outage 600] [--beside otelcol] [--write README.md] [case …]`: measures, and prints one table, or writes it
  * between the marks of a document. Load and gateway share this machine's processors; a figure stands beside others of the
  * same run only.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Case } from './case.js';
 import { CASES } from './cases.js';
+import { besideCollectorCase } from './forward-cases.js';
 import { describeMachine } from './machine.js';
 import { formatTable, type Row } from './table.js';
 
@@ -17,6 +19,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     list: { type: 'boolean', default: false },
     write: { type: 'string' },
+    outage: { type: 'string' },
+    beside: { type: 'string' },
   },
 });
 
@@ -31,18 +35,35 @@ function publish(text: string, file: string): void {
   );
 }
 
-const chosen = CASES.filter((one) =>
-  positionals.length > 0 ? positionals.some((name) => one.name.startsWith(name)) : values.all || !one.long,
-);
+const BESIDE: Readonly<Record<string, Case>> = { otelcol: besideCollectorCase };
+
+function chooseCases(): readonly Case[] {
+  if (values.beside !== undefined) {
+    const beside = BESIDE[values.beside];
+    if (!beside) throw new Error(`--beside takes ${Object.keys(BESIDE).join(', ')}`);
+    return [beside];
+  }
+  const isChosen = (one: Case) =>
+    positionals.length > 0 ? positionals.some((name) => one.name.startsWith(name)) : values.all || !one.long;
+  return CASES.filter(isChosen);
+}
+
+const machine = describeMachine();
+const chosen = chooseCases();
+const options = {
+  seconds: Number(values.seconds),
+  seed: Number(values.seed),
+  ...(values.outage !== undefined && { outageSeconds: Number(values.outage) }),
+};
 if (values.list) {
   process.stdout.write(`${CASES.map((one) => one.name + (one.long ? ' (long)' : '')).join('\n')}\n`);
 } else {
   const rows: Row[] = [];
   for (const one of chosen) {
     process.stderr.write(`${one.name} …\n`);
-    rows.push(...(await one.run({ seconds: Number(values.seconds), seed: Number(values.seed) })));
+    rows.push(...(await one.run(options)));
   }
-  const text = `${describeMachine()}\n\n${formatTable(rows)}`;
+  const text = `${machine}\n\n${formatTable(rows)}`;
   process.stdout.write(`${text}\n`);
   if (values.write) publish(text, values.write);
 }
