@@ -2,6 +2,7 @@
 import type { Component, FrameInput, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import { createBackends, type ExporterSources } from './backends.js';
+import type { Chooser } from './chooser.js';
 import type { QueueConfig } from './config.js';
 import { createExporter, type Exporter, type ExporterOptions, type ExporterState } from './exporter.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
@@ -17,6 +18,8 @@ export interface ExportersOptions extends Shared {
   /** Where this gateway listens: nothing is exported to there. */
   doors: readonly Door[];
   version: string;
+  /** What of each range goes to the exporter of that name; undefined: everything. */
+  chooserOf?(exporter: string): Chooser | undefined;
   /** What an operator should know of a backend, told at the start. */
   advise(exporter: string, advice: string): void;
 }
@@ -25,6 +28,8 @@ export interface Exporters extends Component {
   readonly names: readonly string[];
   /** By name. */
   states(): Record<string, ExporterState>;
+  /** No exporter begins with an earlier sequence after a restart. */
+  persistedCursor(): number;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
   resend(exporter: string, frame: FrameInput): Promise<void>;
 }
@@ -37,7 +42,7 @@ export function createExporters(options: ExportersOptions): Exporters {
   const exporters = new Map<string, Exporter>(
     backends.map(({ name, queue, transports }) => [
       name,
-      createExporter({ ...options, name, config: queue, transports, cut }),
+      createExporter({ ...options, name, config: queue, transports, cut, chooser: options.chooserOf?.(name) }),
     ]),
   );
   const each = (act: (exporter: Exporter) => Promise<void>) => Promise.all([...exporters.values()].map(act));
@@ -60,6 +65,7 @@ export function createExporters(options: ExportersOptions): Exporters {
       await each((exporter) => exporter.shutdown(deadline));
     },
     states: () => Object.fromEntries([...exporters].map(([name, exporter]) => [name, exporter.state()])),
+    persistedCursor: () => Math.min(...[...exporters.values()].map((exporter) => exporter.persistedCursor())),
     async resend(name, frame) {
       const exporter = exporters.get(name);
       if (!exporter) throw new GatewayError('CONFLICT', `The exporter ${name} is not configured any more`);

@@ -22,6 +22,7 @@ import {
 } from '../exporters/otlp/config.js';
 import { s3ComponentTypes } from '../exporters/s3/components.js';
 import { s3ExporterSettings } from '../exporters/s3/config.js';
+import { tailSamplingComponentTypes } from '../exporters/tail-sampling/config.js';
 import { receiverSettings } from '../receivers/otlp/config.js';
 import { workerSettings } from '../workers/config.js';
 import { accessSettings } from './access/config.js';
@@ -104,7 +105,7 @@ const VARIABLES_ONLY: readonly string[] = [
 const COMPONENT_KINDS = {
   processors: {
     key: 'processors',
-    types: {},
+    types: { ...tailSamplingComponentTypes },
     instead: {
       batch: 'requests are gathered by the durable buffer and by each exporter',
       memory_limiter: 'what is held in memory is bounded by receivers.otlp.max_in_flight_bytes',

@@ -1,6 +1,9 @@
 /** Where what is in the buffer goes besides the store, in either mode: each backend with a cursor of its own. */
+import path from 'node:path';
 import { createExporters, type Exporters } from '../exporters/exporters.js';
+import { createTailSamplers } from '../exporters/tail-sampling/samplers.js';
 import { type DeadLetterBox, trimNowAndThen } from '../workers/dead-letters.js';
+import { createInformedWriter, type KnowledgeSource } from '../workers/informed-writer.js';
 import { createPool } from '../workers/pool.js';
 import type { DurableBuffer } from './buffer/buffer.js';
 import type { WatchedBuffer } from './buffer/fates.js';
@@ -17,6 +20,8 @@ export interface ExportingOptions {
   buffer: WatchedBuffer;
   deadLetters: DeadLetterBox;
   observability: Observability;
+  /** Of a gateway with a store: prices and prompts of the workspaces. */
+  knowledge?: KnowledgeSource;
 }
 
 export interface Exporting {
@@ -26,14 +31,28 @@ export interface Exporting {
 }
 
 /** Create it before the buffer is started. Throws CONFIG_INVALID. */
-export function createExporting({ config, buffer, deadLetters, observability }: ExportingOptions): Exporting {
-  const { logger, events } = observability;
+export function createExporting(options: ExportingOptions): Exporting {
+  const { config, buffer, deadLetters, observability, knowledge } = options;
+  const { logger, metrics, events } = observability;
   // JSON becomes protobuf on a thread, and on another one requests are cut, and made what files and Datadog's Agent take.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
   const encoder = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: ENCODER_IDLE_MS, maxQueue: 1000 });
   const { host, httpPort, grpcPort } = config.receivers;
   const trimLetters = trimNowAndThen(deadLetters, config.workers, events.drain);
-  const exporters = createExporters({
+  const samplerThread = createPool({ entry: 'tail-sampler', threads: 1, maxQueue: 1000 });
+  const samplers = createTailSamplers({
+    service: config.service,
+    buffer,
+    bufferMaxBytes: config.buffer.maxBytes,
+    // A half of what an exporter may leave waiting: the other one is for its backend's outages.
+    maxWaitingBytes: () => Math.min(...Object.values(exporters.states()).map(({ maxLagBytes }) => maxLagBytes)) / 2,
+    directory: path.join(path.resolve(config.store.dataDir), 'tail-sampling'),
+    pool: knowledge ? createInformedWriter(samplerThread, knowledge) : samplerThread,
+    neededFrom: () => exporters.persistedCursor(),
+    events: events.tailSampling,
+    exporterEvents: events.exporter,
+  });
+  const exporters: Exporters = createExporters({
     config,
     queue: config.exporting,
     pool: encoder,
@@ -47,10 +66,15 @@ export function createExporting({ config, buffer, deadLetters, observability }: 
       trimLetters(letter.payload.length);
     },
     version: VERSION,
+    chooserOf: samplers.chooserOf,
     advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),
     events: events.exporter,
   });
-  return { exporters, components: [transcoder, encoder, exporters] };
+  metrics.observeTailSamplers(samplers.states);
+  // The samplers end first: what they have not decided on stays in the buffer, and the exporters send the rest.
+  const sampling = samplers.isUsed ? { thread: [samplerThread], samplers: [samplers] } : { thread: [], samplers: [] };
+  const components = [transcoder, encoder, ...sampling.thread, exporters, ...sampling.samplers];
+  return { exporters, components };
 }
 
 /** What /health/deep and /metrics tell of the buffer and of those who follow it. */

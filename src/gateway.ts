@@ -136,7 +136,7 @@ export function createGateway(config: Config): Gateway {
   });
 
   // Where what is in the buffer goes besides: each backend with a cursor of its own.
-  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability });
+  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability, knowledge });
   const { exporters } = exporting;
 
   // Who may come in, and how much of it.

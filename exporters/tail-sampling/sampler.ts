@@ -29,7 +29,7 @@ export interface SamplerOptions {
   /** The room that the whole buffer has. */
   bufferMaxBytes: number;
   /** When more waits than this, the oldest traces are decided early, so that exporters need not give anything up. */
-  maxWaitingBytes: number;
+  maxWaitingBytes(): number;
   /** Of its verdicts. */
   directory: string;
   samplesLogs: boolean;
@@ -190,13 +190,14 @@ class ReadAhead implements TailSampler {
 
   /** Of the oldest ranges, as many as are too many. */
   #decideBefore(): number | undefined {
+    const maxBytes = this.#options.maxWaitingBytes();
     let bytes = this.#held.reduce((sum, { length }) => sum + length, 0);
-    if (bytes <= this.#options.maxWaitingBytes) return undefined;
-    const first = this.#held.find(({ length }) => {
+    if (bytes <= maxBytes) return undefined;
+    const last = this.#held.find(({ length }) => {
       bytes -= length;
-      return bytes <= this.#options.maxWaitingBytes;
+      return bytes <= maxBytes;
     });
-    return first && first.lastSequence + 1;
+    return last && last.lastSequence + 1;
   }
 
   #neededFrom(): number {

@@ -1,9 +1,10 @@
 /** Every tail sampler that configuration files define and pipelines name, as one component. */
 import path from 'node:path';
-import type { Component } from '../../src/component.js';
+import { type Component, SIGNALS, type Signal } from '../../src/component.js';
 import type { ConfiguredComponent } from '../../src/config-file/components.js';
 import type { Pipeline } from '../../src/config-file/pipelines.js';
-import type { Chooser } from '../chooser.js';
+import { GatewayError } from '../../src/errors.js';
+import { bySignal, type Chooser, inTurn } from '../chooser.js';
 import { exporterName } from '../components.js';
 import type { ExporterEvents } from '../events.js';
 import { TAIL_SAMPLING, type TailSamplingConfig } from './config.js';
@@ -21,8 +22,8 @@ export interface TailSamplersOptions extends Shared {
 export interface TailSamplers extends Component {
   /** Whether there are any: then there has to be their pool. */
   readonly isUsed: boolean;
-  /** undefined for a processor that is no tail sampler. */
-  chooser(processor: string, exporter: string): Chooser | undefined;
+  /** Of the exporter of that name; undefined when no pipeline to it names a tail sampler. Throws CONFIG_INVALID. */
+  chooserOf(exporter: string): Chooser | undefined;
   /** By their names. */
   states(): Record<string, SamplerState>;
 }
@@ -36,6 +37,11 @@ export function createTailSamplers(options: TailSamplersOptions): TailSamplers {
     ({ id, type }) => type === TAIL_SAMPLING && pipelines.some((pipeline) => pipeline.processors.includes(id)),
   );
   const samplers = new Map(named.map((component) => [component.id, samplerOf(component, pipelines, options)]));
+  const chooser = (processor: string, exporter: string) =>
+    samplers.get(processor)!.chooser({
+      exporter,
+      leftOut: (signal, items) => options.exporterEvents.leftOut({ exporter, signal, processor, items }),
+    });
   const each = (act: (sampler: TailSampler) => Promise<void>) => Promise.all([...samplers.values()].map(act));
   return {
     name: 'tail-sampling',
@@ -46,11 +52,13 @@ export function createTailSamplers(options: TailSamplersOptions): TailSamplers {
     async shutdown(deadline) {
       await each((sampler) => sampler.shutdown(deadline));
     },
-    chooser: (processor, exporter) =>
-      samplers.get(processor)?.chooser({
-        exporter,
-        leftOut: (signal, items) => options.exporterEvents.leftOut({ exporter, signal, processor, items }),
-      }),
+    chooserOf(exporter) {
+      const chosen = SIGNALS.flatMap((signal) => {
+        const ids = samplersBetween(exporter, signal, pipelines, samplers);
+        return ids.length === 0 ? [] : [[signal, inTurn(ids.map((id) => chooser(id, exporter)))] as const];
+      });
+      return chosen.length === 0 ? undefined : bySignal(Object.fromEntries(chosen));
+    },
     states: () => Object.fromEntries([...samplers.values()].map((sampler) => [sampler.name, sampler.state()])),
   };
 }
@@ -69,4 +77,24 @@ function samplerOf(
     samplesLogs: pipelines.some(({ signal, processors }) => signal === 'logs' && processors.includes(id)),
     lingerMs: LINGER_MS,
   });
+}
+
+/** What is received goes through all pipelines of its signal: those that lead to one exporter have to agree. */
+function samplersBetween(
+  exporter: string,
+  signal: Signal,
+  pipelines: readonly Pipeline[],
+  samplers: ReadonlyMap<string, TailSampler>,
+): string[] {
+  const leading = pipelines.filter(
+    (pipeline) => pipeline.signal === signal && pipeline.exporters.some((id) => exporterName(id) === exporter),
+  );
+  const lists = leading.map(({ processors }) => processors.filter((id) => samplers.has(id)));
+  const [first = []] = lists;
+  if (lists.some((list) => list.join() !== first.join())) {
+    const names = leading.map(({ id }) => id).join(' and ');
+    const message = `service.pipelines: ${names} lead to one exporter of ${signal}, and name different tail samplers`;
+    throw new GatewayError('CONFIG_INVALID', message);
+  }
+  return first;
 }

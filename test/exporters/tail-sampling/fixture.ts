@@ -106,7 +106,7 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     config: options.config,
     buffer,
     bufferMaxBytes,
-    maxWaitingBytes: bufferMaxBytes / 4,
+    maxWaitingBytes: () => bufferMaxBytes / 4,
     directory: path.join(directory, 'verdicts'),
     samplesLogs: true,
     pool,
