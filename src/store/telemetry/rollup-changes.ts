@@ -3,7 +3,7 @@
  * of each grain, costs a batch of some calls more than all its other rows.
  */
 import { GRAINS } from './generations.js';
-import { type Amounts, compareText, type Rollup, Tally } from './rollups.js';
+import { compareText, type Rollup, Tally } from './rollups.js';
 import { Sketch } from './sketch.js';
 
 /** Of one minute and one key. */
@@ -14,7 +14,7 @@ export interface RollupChange {
   /** Seconds since the epoch, a multiple of 60. */
   time: number;
   key: string;
-  amounts: Amounts;
+  tally: Tally;
   sketch: Sketch;
 }
 
@@ -29,99 +29,151 @@ export interface RollupChanges {
   text: string;
 }
 
-type Written = [time: number, key: string, amounts: (number | string)[], sketch: string];
+type Written = [time: number, key: string, sums: (number | string)[], durations: number[]];
+
+/** Of a change that was written. */
+export interface ReadChange {
+  time: number;
+  key: string;
+  /** In the order of SUM_COLUMNS; of a string the digits. */
+  sums: readonly (number | string)[];
+  /** As `Sketch.pairs` gave them. */
+  durations: readonly number[];
+}
 
 /** Those that add nothing are left out. */
 export function writeChanges(all: readonly RollupChange[]): RollupChanges[] {
-  const groups = new Map<string, RollupChange[]>();
-  for (const change of all) {
-    if (!addsSomething(change)) continue;
-    const name = `${change.dimensions} ${change.workspace}`;
-    const group = groups.get(name);
-    if (group) group.push(change);
-    else groups.set(name, [change]);
-  }
-  return [...groups.values()].map(written);
+  return bySet(all.filter(addsSomething)).map(written);
 }
 
-function written(changes: readonly RollupChange[]): RollupChanges {
-  const { workspace, dimensions } = changes[0]!;
-  const times = changes.map(({ time }) => time);
-  return {
-    workspace,
-    dimensions,
-    firstTime: times.reduce((a, b) => Math.min(a, b)),
-    lastTime: times.reduce((a, b) => Math.max(a, b)),
-    count: changes.length,
-    text: JSON.stringify(
-      changes.map(({ time, key, amounts, sketch }): Written => {
-        return [time, key, amounts.map(exactJson), sketch.encode().toString('base64')];
-      }),
-    ),
-  };
+function bySet(all: readonly RollupChange[]): [RollupChange, ...RollupChange[]][] {
+  const sets = new Map<string, [RollupChange, ...RollupChange[]]>();
+  for (const change of all) {
+    const name = `${change.dimensions} ${change.workspace}`;
+    const set = sets.get(name);
+    if (set) set.push(change);
+    else sets.set(name, [change]);
+  }
+  return [...sets.values()];
+}
+
+function written(changes: readonly [RollupChange, ...RollupChange[]]): RollupChanges {
+  const [{ workspace, dimensions, time }] = changes;
+  let [firstTime, lastTime] = [time, time];
+  for (const change of changes) {
+    if (change.time < firstTime) firstTime = change.time;
+    if (change.time > lastTime) lastTime = change.time;
+  }
+  const text = JSON.stringify(changes.map(writtenChange));
+  return { workspace, dimensions, firstTime, lastTime, count: changes.length, text };
 }
 
 /** What JSON has no exact number for is its digits. */
-function exactJson(amount: bigint): number | string {
-  const number = Number(amount);
-  return Number.isSafeInteger(number) ? number : amount.toString();
+function writtenChange({ time, key, tally, sketch }: RollupChange): Written {
+  const sums = tally.sums().map((sum) => (typeof sum === 'bigint' ? sum.toString() : sum));
+  return [time, key, sums, sketch.pairs()];
 }
 
-function exact(amount: number | string): number | bigint {
-  return typeof amount === 'string' ? BigInt(amount) : amount;
+export function* readChanges(text: string): Generator<ReadChange> {
+  for (const [time, key, sums, durations] of JSON.parse(text) as Written[]) yield { time, key, sums, durations };
 }
 
-export function* readChanges({ text, ...of }: Pick<RollupChanges, 'workspace' | 'dimensions' | 'text'>) {
-  for (const [time, key, amounts, sketch] of JSON.parse(text) as Written[]) {
-    yield { ...of, time, key, amounts: amounts.map(exact), sketch: Buffer.from(sketch, 'base64') };
-  }
-}
-
-/** The rows that they change. */
+/** The rows that they change, sorted as a primary key over (workspace, dimensions, grain, time, key) would have them. */
 export function rollupsOf(changes: readonly RollupChange[]): Rollup[] {
-  const fold = new RollupFold();
+  return bySet(changes).flatMap(rollupsOfSet).sort(byKey);
+}
+
+function rollupsOfSet(changes: readonly [RollupChange, ...RollupChange[]]): Rollup[] {
+  const fold = new RollupFold(changes[0]);
   for (const change of changes) fold.add(change);
   return fold.rows();
 }
 
-export function addsSomething({ amounts, sketch }: Pick<Rollup, 'amounts' | 'sketch'>): boolean {
-  return !sketch.isEmpty() || amounts.some((amount) => amount !== 0n);
+export function addsSomething({ tally, sketch }: Pick<Rollup, 'tally' | 'sketch'>): boolean {
+  return !sketch.isEmpty() || !tally.isZero;
 }
 
-type Added = Omit<RollupChange, 'amounts' | 'sketch'> & {
-  amounts: readonly (number | bigint)[];
-  sketch: Sketch | Uint8Array;
-};
-type Folded = Omit<Rollup, 'amounts'> & { tally: Tally };
+const [MINUTE, ...LONGER] = Object.values(GRAINS).sort((a, b) => a - b) as [number, ...number[]];
 
-/** Minutes put together to the rows that they change: of all grains, those with equal keys added up. */
+type RollupSet = Pick<Rollup, 'workspace' | 'dimensions'>;
+
+/** Minutes of one set put together to the rows that they change, of all grains: those with equal keys are added up. */
 export class RollupFold {
-  private readonly byName = new Map<string, Folded>();
+  private readonly minutes: RollupsOfGrain;
 
-  add(change: Added): void {
-    const { amounts, sketch } = change;
-    for (const grain of Object.values(GRAINS)) {
-      const row = this.row(change, grain);
-      row.tally.addAll(amounts);
-      if (sketch instanceof Sketch) row.sketch.merge(sketch);
-      else row.sketch.mergeEncoded(sketch);
-    }
+  constructor(private readonly set: RollupSet) {
+    this.minutes = new RollupsOfGrain(set, MINUTE);
   }
 
-  /** Sorted as a primary key over (workspace, dimensions, grain, time, key) would have them; none that adds nothing. */
+  add({ time, key, tally, sketch }: Pick<Rollup, 'time' | 'key' | 'tally' | 'sketch'>): void {
+    const minute = this.minutes.of(time, key);
+    minute.tally.merge(tally);
+    minute.sketch.merge(sketch);
+  }
+
+  addRead({ time, key, sums, durations }: ReadChange): void {
+    const minute = this.minutes.of(time, key);
+    minute.tally.addAll(sums);
+    minute.sketch.addPairs(durations);
+  }
+
+  /** The minutes themselves. */
+  changes(): RollupChange[] {
+    return this.minutes.all();
+  }
+
+  /** By grain, time and key; none that adds nothing. */
   rows(): Rollup[] {
-    const all = Array.from(this.byName.values(), ({ tally, ...row }) => ({ ...row, amounts: tally.amounts }));
+    let shorter = this.minutes.all();
+    const all = [...shorter];
+    for (const grain of LONGER) {
+      shorter = this.longer(shorter, grain);
+      all.push(...shorter);
+    }
     return all.filter(addsSomething).sort(byKey);
   }
 
-  private row({ workspace, dimensions, time, key }: Added, grain: number): Folded {
-    const start = Math.floor(time / grain) * grain;
-    const name = `${dimensions} ${grain} ${start} ${key} ${workspace}`;
-    const known = this.byName.get(name);
+  private longer(rows: readonly Rollup[], grain: number): Rollup[] {
+    const longer = new RollupsOfGrain(this.set, grain);
+    for (const { time, key, tally, sketch } of rows) {
+      const row = longer.of(time, key);
+      row.tally.merge(tally);
+      row.sketch.merge(sketch);
+    }
+    return longer.all();
+  }
+}
+
+class RollupsOfGrain {
+  private readonly byTime = new Map<number, Map<string, Rollup>>();
+
+  constructor(
+    private readonly set: RollupSet,
+    private readonly grain: number,
+  ) {}
+
+  of(time: number, key: string): Rollup {
+    const start = Math.floor(time / this.grain) * this.grain;
+    const byKey = this.rowsAt(start);
+    const known = byKey.get(key);
     if (known) return known;
-    const row = { workspace, dimensions, grain, time: start, key, tally: new Tally(), sketch: new Sketch() };
-    this.byName.set(name, row);
+    const { workspace, dimensions } = this.set;
+    const sums = { tally: new Tally(), sketch: new Sketch() };
+    const row = { workspace, dimensions, grain: this.grain, time: start, key, ...sums };
+    byKey.set(key, row);
     return row;
+  }
+
+  all(): Rollup[] {
+    return [...this.byTime.values()].flatMap((byKey) => [...byKey.values()]);
+  }
+
+  private rowsAt(start: number): Map<string, Rollup> {
+    const known = this.byTime.get(start);
+    if (known) return known;
+    const rows = new Map<string, Rollup>();
+    this.byTime.set(start, rows);
+    return rows;
   }
 }
 

@@ -70,6 +70,24 @@ export class Sketch {
     decode(encoded, (bucket, count) => this.addTo(bucket, count));
   }
 
+  /** Bucket and count by turns, in no order: quicker than `encode`, and larger. */
+  pairs(): number[] {
+    const all: number[] = [];
+    for (const [bucket, count] of this.counts) all.push(bucket, count);
+    return all;
+  }
+
+  static ofPairs(pairs: readonly number[]): Sketch {
+    const sketch = new Sketch();
+    sketch.addPairs(pairs);
+    return sketch;
+  }
+
+  /** Adds what `pairs` gave. */
+  addPairs(pairs: readonly number[]): void {
+    for (let at = 0; at < pairs.length; at += 2) this.addTo(pairs[at]!, pairs[at + 1]!);
+  }
+
   /** Of thousands that `encode` wrote: counted in an array, which is several times as fast as one by one. */
   static merged(all: Iterable<Uint8Array>): Sketch {
     const sketch = new Sketch();

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createRandom } from '../../../bench/load.js';
 import { type RollupChange, readChanges } from '../../../src/store/telemetry/rollup-changes.js';
-import { SUM_COLUMNS } from '../../../src/store/telemetry/rollups.js';
+import { SUM_COLUMNS, Tally } from '../../../src/store/telemetry/rollups.js';
 import { Sketch } from '../../../src/store/telemetry/sketch.js';
 import { GENERATION_TABLES } from '../../../src/store/telemetry/sqlite/generation-schema.js';
 import { RollupTable } from '../../../src/store/telemetry/sqlite/rollup-table.js';
@@ -30,9 +30,11 @@ function changeOf(random: () => number, users: number): RollupChange {
   const sketch = new Sketch();
   sketch.add(random() % 10_000, 1);
   const amounts = SUM_COLUMNS.map((_, at) => (at === 0 ? 1n : BigInt(random() % 100)));
+  const tally = new Tally();
   if (random() % 50 === 0) amounts[10] = BEYOND_DOUBLES;
+  tally.addAll(amounts);
   const time = (random() % 120) * 60;
-  return { workspace: `${1 + (random() % 2)}`, dimensions: 1, time, key: `["u-${random() % users}"]`, amounts, sketch };
+  return { workspace: `${1 + (random() % 2)}`, dimensions: 1, time, key: `["u-${random() % users}"]`, tally, sketch };
 }
 
 type Counted = [requests: bigint, picodollars: bigint];
@@ -55,8 +57,8 @@ function requestsByKey(grain: number): Map<string, Counted> {
   }
   const waiting = db.prepare('SELECT workspace_id, changes FROM rollup_changes').raw().all() as [number, string][];
   for (const [workspace, text] of waiting) {
-    for (const { key, amounts } of readChanges({ workspace: `${workspace}`, dimensions: 1, text })) {
-      add(`${workspace} ${key}`, BigInt(amounts[0]!), BigInt(amounts[10]!));
+    for (const { key, sums } of readChanges(text)) {
+      add(`${workspace} ${key}`, BigInt(sums[0]!), BigInt(sums[10]!));
     }
   }
   return all;
@@ -64,7 +66,8 @@ function requestsByKey(grain: number): Map<string, Counted> {
 
 function recount(changes: readonly RollupChange[]): Map<string, Counted> {
   const all = new Map<string, Counted>();
-  for (const { workspace, key, amounts } of changes) {
+  for (const { workspace, key, tally } of changes) {
+    const { amounts } = tally;
     const [a, b] = all.get(`${workspace} ${key}`) ?? [0n, 0n];
     all.set(`${workspace} ${key}`, [a + amounts[0]!, b + amounts[10]!]);
   }
@@ -124,13 +127,15 @@ it('folds again what another connection folded, or misses what it added', () => 
 it('leaves a row behind of what was taken away again', () => {
   const table = new RollupTable(db);
   const change = changeOf(createRandom(10), 1);
+  const tally = new Tally();
+  tally.addAll(change.tally.amounts.map((amount) => -amount));
   const sketch = new Sketch();
   for (const [bucket, count] of [[5, -1]] as const) sketch.addTo(bucket, count);
   const one = { ...change, sketch: new Sketch() };
   one.sketch.addTo(5, 1);
   table.add([one]);
   table.fold();
-  table.add([{ ...one, amounts: one.amounts.map((amount) => -amount), sketch }]);
+  table.add([{ ...one, tally, sketch }]);
   table.fold();
   expect(foldedRows()).toBe(0);
 });

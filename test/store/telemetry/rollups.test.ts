@@ -54,7 +54,7 @@ test('a call in between is added to what the one before it has in common with th
   const inputOf = (workspace: string, dimensions: number, key: readonly string[]) =>
     days
       .filter((row) => row.workspace === workspace && row.dimensions === dimensions && row.key === JSON.stringify(key))
-      .map(({ amounts }) => amounts[SUM_COLUMNS.indexOf('input_tokens')]);
+      .map(({ tally }) => sumOf(tally, 'input_tokens'));
   expect(inputOf('default', 0, ['gpt-4o', 'openai', '', '', ''])).toEqual([2n]);
   expect(inputOf('default', 0, ['other', 'openai', '', '', ''])).toEqual([20n]);
   expect(inputOf('second', 0, ['gpt-4o', 'openai', '', '', ''])).toEqual([1n]);
@@ -69,7 +69,7 @@ test('the first or the last nanosecond of a minute is added to its neighbour, or
   const batch = new RollupBatch();
   for (const startTimeUnixNano of times) batch.add(callOf({ startTimeUnixNano }));
   const minutes = rollupsOf(batch.changes()).filter(({ grain, dimensions }) => grain === 60 && dimensions === 0);
-  expect(minutes.map(({ time, amounts }) => [time, amounts[0]])).toEqual([
+  expect(minutes.map(({ time, tally }) => [time, tally.amounts[0]])).toEqual([
     [0, 3n],
     [28_999_999 * 60, 1n],
     [29_000_000 * 60, 2n],

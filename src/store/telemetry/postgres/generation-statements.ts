@@ -285,7 +285,7 @@ function addRollups(all: readonly Rollup[]): string[] {
     grain: rollup.grain,
     time: rollup.time,
     hash: rollupKey(rollup.key),
-    ...amountsOf(rollup.amounts),
+    ...amountsOf(rollup.tally.amounts),
     sketch: `\\x${framedSketch(rollup.sketch.encode()).toString('hex')}`,
   }));
   const values = VALUE_COLUMNS.map((column) => `${column} text`).join(', ');

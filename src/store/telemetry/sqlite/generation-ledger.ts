@@ -3,8 +3,8 @@
  * goes, or changes. Changes are added up in memory, and written in one go: in the transaction of the rows that they are of.
  */
 import type Database from 'better-sqlite3';
-import { addAmounts, RollupBatch, SUM_COLUMNS, Tally } from '../rollups.js';
-import { readWide, type Share, wideColumn } from './generation-rows.js';
+import { RollupBatch, SUM_COLUMNS, Tally } from '../rollups.js';
+import { type Share, sumColumn } from './generation-rows.js';
 import { RollupTable } from './rollup-table.js';
 
 const NO_TRACE = Buffer.alloc(0);
@@ -118,12 +118,11 @@ export class GenerationLedger {
   private writeIdentity(change: IdentityChange): void {
     const stored = this.statements.identity.get(change.id) as [bigint | null, bigint | null, ...SumValues];
     const [first, last, ...sums] = stored;
-    const { amounts } = change.tally;
-    addAmounts(amounts, sums.map(readWide));
+    change.tally.addAll(sums);
     const times = change.shrank
       ? (this.statements.times[change.column].get({ id: change.id }) as [bigint | null, bigint | null])
       : [least(first, change.first), greatest(last, change.last)];
-    this.statements.setIdentity.run(change.generations, ...times, ...amounts.map(wideColumn), change.id);
+    this.statements.setIdentity.run(change.generations, ...times, ...change.tally.sums().map(sumColumn), change.id);
   }
 
   private writeMembership({ sessionId, userId, traceId, generations }: MembershipChange): void {

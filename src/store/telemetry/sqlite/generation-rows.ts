@@ -27,6 +27,11 @@ export function wideColumn(value: bigint): bigint | string {
   return value <= MAX_INTEGER && value >= -MAX_INTEGER ? value : value.toString();
 }
 
+/** A number would be bound as a float, which a column ANY keeps. */
+export function sumColumn(sum: number | bigint): bigint | string {
+  return wideColumn(typeof sum === 'bigint' ? sum : BigInt(sum));
+}
+
 export function readWide(value: bigint | string): bigint {
   return typeof value === 'string' ? BigInt(value) : value;
 }

@@ -1,12 +1,21 @@
 /** The rollups of a block, and what is still to be folded into them. */
 import type Database from 'better-sqlite3';
-import { addsSomething, type RollupChange, RollupFold, readChanges, writeChanges } from '../rollup-changes.js';
-import { addAmounts, type Rollup, SUM_COLUMNS } from '../rollups.js';
-import { readWide, wideColumn } from './generation-rows.js';
+import {
+  addsSomething,
+  type RollupChange,
+  type RollupChanges,
+  RollupFold,
+  readChanges,
+  writeChanges,
+} from '../rollup-changes.js';
+import { type Rollup, SUM_COLUMNS } from '../rollups.js';
+import { sumColumn } from './generation-rows.js';
 
 /** Of one workspace and set of dimensions: more would be much to read for each query, fewer would be written more often. */
 const MAX_CHANGES = 8192;
 const MAX_ROWS_OF_CHANGES = 512;
+/** What is left of them when those of equal keys are put together: as many again come before the next time. */
+const MAX_COMPACTED = MAX_CHANGES / 2;
 
 /** Changes of one workspace and set of dimensions. */
 interface Unfolded {
@@ -29,16 +38,13 @@ export class RollupTable {
 
   /** Call it within the transaction. */
   add(changes: readonly RollupChange[]): void {
-    for (const { workspace, dimensions, firstTime, lastTime, count, text } of writeChanges(changes)) {
-      this.statements.addChanges.run(BigInt(workspace), dimensions, firstTime, lastTime, count, text);
-      this.count(Number(workspace), dimensions, count);
-    }
-    for (const unfolded of this.all().values()) if (isMuch(unfolded)) this.foldOne(unfolded);
+    for (const one of writeChanges(changes)) this.keep(one);
+    for (const unfolded of [...this.all().values()]) if (isMuch(unfolded)) this.compact(unfolded);
   }
 
   /** Call it within a transaction. */
   fold(): void {
-    for (const unfolded of this.all().values()) this.foldOne(unfolded);
+    for (const unfolded of [...this.all().values()]) this.write(this.takeOut(unfolded).rows());
   }
 
   /** After a rollback. */
@@ -60,26 +66,42 @@ export class RollupTable {
     } else this.unfolded?.set(nameOf({ workspaceId, dimensions }), { workspaceId, dimensions, rows: 1, changes });
   }
 
-  private foldOne({ workspaceId, dimensions }: Unfolded): void {
-    const fold = new RollupFold();
-    const workspace = `${workspaceId}`;
-    for (const text of this.statements.changes.all(workspaceId, dimensions) as string[]) {
-      for (const change of readChanges({ workspace, dimensions, text })) fold.add(change);
-    }
-    for (const rollup of fold.rows()) this.write(rollup);
-    this.statements.forget.run(workspaceId, dimensions);
-    this.unfolded?.delete(nameOf({ workspaceId, dimensions }));
+  private keep({ workspace, dimensions, firstTime, lastTime, count, text }: RollupChanges): void {
+    this.statements.addChanges.run(BigInt(workspace), dimensions, firstTime, lastTime, count, text);
+    this.count(Number(workspace), dimensions, count);
   }
 
-  private write({ workspace, dimensions, grain, time, key, amounts, sketch }: Rollup): void {
+  /** Changes of a few keys become one for each; those of many are folded into rollups. */
+  private compact(unfolded: Unfolded): void {
+    const fold = this.takeOut(unfolded);
+    const changes = fold.changes();
+    if (changes.length > MAX_COMPACTED) this.write(fold.rows());
+    else for (const one of writeChanges(changes)) this.keep(one);
+  }
+
+  private takeOut({ workspaceId, dimensions }: Unfolded): RollupFold {
+    const fold = new RollupFold({ workspace: `${workspaceId}`, dimensions });
+    for (const text of this.statements.changes.all(workspaceId, dimensions) as string[]) {
+      for (const change of readChanges(text)) fold.addRead(change);
+    }
+    this.statements.forget.run(workspaceId, dimensions);
+    this.unfolded?.delete(nameOf({ workspaceId, dimensions }));
+    return fold;
+  }
+
+  private write(rollups: readonly Rollup[]): void {
+    for (const rollup of rollups) this.writeOne(rollup);
+  }
+
+  private writeOne({ workspace, dimensions, grain, time, key, tally, sketch }: Rollup): void {
     const place = [BigInt(workspace), dimensions, grain, time, key];
     const stored = this.statements.rollup.get(...place) as [...SumValues, Buffer] | undefined;
     if (stored) {
       sketch.mergeEncoded(stored.at(-1) as Buffer);
-      addAmounts(amounts, (stored.slice(0, SUM_COLUMNS.length) as SumValues).map(readWide));
+      tally.addAll(stored.slice(0, SUM_COLUMNS.length) as SumValues);
     }
-    if (addsSomething({ amounts, sketch })) {
-      this.statements.setRollup.run(...place, ...amounts.map(wideColumn), sketch.encode());
+    if (addsSomething({ tally, sketch })) {
+      this.statements.setRollup.run(...place, ...tally.sums().map(sumColumn), sketch.encode());
     } else this.statements.deleteRollup.run(...place);
   }
 }

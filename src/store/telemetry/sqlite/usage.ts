@@ -2,6 +2,7 @@
 import { GRAINS, type UsageQuery, type UsageRow } from '../generations.js';
 import { readChanges } from '../rollup-changes.js';
 import { DIMENSION_SETS, dimensionSetOf, type ReadRollup, SUM_COLUMNS, UsageMerge } from '../rollups.js';
+import { Sketch } from '../sketch.js';
 import type { BlockReader } from './block-reader.js';
 import type { Block, Catalog } from './catalog.js';
 import { readWide } from './generation-rows.js';
@@ -69,11 +70,11 @@ function* rollupsIn(reader: BlockReader, query: UsageQuery, range: Range): Gener
 
 /** Of all keys: those of batches that were not folded yet. */
 function* unfolded(reader: BlockReader, place: Place, range: Range): Generator<ReadRollup> {
-  const { dimensions, grain } = place;
   for (const [text] of reader.iterateArrays(UNFOLDED, { ...place, ...range })) {
-    for (const change of readChanges({ workspace: `${place.workspace}`, dimensions, text: text as string })) {
-      const time = Math.floor(change.time / grain) * grain;
-      if (time >= range.from && time < range.to) yield { ...change, time, sketches: [change.sketch] };
+    for (const { time, key, sums, durations } of readChanges(text as string)) {
+      const start = Math.floor(time / place.grain) * place.grain;
+      if (start < range.from || start >= range.to) continue;
+      yield { time: start, key, amounts: sums, sketches: [Sketch.ofPairs(durations).encode()] };
     }
   }
 }
