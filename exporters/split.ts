@@ -5,8 +5,8 @@
  * threads: a request may hold hundreds of thousands of items.
  */
 import type { Signal } from '../src/component.js';
-import { closeWire, next, openWire, readStop, readTag, skip, WireError } from '../src/otlp/wire.js';
-import { LENGTH_DELIMITED } from '../src/otlp/wire-types.js';
+import { closeWire, openWire, WireError } from '../src/otlp/wire.js';
+import { type FieldPlace, fieldsOf, isMessage, wrap } from './wire-fields.js';
 
 /** The repeated field to cut at, from the request inwards: ResourceSpans in a request, ScopeSpans in it, Span in that. */
 const LEVELS = [1, 2, 2];
@@ -14,50 +14,10 @@ const LEVELS = [1, 2, 2];
 const METRIC_DATA = new Set([5, 7, 9, 10, 11]);
 const DATA_POINTS = 1;
 
-interface FieldPlace {
-  number: number;
-  wireType: number;
-  /** Where the tag, the content and the next field begin. */
-  from: number;
-  content: number;
-  stop: number;
-}
-
-function fieldsOf(from: number, stop: number): FieldPlace[] {
-  const fields: FieldPlace[] = [];
-  for (let at = from; at < stop; ) {
-    const tag = readTag(at, stop);
-    const content = next;
-    const wireType = tag & 7;
-    const end = wireType === LENGTH_DELIMITED ? readStop(content, stop) : skip(tag, content, stop);
-    fields.push({
-      number: tag >>> 3,
-      wireType,
-      from: at,
-      content: wireType === LENGTH_DELIMITED ? next : content,
-      stop: end,
-    });
-    at = end;
-  }
-  return fields;
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return Buffer.from([...bytes, rest]);
-}
-
-function wrap(number: number, pieces: readonly Uint8Array[]): Uint8Array[] {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  return [varint(number * 8 + LENGTH_DELIMITED), varint(length), ...pieces];
-}
-
 type Halves = [Uint8Array[], Uint8Array[]];
 
-function isItem({ number, wireType }: FieldPlace, level: number): boolean {
-  return number === LEVELS[level] && wireType === LENGTH_DELIMITED;
+function isItem(field: FieldPlace, level: number): boolean {
+  return field.number === LEVELS[level] && isMessage(field);
 }
 
 /** Where the second half begins, so that both have about as many bytes and at least one item. */
@@ -102,11 +62,8 @@ export function halvesOf(payload: Buffer): [Buffer, Buffer] | undefined {
   }
 }
 
-/** A field of another wire type is one that nobody knows, whatever its number. */
 function messagesOf(within: FieldPlace, isWanted: (number: number) => boolean): FieldPlace[] {
-  return fieldsOf(within.content, within.stop).filter(
-    ({ number, wireType }) => wireType === LENGTH_DELIMITED && isWanted(number),
-  );
+  return fieldsOf(within.content, within.stop).filter((field) => isMessage(field) && isWanted(field.number));
 }
 
 function pointsOf(metric: FieldPlace): number {

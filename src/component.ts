@@ -167,7 +167,8 @@ export interface Outcomes {
 
 /** Runs one named operation on a worker thread; arguments and results are structured-cloneable plain data. */
 export interface TaskPool {
-  run<Result>(operation: string, argument: unknown): Promise<Result>;
+  /** `transfer`: memory of the argument that goes to the thread instead of being copied, and is gone here. */
+  run<Result>(operation: string, argument: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result>;
 }
 
 /** What is known of a request before its body is read. */

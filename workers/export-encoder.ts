@@ -1,8 +1,10 @@
 /** The piscina entry for what exporters do to payloads: to go through a batch is nothing for the main thread. */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { ENCODE_TRACES } from '../exporters/datadog/agent.js';
 import { encodeTracesOrReason, type TracePayload } from '../exporters/datadog/encode.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
 import type { ENCODE_LINE } from '../exporters/file/transport.js';
+import { type PROCESS, type ProcessTask, processParts } from '../exporters/processing/process.js';
 import { encodeObject, type ObjectContent } from '../exporters/s3/object.js';
 import type { ENCODE_OBJECT } from '../exporters/s3/transport.js';
 import { type CUT, type CutTask, cutToSize } from '../exporters/split.js';
@@ -11,9 +13,16 @@ export type EncodeTask =
   | { operation: typeof ENCODE_TRACES; argument: TracePayload[] }
   | { operation: typeof ENCODE_LINE; argument: RequestPayload }
   | { operation: typeof ENCODE_OBJECT; argument: ObjectContent }
-  | { operation: typeof CUT; argument: CutTask };
+  | { operation: typeof CUT; argument: CutTask }
+  | { operation: typeof PROCESS; argument: ProcessTask };
 
-/** Answers EncodedTraces, EncodedLine, EncodedObject or Pieces. */
+/** The payloads go back without a copy. */
+function process(task: ProcessTask) {
+  const processed = processParts(task);
+  return move({ [transferableSymbol]: [processed.payloads.buffer], [valueSymbol]: processed });
+}
+
+/** Answers EncodedTraces, EncodedLine, EncodedObject, Pieces or Processed. */
 export default function run(task: EncodeTask) {
   switch (task.operation) {
     case 'datadog-traces':
@@ -24,5 +33,7 @@ export default function run(task: EncodeTask) {
       return encodeObject(task.argument);
     case 'cut':
       return cutToSize(task.argument);
+    case 'process':
+      return process(task.argument);
   }
 }

@@ -50,12 +50,12 @@ export function createPool(options: PoolOptions): Component & TaskPool {
       // A thread that dies rejects its task; without a listener the same error would end the process.
       pool.on('error', () => {});
     },
-    async run<Result>(operation: string, argument: unknown): Promise<Result> {
+    async run<Result>(operation: string, argument: unknown, transfer: readonly ArrayBuffer[] = []): Promise<Result> {
       if (!pool) throw new GatewayError('SHUTTING_DOWN', `${options.entry} is not running`);
       if (pool.queueSize >= options.maxQueue) {
         throw new GatewayError('OVERLOADED', `${options.maxQueue} tasks wait for ${options.entry} already`);
       }
-      return (await pool.run({ operation, argument })) as Result;
+      return (await pool.run({ operation, argument }, { transferList: [...transfer] })) as Result;
     },
     async shutdown({ deadlineMs }) {
       const ending = pool;

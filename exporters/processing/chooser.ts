@@ -1,0 +1,80 @@
+/** Processors as a chooser: one message to a thread and back for what a range holds of a signal. */
+import type { Signal, TaskPool } from '../../src/component.js';
+import type { Part } from '../batch.js';
+import type { Chooser } from '../chooser.js';
+import type { ExporterEvents } from '../events.js';
+import { PROCESS, type Processed, type ProcessTask } from './process.js';
+import type { Step } from './steps.js';
+
+export interface ProcessingOptions {
+  exporter: string;
+  signal: Signal;
+  /** In their order. */
+  steps: readonly Step[];
+  /** Runs `processParts` as the operation PROCESS. */
+  pool: TaskPool;
+  /** To the dead letters: what can't be read is not sent past its processors. */
+  bury(part: Part, reason: string): Promise<void>;
+  events: Pick<ExporterEvents, 'leftOut' | 'unusable' | 'stuck'>;
+}
+
+export function createProcessing(options: ProcessingOptions): Chooser {
+  const { exporter, signal, steps, pool, bury, events } = options;
+
+  const tell = ({ leftOut, slowPatterns }: Processed) => {
+    for (const [processor, items] of Object.entries(leftOut)) events.leftOut({ exporter, signal, processor, items });
+    for (const pattern of slowPatterns) {
+      events.stuck({
+        exporter,
+        reason: `the pattern ${pattern} took too long, and was taken for one that does not match`,
+      });
+    }
+  };
+
+  const buryUnreadable = async (part: Part, reason: string) => {
+    await bury(part, reason);
+    events.unusable({ exporter, frames: 1, buried: 1, reason });
+  };
+
+  return {
+    async choose(parts) {
+      const task = taskOf(signal, steps, parts);
+      const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
+      const chosen: Part[] = [];
+      for (const { part, payload, unreadable } of outcomesOf(parts, processed)) {
+        if (unreadable === undefined) chosen.push({ ...part, payload });
+        else await buryUnreadable({ ...part, payload }, `it can't be read: ${unreadable}`);
+      }
+      tell(processed);
+      return chosen;
+    },
+  };
+}
+
+/** Copied into memory that can be handed over: what is read from the buffer may lie in memory that others have a part in. */
+function taskOf(signal: Signal, steps: readonly Step[], parts: readonly Part[]): ProcessTask {
+  const payloads = new Uint8Array(parts.reduce((sum, { payload }) => sum + payload.length, 0));
+  let at = 0;
+  for (const { payload } of parts) {
+    payloads.set(payload, at);
+    at += payload.length;
+  }
+  const described = parts.map(({ workspace, items, payload }) => ({ workspace, items, bytes: payload.length }));
+  return { signal, steps, parts: described, payloads };
+}
+
+interface Outcome {
+  part: Part;
+  payload: Buffer;
+  unreadable: string | undefined;
+}
+
+function outcomesOf(parts: readonly Part[], { parts: processed, payloads }: Processed): Outcome[] {
+  let at = payloads.byteOffset;
+  return processed.flatMap((one, index) => {
+    if (one === undefined) return [];
+    const payload = Buffer.from(payloads.buffer, at, one.bytes);
+    at += one.bytes;
+    return [{ part: { ...parts[index]!, items: one.items }, payload, unreadable: one.unreadable }];
+  });
+}
