@@ -6,6 +6,7 @@ import { identifyWithoutKeys } from '../../src/access/keyless.js';
 import { buildForwardApp } from '../../src/api/forward.js';
 import type { FrameInput } from '../../src/component.js';
 import { apiOptions, healthyGateway } from '../helpers/api.js';
+import { BATCH_ID, batchesOf, failingStage, pipelineOf, storedBatch } from '../helpers/tracking.js';
 
 const MAX_BODY_BYTES = 1_000_000;
 const ELSEWHERE = '203.0.113.7';
@@ -41,6 +42,8 @@ async function forwardApp(modes: { api: Mode; otlp: Mode }) {
       events: nopReceiverEvents,
       closing: () => false,
     }),
+    batches: batchesOf({ [BATCH_ID]: { workspace: 'default', told: { ...storedBatch, fates: {} } } }),
+    readPipeline: pipelineOf([failingStage]),
     deadLetters: { list: async () => [], get: async () => undefined, replay: async () => 1, remove: async () => false },
   });
   onTestFinished(() => app.close());
@@ -57,6 +60,13 @@ const SPAN = {
 const OTLP_JSON = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [SPAN] }] }] });
 
 describe('the API of MODE=forward', () => {
+  it('tells what became of a request, and how each stage does', async () => {
+    const { app } = await forwardApp({ api: 'auto', otlp: 'auto' });
+    expect((await app.inject(`/v1/ingest/batches/${BATCH_ID}`)).json()).toMatchObject({ status: 'complete' });
+    expect((await app.inject('/debug/pipeline')).json().stages).toMatchObject([{ name: 'tempo' }]);
+    expect((await app.inject({ url: '/debug/pipeline', remoteAddress: ELSEWHERE })).statusCode).toBe(401);
+  });
+
   it('says to everybody which mode it is that has no such endpoint', async () => {
     const { app } = await forwardApp({ api: 'required', otlp: 'auto' });
     for (const [method, url] of [

@@ -12,6 +12,7 @@ import { testNativeApp } from '../helpers/api.js';
 import { storedGeneration } from '../helpers/generations-memory.js';
 import { recordSource } from '../helpers/records.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { BATCH_ID, batchesOf, failingStage, pipelineOf, storedBatch } from '../helpers/tracking.js';
 
 const OURS = 'ours';
 const THEIRS = 'theirs';
@@ -67,7 +68,11 @@ beforeAll(async () => {
   theirKey = await access.mint(THEIRS, 'read', { name: MARK });
   prompts = await startRegistry(access.control, { watching: { maxStreamMs: 200 } });
   const { registry } = prompts;
-  context = await testNativeApp({ access: access.keyring, identify: access.keyring.forApi, deadLetters, registry });
+  context = await testNativeApp({
+    ...{ access: access.keyring, identify: access.keyring.forApi, deadLetters, registry },
+    batches: batchesOf({ [BATCH_ID]: { workspace: THEIRS, told: storedBatch } }),
+    readPipeline: pipelineOf([{ ...failingStage, lastError: { message: `HTTP 400: ${MARK}`, timeUnixMs: 1 } }]),
+  });
   app = context.app;
   const run = { workspace: THEIRS, runId: THEIR_RUN, workflowName: MARK, status: 'running', metadata: '{}' } as const;
   const key = { workspace: THEIRS, pattern: MARK, provider: '', serviceTier: '', validFromUnixMs: 0 };
@@ -111,6 +116,7 @@ function theirId(pathToParameter: string): string | undefined {
     '/v1/prices/:id': String(theirPrice),
     '/v1/prices/reprice/:id': '1',
     '/v1/dead-letters/:id': letters[0]!.id,
+    '/v1/ingest/batches/:id': BATCH_ID,
     '/v1/prompts/:name': MARK,
     '/v1/prompts/:name/versions/:version': '1.0.0',
     '/v1/prompts/:name/labels/:label_name': 'production',

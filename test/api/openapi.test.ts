@@ -8,6 +8,7 @@ import { testNativeApp } from '../helpers/api.js';
 import { faults as faultsOf, type Schema } from '../helpers/json-schema.js';
 import { recordSource } from '../helpers/records.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { BATCH_ID, batchesOf, failingStage, pipelineOf, storedBatch } from '../helpers/tracking.js';
 
 interface Parameter {
   name: string;
@@ -50,7 +51,11 @@ beforeAll(async () => {
   const price = { workspace: 'default', pattern: 'gpt-*', provider: '', serviceTier: '', validFromUnixMs: 1 };
   await access.control.prices.put(price, { input: '1', cacheRead: '0.5' }, 1);
   await access.control.repricings.create({ workspace: 'default', fromUnixMs: 1, toUnixMs: 2 }, 1);
-  const context = await testNativeApp({ access: keyring, identify: keyring.forApi, deadLetters, registry });
+  const context = await testNativeApp({
+    ...{ access: keyring, identify: keyring.forApi, deadLetters, registry },
+    batches: batchesOf({ [BATCH_ID]: { workspace: 'default', told: storedBatch } }),
+    readPipeline: pipelineOf([failingStage]),
+  });
   app = context.app;
   context.telemetry.addSpans('default', spans);
   context.telemetry.addLogRecords('default', [source.logRecord(), nativeLog]);
@@ -183,6 +188,9 @@ describe('the OpenAPI document', () => {
       ['/health', '/health', 200],
       ['/health/ready', '/health/ready', 200],
       ['/health/deep', '/health/deep', 200],
+      ['/debug/pipeline', '/debug/pipeline', 200],
+      ['/v1/ingest/batches/{id}', `/v1/ingest/batches/${BATCH_ID}`, 200],
+      ['/v1/ingest/batches/{id}', '/v1/ingest/batches/nope', 404],
       ['/v1/dead-letters', '/v1/dead-letters', 200],
       ['/v1/dead-letters/count', '/v1/dead-letters/count', 200],
       ['/v1/api-keys', '/v1/api-keys', 200],
