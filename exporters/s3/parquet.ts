@@ -27,11 +27,11 @@ const CODECS = { snappy: 'SNAPPY', gzip: 'GZIP', none: 'UNCOMPRESSED' } as const
 export function parquetOf(content: ObjectContent): Table {
   switch (content.signal) {
     case 'traces':
-      return tableOf(content, SPAN_COLUMNS, rowsOf(content, spansOf));
+      return tableOf(content, SPAN_COLUMNS, groupsOf(content, spansOf));
     case 'logs':
-      return tableOf(content, LOG_COLUMNS, rowsOf(content, recordsOf));
+      return tableOf(content, LOG_COLUMNS, groupsOf(content, recordsOf));
     case 'metrics':
-      return tableOf(content, POINT_COLUMNS, rowsOf(content, pointsOf));
+      return tableOf(content, POINT_COLUMNS, groupsOf(content, pointsOf));
   }
 }
 
@@ -60,9 +60,13 @@ function generationIn(span: Span): Span['generation'] {
   }
 }
 
+/** Rows that are decoded at once, and written as one group: what a worker holds in memory is bounded by it. */
+const GROUP_ROWS = 16_384;
+
 /** Part by part: what tells an item from all others is its place in the part, however parts are joined. */
-function rowsOf<Item>({ workspace, gatewayId, parts, payload }: ObjectContent, decode: Decode<Item>): Row<Item>[] {
-  const rows: Row<Item>[] = [];
+function* groupsOf<Item>(content: ObjectContent, decode: Decode<Item>): Generator<Row<Item>[]> {
+  const { workspace, gatewayId, parts, payload } = content;
+  let rows: Row<Item>[] = [];
   let from = 0;
   for (const part of parts) {
     const items = decode(Buffer.from(payload.buffer, payload.byteOffset + from, part.bytes));
@@ -72,8 +76,11 @@ function rowsOf<Item>({ workspace, gatewayId, parts, payload }: ObjectContent, d
     for (const [index, item] of items.entries()) {
       rows.push({ item, id: `${place}-${index}`, workspace, receivedTimeUnixMs });
     }
+    if (rows.length < GROUP_ROWS) continue;
+    yield rows;
+    rows = [];
   }
-  return rows;
+  if (rows.length > 0) yield rows;
 }
 
 function placeOf({ sequence, piece }: ContentPart, payload: Uint8Array): string {
@@ -120,7 +127,7 @@ function sourceOf<Item>({ name, type, read }: Column<Item>, rows: readonly Row<I
 function tableOf<Item>(
   { compression, signal, gatewayId }: ObjectContent,
   columns: readonly Column<Item>[],
-  rows: readonly Row<Item>[],
+  groups: Iterable<Row<Item>[]>,
 ): Table {
   const writer = new ByteWriter();
   const parquet = new ParquetWriter({
@@ -134,9 +141,12 @@ function tableOf<Item>(
       { key: 'gateway_id', value: gatewayId },
     ],
   });
-  // One group: an object is small for a query engine.
-  const rowGroupSize = Math.max(1, rows.length);
-  void parquet.write({ columnData: columns.map((column) => sourceOf(column, rows)), rowGroupSize });
+  let count = 0;
+  for (const rows of groups) {
+    const columnData = columns.map((column) => sourceOf(column, rows));
+    void parquet.write({ columnData, rowGroupSize: rows.length });
+    count += rows.length;
+  }
   void parquet.finish();
-  return { body: writer.getBytes(), rows: rows.length };
+  return { body: new Uint8Array(writer.getBuffer()), rows: count };
 }

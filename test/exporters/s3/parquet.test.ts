@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type ContentPart, encodeObject, type ObjectContent } from '../../../exporters/s3/object.js';
 import { SIGNALS, type Signal } from '../../../src/component.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';
+import { range } from '../../buffer/fixture.js';
 import { type Plain, Random, randomRequest, toProtobufjs } from '../../otlp/random-request.js';
 import { encodeReference } from '../../otlp/reference.js';
+import { frameWith, spanOf } from '../fixture.js';
 import { metadataIn, rowsIn, type TableRow } from './table.js';
 
 function contentOf(signal: Signal, payloads: readonly Buffer[], rest: Partial<ObjectContent> = {}): ObjectContent {
@@ -114,7 +116,7 @@ const COMPARED: Record<Signal, { names: string[]; expected: (decoded: Decoded) =
 describe('a table', () => {
   it.each(SIGNALS)('of %s lacks an item, or has one that is not what was sent', async (signal) => {
     const random = new Random(11);
-    const payloads = Array.from({ length: 350 }, () =>
+    const payloads = Array.from({ length: 200 }, () =>
       encodeReference(signal, toProtobufjs(randomRequest(random, signal)) as object),
     );
     const { names, expected } = COMPARED[signal];
@@ -141,6 +143,19 @@ describe('a table', () => {
     const request = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ gauge: { dataPoints } }] }] }] };
     const rows = await rowsOf(contentOf('metrics', [encodeReference('metrics', toProtobufjs(request) as object)]));
     expect(rows.map((row) => row.double_value)).toEqual(values);
+  });
+
+  it('that is larger than what is decoded at once lacks a row, or has one out of its order', async () => {
+    const payload = frameWith(range(0, 99).map((number) => spanOf(number))).payload as Buffer;
+    const { body } = encoded(
+      contentOf(
+        'traces',
+        Array.from({ length: 170 }, () => payload),
+      ),
+    );
+    expect(metadataIn(body).row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([16_400, 600]);
+    const ids = (await rowsIn(body, ['item_id'])).map(({ item_id }) => item_id);
+    expect(ids).toEqual(range(7, 176).flatMap((part) => range(0, 99).map((index) => `g-${part}-${index}`)));
   });
 
   it('without a row is none', async () => {

@@ -8,9 +8,10 @@ function own(body: Uint8Array): ArrayBuffer {
   return new Uint8Array(body).buffer;
 }
 
-export async function rowsIn(body: Uint8Array): Promise<TableRow[]> {
+export async function rowsIn(body: Uint8Array, columns?: string[]): Promise<TableRow[]> {
   const rows = await parquetReadObjects({
     file: own(body),
+    ...(columns && { columns }),
     parsers: { timestampFromMicroseconds: (micros) => micros },
     compressors: { GZIP: (input) => gunzipSync(input) },
   });
