@@ -26,10 +26,13 @@ interface Found {
 
 const seconds = (unixMs: number | undefined) => (unixMs === undefined ? null : Math.floor(unixMs / 1000));
 
+/** Who only reads ahead of exporters, to decide on traces, sends nothing: `<processor>.sampler`. */
+const READ_AHEAD = /\.sampler$/;
+
 export function destinationsOf(found: Found): Destination[] {
-  return Object.entries(found.told.fates).map(([name, fate]) =>
-    name === STORE ? storeOf(name, fate) : exporterOf(name, fate, found),
-  );
+  return Object.entries(found.told.fates)
+    .filter(([name]) => !READ_AHEAD.test(name))
+    .map(([name, fate]) => (name === STORE ? storeOf(name, fate) : exporterOf(name, fate, found)));
 }
 
 export function statusOf(destinations: readonly Destination[]): 'pending' | 'complete' | 'incomplete' {
