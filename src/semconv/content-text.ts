@@ -1,7 +1,7 @@
 /** What a span's content is found by, and recognised by. */
 
 import { promptHashOf } from '../model/prompt-hash.js';
-import type { Draft } from './draft.js';
+import { type Draft, NO_CONTENT } from './draft.js';
 import { type FlatTexts, newFlatTexts } from './flattened.js';
 import { Memo } from './memo.js';
 import { collectTexts, FirstText, MAX_INPUT_CHARS, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
@@ -12,10 +12,12 @@ export interface ContentText {
   promptHash: string;
 }
 
+export const NO_TEXT: Readonly<ContentText> = { searchText: '', promptHash: '' };
 const NO_FLAT_TEXTS: Readonly<FlatTexts> = newFlatTexts();
 
 /** `events`: attribute objects of events with content, those of the question before those of the answer. */
 export function contentText(draft: Draft, events: readonly unknown[]): ContentText {
+  if (draft.kind === 'span' && draft.content === NO_CONTENT && !draft.flat && events.length === 0) return NO_TEXT;
   const flat = draft.flat ?? NO_FLAT_TEXTS;
   if (flat.finishReasons.length > 0) {
     draft.finishReasons ??= listOf(flat.finishReasons, 'finish_reason', draft.warnings);

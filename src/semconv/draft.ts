@@ -46,7 +46,7 @@ export interface Draft {
   entityName: string | undefined;
   toolName: string | undefined;
   toolCallId: string | undefined;
-  content: Content;
+  content: Readonly<Content>;
   /** Messages by index; they stand between `messages` and `input` / `output` of the content. */
   flat: FlatTexts | undefined;
 }
@@ -66,7 +66,7 @@ export interface Content {
   events: JsonSlice | undefined;
 }
 
-function newContent(): Content {
+export function newContent(): Content {
   return {
     system: undefined,
     inputMessages: undefined,
@@ -79,6 +79,9 @@ function newContent(): Content {
     events: undefined,
   };
 }
+
+/** Of most spans: shared, and never written to. */
+export const NO_CONTENT: Readonly<Content> = Object.freeze(newContent());
 
 export function newDraft(startTimeUnixNano: bigint): Draft {
   return {
@@ -117,7 +120,7 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     entityName: undefined,
     toolName: undefined,
     toolCallId: undefined,
-    content: newContent(),
+    content: NO_CONTENT,
     flat: undefined,
   };
 }

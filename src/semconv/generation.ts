@@ -5,7 +5,7 @@
 import type { Generation, GenerationKind } from '../model/generation.js';
 import { LOG_EVENT } from '../model/native-names.js';
 import type { LogRecord, Resource, Span } from '../model/telemetry.js';
-import { type ContentText, contentText } from './content-text.js';
+import { type ContentText, contentText, NO_TEXT } from './content-text.js';
 import type { Draft } from './draft.js';
 import { eventNameOf, isContentEvent } from './event-names.js';
 import { isObject, type JsonObject } from './json.js';
@@ -142,8 +142,6 @@ export function generationOfLog(record: LogRecord): Generation | undefined {
   draft.isError ??= record.severityNumber >= SEVERITY_ERROR;
   return generationOfDraft(draft, 'llm', record.resource, NO_TEXT);
 }
-
-const NO_TEXT: ContentText = { searchText: '', promptHash: '' };
 
 /** The texts of an event that carries messages; undefined for all other records. */
 export function searchTextOfEvent(record: LogRecord): string | undefined {

@@ -1,5 +1,5 @@
 /** All vocabularies as one table, in the order in which they are believed, and how a span's attributes are read by it. */
-import { type Draft, newDraft } from './draft.js';
+import { type Content, type Draft, NO_CONTENT, newContent, newDraft } from './draft.js';
 import { addFlatText, type FlatName, flatNameOf } from './flattened.js';
 import { JsonSlice, readValue } from './json-slice.js';
 import type { Apply, ContentField, Said, Vocabulary } from './rule.js';
@@ -103,8 +103,10 @@ function planOf(members: readonly Member<Meaning>[]): Plan {
   return { rows: known.sort((a, b) => a.order - b.order), flat };
 }
 
-function keepContent({ content }: Draft, field: ContentField, value: JsonSlice): void {
-  if (content[field] === undefined && !value.isNothing) content[field] = value;
+function keepContent(draft: Draft, field: ContentField, value: JsonSlice): void {
+  if (draft.content[field] !== undefined || value.isNothing) return;
+  if (draft.content === NO_CONTENT) draft.content = newContent();
+  (draft.content as Content)[field] = value;
 }
 
 export const SPANS = new Table([GEN_AI, OPENINFERENCE, OPENLLMETRY, VERCEL, LANGFUSE, OTHERS], true);
