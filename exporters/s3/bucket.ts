@@ -13,7 +13,8 @@ export interface StoredObject {
 
 const CONNECT_MS = 3_000;
 
-export class Bucket {
+/** Not `Bucket`: TypeScript 7.0 takes the command's property of that name for the class, and renames it where it emits `#` fields. */
+export class TargetBucket {
   readonly #client: S3Client;
   readonly #config: S3Target;
   /** Until the store says that it doesn't know them. */

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { TaskPool } from '../../src/component.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
-import type { Bucket, StoredObject } from './bucket.js';
+import type { StoredObject, TargetBucket } from './bucket.js';
 import { compressionOf, type S3Target } from './config.js';
 import { answerOf } from './failure.js';
 import { keysOf } from './keys.js';
@@ -39,7 +39,7 @@ class S3Transport implements Transport {
   readonly byWorkspace = true;
   readonly byHour = true;
   readonly #options: S3TransportOptions;
-  #bucket: Promise<Bucket> | undefined;
+  #bucket: Promise<TargetBucket> | undefined;
 
   constructor(options: S3TransportOptions) {
     this.#options = options;
@@ -90,8 +90,8 @@ class S3Transport implements Transport {
   }
 
   /** Not before it is needed; one that could not be loaded is loaded the next time. */
-  #opened(): Promise<Bucket> {
-    this.#bucket ??= import('./bucket.js').then(({ Bucket }) => new Bucket(this.#options.config));
+  #opened(): Promise<TargetBucket> {
+    this.#bucket ??= import('./bucket.js').then(({ TargetBucket }) => new TargetBucket(this.#options.config));
     return this.#bucket;
   }
 }
