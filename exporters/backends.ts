@@ -22,8 +22,6 @@ export interface Backend {
   /** Where requests go over TCP. */
   urls: readonly URL[];
   advice: string | undefined;
-  /** Whether its requests are encoded by the pool. */
-  usesPool: boolean;
 }
 
 export interface BackendOptions {
@@ -54,7 +52,6 @@ function otlpBackend(one: OtlpExporterConfig, { version, gatewayId, ...options }
     transports: createTransports(one, { connections: queue.maxInFlight, version, gatewayId }),
     urls: Object.values(one.destinations).map(({ url }) => url),
     advice: one.advice,
-    usesPool: false,
   };
 }
 
@@ -69,7 +66,6 @@ function datadogBackend({ name, config, signals, ...one }: DatadogBackend, optio
     transports: only(signals, made.transports),
     urls: made.urls,
     advice: one.advice ?? made.advice,
-    usesPool: config.mode === 'agent-traces',
   };
 }
 
@@ -80,7 +76,6 @@ function fileBackend({ name, config, signals, ...one }: FileBackend, { queue, po
     transports: only(signals, createFileTransports({ config, pool })),
     urls: [],
     advice: one.advice,
-    usesPool: true,
   };
 }
 
@@ -93,7 +88,6 @@ function s3Backend({ name, config, signals, ...one }: S3Backend, { queue, pool, 
     transports: only(signals, { traces: transport, logs: transport, metrics: transport }),
     urls: config.endpoint === undefined ? [] : [new URL(config.endpoint)],
     advice: one.advice,
-    usesPool: true,
   };
 }
 

@@ -61,6 +61,7 @@ export function assertTaken(id: string, signals: readonly Signal[], taken: reado
 }
 
 export interface DefinedExporters {
+  readonly processors?: readonly ConfiguredComponent[];
   readonly exporters: readonly ConfiguredComponent[];
   readonly pipelines: readonly Pipeline[];
 }

@@ -20,6 +20,8 @@ import {
   otlpTracesSettings,
   presetSettings,
 } from '../exporters/otlp/config.js';
+import { processorComponentTypes } from '../exporters/processing/components.js';
+import { choosingSettings } from '../exporters/processing/config.js';
 import { s3ComponentTypes } from '../exporters/s3/components.js';
 import { s3ExporterSettings } from '../exporters/s3/config.js';
 import { tailSamplingComponentTypes } from '../exporters/tail-sampling/config.js';
@@ -77,6 +79,7 @@ const SECTIONS = {
   registry: registrySettings,
   workers: workerSettings,
   exporting: queueSettings,
+  choosing: choosingSettings,
   presets: presetSettings,
   otlp: otlpSettings,
   otlpTraces: otlpTracesSettings,
@@ -91,6 +94,7 @@ const SECTIONS = {
 
 /** Exporters that variables name. A file defines its own at `exporters`, as many as there are. */
 const VARIABLES_ONLY: readonly string[] = [
+  'choosing',
   'presets',
   'otlp',
   'otlpTraces',
@@ -105,7 +109,7 @@ const VARIABLES_ONLY: readonly string[] = [
 const COMPONENT_KINDS = {
   processors: {
     key: 'processors',
-    types: { ...tailSamplingComponentTypes },
+    types: { ...processorComponentTypes, ...tailSamplingComponentTypes },
     instead: {
       batch: 'requests are gathered by the durable buffer and by each exporter',
       memory_limiter: 'what is held in memory is bounded by receivers.otlp.max_in_flight_bytes',

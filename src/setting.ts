@@ -36,6 +36,16 @@ export function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, expected);
 }
 
+/** A number within bounds, with a point or without. */
+export function decimal(min: number, max: number) {
+  const expected = `expected a number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i, expected)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, expected);
+}
+
 /** A TCP port; 0 picks a free one. */
 export function port() {
   return integer(0, 65535);

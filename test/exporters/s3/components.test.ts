@@ -26,7 +26,7 @@ describe('an exporter into a bucket', () => {
     expect(Object.keys(s3!.transports).sort()).toEqual(['logs', 'metrics', 'traces']);
     expect(new Set(Object.values(s3!.transports)).size).toBe(1);
     expect(s3!.transports.logs).toMatchObject({ endpoint: 's3://b/a/b', byWorkspace: true, byHour: true });
-    expect(s3).toMatchObject({ urls: [], usesPool: true });
+    expect(s3).toMatchObject({ urls: [] });
   });
 
   it('is made by the variables of the prompt registry', () => {
