@@ -49,6 +49,7 @@ import { type EffectiveSetting, printConfig } from './config-file/print.js';
 import { GatewayError } from './errors.js';
 import { limitSettings } from './limits/config.js';
 import { loggingSettings } from './observability/config.js';
+import { selfTelemetrySettings } from './observability/self-telemetry/config.js';
 import { registrySettings } from './registry/config.js';
 import { milliseconds, oneOf, type SettingMeta } from './setting.js';
 import { storeSettings } from './store/config.js';
@@ -89,6 +90,7 @@ const SECTIONS = {
   file: fileSettings,
   s3: s3ExporterSettings,
   logging: loggingSettings,
+  selfTelemetry: selfTelemetrySettings,
   process: processSettings,
 } as const;
 

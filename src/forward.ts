@@ -24,6 +24,8 @@ import { bufferHealth, createExporting } from './exporting.js';
 import { shutdownAll, startAll } from './lifecycle.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createPipeline } from './observability/pipeline.js';
+import { createSelfTelemetry } from './observability/self-telemetry/component.js';
+import { selfTelemetryOptions } from './self-telemetry.js';
 import { createTracking } from './tracking.js';
 import { VERSION } from './version.js';
 
@@ -64,8 +66,10 @@ export function createForwarder(config: Config): Forwarder {
   const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
   const grpc = createGrpcReceiver(doors);
+  const selfTelemetry = createSelfTelemetry(selfTelemetryOptions({ config, buffer, observability }));
   const api = createForwardApi({
     config: config.api,
+    tracing: selfTelemetry,
     identify: identifyWithoutKeys(config.access.apiAuth, 'API_AUTH'),
     identifyOtlp: forOtlp,
     otlp: createOtlpHandler({
@@ -94,7 +98,10 @@ export function createForwarder(config: Config): Forwarder {
   metrics.observeExporters(exporters.states);
 
   const data = createDataDirectory(dataDirectory);
-  const components = [data, api, buffer, tracking.component, ...exporting.components, http, grpc];
+  const components = [
+    ...[data, api, buffer, tracking.component, ...(selfTelemetry ? [selfTelemetry] : [])],
+    ...[...exporting.components, http, grpc],
+  ];
 
   const announce = () => {
     const addresses = {

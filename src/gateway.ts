@@ -33,11 +33,14 @@ import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createPipeline } from './observability/pipeline.js';
+import { createSelfTelemetry } from './observability/self-telemetry/component.js';
+import { tracedRegistry } from './observability/self-telemetry/traced-registry.js';
 import { createPriceList } from './pricing/prices.js';
 import { createRepricer } from './pricing/repricer.js';
 import { createDriver } from './registry/drivers.js';
 import { createRegistry } from './registry/registry.js';
 import { Renderings } from './registry/renderings.js';
+import { selfTelemetryOptions } from './self-telemetry.js';
 import { createGatewayNumber } from './store/control/gateway-number.js';
 import { createControlStore } from './store/control/store.js';
 import { createTelemetryStore } from './store/telemetry/store.js';
@@ -124,6 +127,7 @@ export function createGateway(config: Config): Gateway {
     events: events.pricing,
   });
   const auditTrail = createAuditTrail({ config: config.workers, control, deadLetters, events: drainEvents });
+  const selfTelemetry = createSelfTelemetry(selfTelemetryOptions({ config, buffer, observability }));
   const drain = createDrain({
     config: config.workers,
     bufferId: () => buffer.id,
@@ -132,7 +136,7 @@ export function createGateway(config: Config): Gateway {
     telemetry,
     auditTrail,
     deadLetters,
-    events: drainEvents,
+    events: selfTelemetry?.ofDrain(drainEvents) ?? drainEvents,
   });
 
   // Where what is in the buffer goes besides: each backend with a cursor of its own.
@@ -185,7 +189,8 @@ export function createGateway(config: Config): Gateway {
     identify: keyring.forApi,
     identifyOtlp: keyring.forOtlp,
     access: keyring,
-    registry,
+    registry: tracedRegistry(registry, selfTelemetry),
+    tracing: selfTelemetry,
     webhookSecret: config.registry.githubWebhookSecret,
     ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
@@ -240,6 +245,7 @@ export function createGateway(config: Config): Gateway {
     api,
     buffer,
     tracking.component,
+    ...(selfTelemetry ? [selfTelemetry] : []),
     gatewayNumber,
     ...writers,
     repricer,

@@ -16,6 +16,7 @@ import { registerEtag } from './etag.js';
 import type { ApiEvents } from './events.js';
 import { parseQueryString } from './query-string.js';
 import { type RateLimit, registerRateLimit } from './rate-limit.js';
+import { type RequestTracing, registerTracing } from './tracing.js';
 import { validatorCompiler } from './validation.js';
 
 export interface ShellOptions {
@@ -27,6 +28,8 @@ export interface ShellOptions {
   identifyOtlp?: Identify;
   /** Without it, nobody is limited. */
   limit?: RateLimit;
+  /** Without it, no request has a span. */
+  tracing?: RequestTracing | undefined;
   /** What a path is told that leads nowhere. */
   notFound?: NotFound;
   events: ApiEvents;
@@ -118,6 +121,7 @@ export async function buildShell(options: ShellOptions): Promise<FastifyInstance
   registerCompression(app, { maxBytes: MAX_JSON_BYTES, inFlight: options.inFlight ?? UNBOUNDED });
   registerErrors(app, events, options.notFound);
   registerMeasurement(app, events);
+  registerTracing(app, options.tracing);
   registerClosing(app);
   registerHeaders(app);
   await registerCors(app, config.corsOrigins);

@@ -5,6 +5,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ConsumerLag, Signal } from '../component.js';
+import type { CountedMetric } from './self-telemetry/bridge.js';
 
 /** How the Collector names the items of a signal. */
 export const ITEMS: Readonly<Record<Signal, string>> = {
@@ -550,6 +551,8 @@ export function createMetrics({ version }: { version: string }) {
     observeTailSamplers(source: () => Readonly<Record<string, ObservedSampler>>): void {
       samplerSource = source;
     },
+    /** Every metric, for who sends them by another way. */
+    read: async (): Promise<CountedMetric[]> => (await registry.getMetricsAsJSON()) as unknown as CountedMetric[],
     contentType: registry.contentType,
     /** Prometheus text. */
     render: (): Promise<string> => registry.metrics(),

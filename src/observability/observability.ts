@@ -32,10 +32,19 @@ export function createObservability({ config, version, stream }: ObservabilityOp
   const metrics = createMetrics({ version });
   const repetition = () => createRepetition(REPETITION_INTERVAL_MS);
   const lastErrors = new LastErrors();
+  const ownRepetition = repetition();
   return {
     logger,
     metrics,
     lastErrors,
+    selfTelemetryFailed(error: unknown): void {
+      const due = ownRepetition('self telemetry');
+      if (!due) return;
+      logger.warn(
+        { event: 'self_telemetry.failed', quiet: due.quiet, err: error },
+        "The gateway's own telemetry could not be sent",
+      );
+    },
     events: {
       access: createAccessEvents(logger),
       receiver: lastErrors.ofReceivers(createReceiverEvents(logger, metrics, repetition())),

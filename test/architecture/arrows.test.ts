@@ -12,6 +12,7 @@ const ROOMS = [
   'src/forward.ts',
   'src/exporting.ts',
   'src/tracking.ts',
+  'src/self-telemetry.ts',
   'src/main.ts',
   'src/api-key.ts',
   'src/rebuild-index.ts',
