@@ -102,7 +102,9 @@ class ReadAhead implements TailSampler {
     this.#consumer = options.buffer.consumer(`${options.name}.sampler`, { from: 'oldest', overflow });
   }
 
+  /** What it has let go of is decided. */
   async start(): Promise<void> {
+    this.#decidedThrough = this.#consumer.persistedCursor() - 1;
     this.#loop = this.#run();
   }
 

@@ -161,9 +161,13 @@ export class VerdictJournal {
     return path.join(this.#options.directory, `verdicts-${String(number).padStart(8, '0')}`);
   }
 
-  /** A file too many is looked at rather than one too few: one that begins there does not hold what was read just before. */
+  /**
+   * A file too many is looked at rather than one too few: one that begins there does not hold what was read just before,
+   * and after a restart, which reads again, several may begin at one place.
+   */
   #fileAt(sequence: number): number {
-    const index = this.#files.findLastIndex(({ firstSequence }) => firstSequence < sequence);
+    const { firstSequence = 0 } = this.#files.findLast((file) => file.firstSequence < sequence) ?? {};
+    const index = this.#files.findIndex((file) => file.firstSequence >= firstSequence);
     return Math.max(0, index);
   }
 

@@ -88,6 +88,8 @@ export interface SampledOptions {
   sent?: string[];
   queue?: Record<string, string>;
   bufferMaxBytes?: number;
+  /** Of the backend. */
+  outage?: { isDown: boolean };
   rest?: Partial<SamplerOptions>;
 }
 
@@ -118,7 +120,7 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
   const sent = options.sent ?? [];
   const leftOut: number[] = [];
   let isAlive = true;
-  const transport = sink((ids) => isAlive && sent.push(...ids));
+  const transport = sink(options.outage ?? { isDown: false }, (ids) => isAlive && sent.push(...ids));
   exporter = createExporter({
     name: 'otlp',
     config: queueOf(options.queue),
@@ -168,11 +170,12 @@ function recorded(happened: Happened[]): TailSamplingEvents {
   });
 }
 
-function sink(take: (ids: string[]) => void): Transport {
+function sink(outage: { isDown: boolean }, take: (ids: string[]) => void): Transport {
   return {
     endpoint: 'memory',
     byWorkspace: false,
     async send(request) {
+      if (outage.isDown) return { kind: 'retry', reason: 'down' };
       take(idsIn(request));
       return { kind: 'accepted', rejected: 0, message: '' };
     },
