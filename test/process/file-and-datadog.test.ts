@@ -7,7 +7,9 @@ import { decode } from '@msgpack/msgpack';
 import { expect, it, onTestFinished } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { createLoad } from '../../bench/load.js';
+import { rowsIn } from '../exporters/s3/table.js';
 import { getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import { type S3Server, startS3 } from '../helpers/s3.js';
 
 const FAST = { EXPORTER_RETRY_INITIAL_MS: '50', EXPORTER_RETRY_MAX_MS: '200', EXPORTER_LINGER_MS: '20' };
 
@@ -45,6 +47,23 @@ function spanIdsIn(file: string): string[] {
     .flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans.map(({ spanId }) => spanId)));
 }
 
+function variablesFor({ bucket, endpoint, accessKey, secretKey }: S3Server): Record<string, string> {
+  return {
+    S3_EXPORTER_BUCKET: bucket,
+    S3_EXPORTER_ENDPOINT: endpoint,
+    S3_EXPORTER_ACCESS_KEY: accessKey,
+    S3_EXPORTER_SECRET_KEY: secretKey,
+    S3_EXPORTER_FORMAT: 'parquet',
+    S3_EXPORTER_LINGER_MS: '20',
+  };
+}
+
+async function spanIdsInBucket({ objects }: S3Server): Promise<unknown[]> {
+  const tables = [...objects].filter(([key]) => key.startsWith('traces/'));
+  const rows = await Promise.all(tables.map(([, { body }]) => rowsIn(body, ['span_id'])));
+  return rows.flat().map(({ span_id }) => span_id);
+}
+
 async function sendSpans(gateway: GatewayProcess, encoding: 'protobuf' | 'json'): Promise<void> {
   const load = createLoad({ shape: 'small', spans: 40, encoding, seed: encoding.length });
   const body = new Uint8Array(load.next());
@@ -80,8 +99,10 @@ async function untilExported(gateway: GatewayProcess): Promise<string[]> {
   throw new Error('The exporters have not caught up');
 }
 
-it('a span misses in the file or at the Agent, where variables name both', async () => {
+it('a span misses in the file, at the Agent or in the bucket, where variables name all three', async () => {
   const agent = await startAgent();
+  const server = await startS3();
+  onTestFinished(() => server.stop());
   const directory = temporaryDirectory();
   const file = path.join(directory, 'audit', 'all.ndjson');
   const env = {
@@ -90,14 +111,16 @@ it('a span misses in the file or at the Agent, where variables name both', async
     DATADOG_EXPORTER: 'agent-traces',
     DD_AGENT_HOST: '127.0.0.1',
     DD_TRACE_AGENT_PORT: String(agent.port),
+    ...variablesFor(server),
   };
   const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env });
   await sendSpans(gateway, 'protobuf');
   await sendSpans(gateway, 'json');
-  expect(await untilExported(gateway)).toEqual(['datadog', 'file']);
+  expect(await untilExported(gateway)).toEqual(['datadog', 'file', 's3']);
   const written = spanIdsIn(file);
   expect(new Set(written).size).toBe(80);
   expect([...agent.spanIds].sort()).toEqual([...written].sort());
+  expect((await spanIdsInBucket(server)).sort()).toEqual([...written].sort());
   expect(gateway.output.join('\n')).toContain('trace API takes traces alone');
   expect(await gateway.stop()).toBe(0);
 });
