@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** `npm run test:interop`: against programs of others, which are not part of this repository. See test/interop/README.md. */
+/** `npm run test:interop`: against programs of others, which are not part of this repository. See deploy/README.md. */
 export default defineConfig({
   test: {
     name: 'interop',
