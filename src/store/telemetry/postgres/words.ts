@@ -19,7 +19,7 @@ const MARKS = /\p{M}+/gu;
 export function wordsOf(text: string): Set<string> {
   const words = new Set<string>();
   let bytes = 0;
-  for (const [word] of wordsIn(text)) {
+  for (const word of wordsIn(text)) {
     if (word.length > MAX_WORD_CHARS || words.has(word)) continue;
     bytes += word.length * 3 + 4;
     if (bytes > MAX_BYTES) break;
@@ -28,14 +28,17 @@ export function wordsOf(text: string): Set<string> {
   return words;
 }
 
-function wordsIn(text: string): Iterable<RegExpMatchArray> {
-  if (ASCII.test(text)) return text.toLowerCase().matchAll(ASCII_WORDS);
-  return text.normalize('NFKD').replace(MARKS, '').toLowerCase().matchAll(WORDS);
+/** All at once: an iterator makes an object of each, and takes twice as long. */
+function wordsIn(text: string): readonly string[] {
+  const words = ASCII.test(text)
+    ? text.toLowerCase().match(ASCII_WORDS)
+    : text.normalize('NFKD').replace(MARKS, '').toLowerCase().match(WORDS);
+  return words ?? [];
 }
 
 /** Of a search: those that are too long find nothing, and so say so by staying. */
 export function searchedWords(text: string): string[] {
-  const words = new Set([...wordsIn(text)].map(([word]) => word.slice(0, MAX_WORD_CHARS + 1)));
+  const words = new Set(wordsIn(text).map((word) => word.slice(0, MAX_WORD_CHARS + 1)));
   return [...words].slice(0, MAX_QUERY_WORDS);
 }
 
