@@ -55,18 +55,33 @@ function countTraceReads(): { reads: number } {
   return counted;
 }
 
-it('the rows of a trace are read for every log and every call of a batch', async () => {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'identities-'));
+async function openWriter() {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'sqlite-work-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const counted = countTraceReads();
-  const writer = await openSqliteWriter({
-    engine: 'sqlite',
-    directory,
-    writer: 0,
-    blockMaxSpans: 100_000,
-    blockMaxBytes: 2 ** 30,
-  });
+  const limits = { blockMaxSpans: 100_000, blockMaxBytes: 2 ** 30 };
+  const writer = await openSqliteWriter({ engine: 'sqlite', directory, writer: 0, ...limits });
   onTestFinished(() => writer.close());
+  return writer;
+}
+
+it('the deletion of a trace prepares statements for each of its rows', async () => {
+  const writer = await openWriter();
+  const source = recordSource(2);
+  const [first] = source.trace(1);
+  for (let batch = 1; batch <= 30; batch++) {
+    const frames = [decodedFrame(batch, { spans: source.trace(2, { traceId: first!.traceId }).slice(1) })];
+    await writer.write({ bufferId: 'b'.repeat(32), range: { first: batch, last: batch }, frames });
+  }
+  const prepare = vi.spyOn(Database.prototype, 'prepare');
+  onTestFinished(() => prepare.mockRestore());
+  const receivedUntilUnixMs = Number.MAX_SAFE_INTEGER;
+  await writer.deleteTraces([{ workspace: 'default', traceId: first!.traceId, receivedUntilUnixMs }]);
+  expect(prepare.mock.calls.length).toBeLessThan(60);
+});
+
+it('the rows of a trace are read for every log and every call of a batch', async () => {
+  const counted = countTraceReads();
+  const writer = await openWriter();
   const source = recordSource(1);
   const [traceId, parentSpanId] = [source.id(16), source.id(8)];
   const calls = () =>

@@ -81,6 +81,8 @@ class BlockTraces {
   private readonly generations: GenerationChanges | undefined;
   private readonly contents: ContentRemoval | undefined;
 
+  private prepared: ReturnType<typeof prepareStatements> | undefined;
+
   constructor(private readonly db: Database.Database) {
     const sql = 'SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block';
     const { version, closed } = this.db.prepare(sql).get() as { version: bigint; closed: bigint | null };
@@ -91,10 +93,17 @@ class BlockTraces {
     if (this.version >= CONTENT_VERSION && this.version <= SCHEMA_VERSION) this.contents = new ContentRemoval(db);
   }
 
+  /** Once for each block, that of a later version excepted: traces have thousands of rows. */
+  private get statements() {
+    this.prepared ??= prepareStatements(this.db, this.version);
+    return this.prepared;
+  }
+
   /** Whether the block held anything of the trace. A block of a later version, which nobody reads here, is left alone. */
   delete(deletion: TraceDeletion, { counts }: { counts: boolean }): boolean {
+    if (this.version > SCHEMA_VERSION) return false;
     const workspaceId = this.workspaceId(deletion.workspace);
-    if (workspaceId === undefined || this.version > SCHEMA_VERSION) return false;
+    if (workspaceId === undefined) return false;
     const batches = this.batches(workspaceId, deletion.traceId);
     if (batches.length === 0) return false;
     for (const some of inTransactions(batches)) {
@@ -119,41 +128,35 @@ class BlockTraces {
   }
 
   private workspaceId(name: string): bigint | undefined {
-    return this.db.prepare('SELECT id FROM workspaces WHERE name = ?').pluck().get(name) as bigint | undefined;
+    return this.statements.workspace.get(name) as bigint | undefined;
   }
 
   private batches(workspaceId: bigint, traceId: Uint8Array): BatchRow[] {
-    const sql = `SELECT * FROM trace_batches INDEXED BY trace_batches_by_trace WHERE trace_id = ? AND workspace_id = ?`;
-    return this.db.prepare(sql).all(traceId, workspaceId) as BatchRow[];
+    return this.statements.batches.all(traceId, workspaceId) as BatchRow[];
   }
 
   private deleteBatch(batch: BatchRow, receivedUntilUnixMs: number): void {
-    const exists = this.db.prepare('SELECT 1 FROM trace_batches WHERE id = ?').get(batch.id);
-    if (!exists) return;
+    if (!this.statements.batch.get(batch.id)) return;
     const spans = this.spans(batch);
     // A declaration has no spans; its own time counts.
     const times = spans.length > 0 ? spans.map((span) => span.received_time_unix_ms) : [batch.received_time_unix_ms];
     if (times.every((time) => time > receivedUntilUnixMs)) return;
     const kept = spans.filter((span) => span.received_time_unix_ms > receivedUntilUnixMs);
-    const deleteSpan = this.db.prepare('DELETE FROM spans WHERE id = ?');
     for (const { id, received_time_unix_ms: received } of spans) {
       if (received > receivedUntilUnixMs) continue;
       this.generations?.remove(id);
       this.contents?.remove(id);
-      deleteSpan.run(id);
+      this.statements.deleteSpan.run(id);
     }
     const runs = inRuns(kept);
     for (const run of runs) this.insertBatch(batch, run);
-    if (batch.span_count === 0n) this.db.prepare('DELETE FROM trace_records WHERE id = ?').run(batch.first_span);
-    this.db.prepare('DELETE FROM trace_batches WHERE id = ?').run(batch.id);
+    if (batch.span_count === 0n) this.statements.deleteRecord!.run(batch.first_span);
+    this.statements.deleteBatch.run(batch.id);
     this.count(spans.length - kept.length, (batch.revision ?? 0n) > 0n ? 1 - runs.length : 0);
   }
 
   private spans({ first_span: first, span_count: count }: BatchRow): SpanRow[] {
-    const sql = `SELECT id, span_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, name, status_code,
-        received_time_unix_ms, (SELECT service_name FROM resources r WHERE r.id = resource_id) AS service_name
-      FROM spans WHERE id >= ? AND id < ? ORDER BY id`;
-    return this.db.prepare(sql).all(first, first + count) as SpanRow[];
+    return this.statements.spans.all(first, first + count) as SpanRow[];
   }
 
   /** A row like `batch` for what is left of it. */
@@ -170,25 +173,19 @@ class BlockTraces {
       })),
       frames: run.map((row) => ({ receivedTimeUnixMs: Number(row.received_time_unix_ms) })),
     });
-    const revision = this.version >= NATIVE_VERSION ? ', revision' : '';
-    const sql = `INSERT INTO trace_batches (workspace_id, trace_id, start_time_unix_nano, end_time_unix_nano, first_span,
-        span_count, error_count, received_time_unix_ms, root_name, root_start_time_unix_nano, services, span_ids ${revision})
-      SELECT workspace_id, trace_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? ${revision} FROM trace_batches WHERE id = ?`;
-    this.db
-      .prepare(sql)
-      .run(
-        share.startTimeUnixNano,
-        share.endTimeUnixNano,
-        run[0]!.id,
-        run.length,
-        share.errorCount,
-        share.receivedTimeUnixMs,
-        share.rootName,
-        share.rootStartTimeUnixNano,
-        share.services,
-        share.spanIds,
-        batch.id,
-      );
+    this.statements.insertBatch.run(
+      share.startTimeUnixNano,
+      share.endTimeUnixNano,
+      run[0]!.id,
+      run.length,
+      share.errorCount,
+      share.receivedTimeUnixMs,
+      share.rootName,
+      share.rootStartTimeUnixNano,
+      share.services,
+      share.spanIds,
+      batch.id,
+    );
   }
 
   private countTrace(workspaceId: bigint, { traceId }: TraceDeletion): void {
@@ -197,8 +194,7 @@ class BlockTraces {
   }
 
   private count(deletedSpans: number, deletedRevisions: number): void {
-    const revisions = this.version >= NATIVE_VERSION ? `, revisions = revisions - ${deletedRevisions}` : '';
-    this.db.prepare(`UPDATE block SET spans = spans - ?${revisions}`).run(deletedSpans);
+    this.statements.count.run({ deletedSpans, deletedRevisions });
   }
 
   private lastIds(): { spans: bigint | null; batches: bigint | null } {
@@ -212,6 +208,35 @@ class BlockTraces {
     if (before.batches !== null && before.batches > (after.batches ?? 0n))
       this.db.prepare(PLACE_OF_BATCH).run(before.batches);
   }
+}
+
+function prepareStatements(db: Database.Database, version: number) {
+  const isNative = version >= NATIVE_VERSION;
+  const revision = isNative ? ', revision' : '';
+  return {
+    workspace: db.prepare('SELECT id FROM workspaces WHERE name = ?').pluck(),
+    batches: db.prepare(
+      'SELECT * FROM trace_batches INDEXED BY trace_batches_by_trace WHERE trace_id = ? AND workspace_id = ?',
+    ),
+    batch: db.prepare('SELECT 1 FROM trace_batches WHERE id = ?'),
+    spans: db.prepare(
+      `SELECT id, span_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, name, status_code,
+          received_time_unix_ms, (SELECT service_name FROM resources r WHERE r.id = resource_id) AS service_name
+        FROM spans WHERE id >= ? AND id < ? ORDER BY id`,
+    ),
+    deleteSpan: db.prepare('DELETE FROM spans WHERE id = ?'),
+    // Nothing was declared in older blocks.
+    deleteRecord: isNative ? db.prepare('DELETE FROM trace_records WHERE id = ?') : undefined,
+    count: db.prepare(
+      `UPDATE block SET spans = spans - @deletedSpans ${isNative ? ', revisions = revisions - @deletedRevisions' : ''}`,
+    ),
+    deleteBatch: db.prepare('DELETE FROM trace_batches WHERE id = ?'),
+    insertBatch: db.prepare(
+      `INSERT INTO trace_batches (workspace_id, trace_id, start_time_unix_nano, end_time_unix_nano, first_span,
+          span_count, error_count, received_time_unix_ms, root_name, root_start_time_unix_nano, services, span_ids ${revision})
+        SELECT workspace_id, trace_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? ${revision} FROM trace_batches WHERE id = ?`,
+    ),
+  };
 }
 
 const PLACE_OF_SPAN = `INSERT INTO spans VALUES (?, 0, zeroblob(16), zeroblob(8), NULL, 0, 0, '', 0, 0, 0, 0, 0, 0,
