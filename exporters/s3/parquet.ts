@@ -2,7 +2,7 @@
  * Requests as tables for query engines: one row for each span, log record or data point. Column types are those that every
  * engine reads; what OTLP nests (attributes, events, …) is JSON text as src/model/json-value.ts says, without loss.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
@@ -63,15 +63,21 @@ function generationIn(span: Span): Span['generation'] {
 /** Rows that are decoded at once, and written as one group: what a worker holds in memory is bounded by it. */
 const GROUP_ROWS = 16_384;
 
-/** Part by part: what tells an item from all others is its place in the part, however parts are joined. */
-function* groupsOf<Item>(content: ObjectContent, decode: Decode<Item>): Generator<Row<Item>[]> {
-  const { workspace, gatewayId, parts, payload } = content;
+const HASH_CHARS = 10;
+
+/**
+ * Part by part: an item is known by its place in a part, however parts are joined, and a part by its place in the buffer and
+ * by its content, of which more or less may be chosen the next time.
+ */
+function* groupsOf<Item>(object: ObjectContent, decode: Decode<Item>): Generator<Row<Item>[]> {
+  const { workspace, gatewayId, parts, payload } = object;
   let rows: Row<Item>[] = [];
   let from = 0;
   for (const part of parts) {
-    const items = decode(Buffer.from(payload.buffer, payload.byteOffset + from, part.bytes));
+    const content = Buffer.from(payload.buffer, payload.byteOffset + from, part.bytes);
+    const items = decode(content);
     from += part.bytes;
-    const place = `${gatewayId}-${placeOf(part, payload)}`;
+    const place = `${gatewayId}-${placeOf(part)}-${hash('sha256', content).slice(0, HASH_CHARS)}`;
     const { receivedTimeUnixMs } = part;
     for (const [index, item] of items.entries()) {
       rows.push({ item, id: `${place}-${index}`, workspace, receivedTimeUnixMs });
@@ -83,8 +89,8 @@ function* groupsOf<Item>(content: ObjectContent, decode: Decode<Item>): Generato
   if (rows.length > 0) yield rows;
 }
 
-function placeOf({ sequence, piece }: ContentPart, payload: Uint8Array): string {
-  if (sequence === undefined) return `resent-${createHash('sha256').update(payload).digest('hex').slice(0, 16)}`;
+function placeOf({ sequence, piece }: ContentPart): string {
+  if (sequence === undefined) return 'resent';
   return piece === '' ? `${sequence}` : `${sequence}.${piece}`;
 }
 

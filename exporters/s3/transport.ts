@@ -47,7 +47,24 @@ class S3Transport implements Transport {
     this.endpoint = `s3://${bucket}/${prefix}`;
   }
 
-  async send(request: ExportRequest, abort: AbortSignal): Promise<Answer> {
+  /** A thread that encodes, and a search for credentials, can't be broken off: they are left behind. */
+  send(request: ExportRequest, abort: AbortSignal): Promise<Answer> {
+    return new Promise((resolve) => {
+      const leave = () => resolve({ kind: 'retry', reason: 'S3: it was broken off' });
+      if (abort.aborted) return leave();
+      abort.addEventListener('abort', leave, { once: true });
+      const end = () => abort.removeEventListener('abort', leave);
+      void this.#archive(request, abort).then(resolve).finally(end);
+    });
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#bucket;
+    this.#bucket = undefined;
+    (await opened?.catch(() => undefined))?.close();
+  }
+
+  async #archive(request: ExportRequest, abort: AbortSignal): Promise<Answer> {
     try {
       const content = this.#contentOf(request);
       const encoded = await this.#options.pool.run<EncodedObject>(ENCODE_OBJECT, content);
@@ -57,12 +74,6 @@ class S3Transport implements Transport {
     } catch (error) {
       return answerOf(error, this.#options.config.bucket);
     }
-  }
-
-  async close(): Promise<void> {
-    const opened = this.#bucket;
-    this.#bucket = undefined;
-    (await opened?.catch(() => undefined))?.close();
   }
 
   #contentOf({ signal, workspace, payload, parts }: ExportRequest): ObjectContent {
@@ -89,10 +100,20 @@ class S3Transport implements Transport {
     await bucket.put(jsonObject(keys.manifest, manifestOf(keys.object, archived)), abort);
   }
 
-  /** Not before it is needed; one that could not be loaded is loaded the next time. */
   #opened(): Promise<TargetBucket> {
-    this.#bucket ??= import('./bucket.js').then(({ TargetBucket }) => new TargetBucket(this.#options.config));
+    this.#bucket ??= this.#open();
     return this.#bucket;
+  }
+
+  /** Not before it is needed; one that could not be opened is opened the next time. */
+  async #open(): Promise<TargetBucket> {
+    try {
+      const { TargetBucket } = await import('./bucket.js');
+      return new TargetBucket(this.#options.config);
+    } catch (error) {
+      this.#bucket = undefined;
+      throw error;
+    }
   }
 }
 

@@ -70,8 +70,8 @@ describe('an object', () => {
     await transportTo(table, { format: 'parquet' }).send(request, never);
     const rows = await rowsIn(table.objects.get(dataKeysIn(table)[0]!)!.body);
     expect(rows.map(({ item_id, name }) => [item_id, name])).toEqual([
-      ['gw-7-0', 'span 7'],
-      ['gw-8-0', 'span 8'],
+      [expect.stringMatching(/^gw-7-[0-9a-f]{10}-0$/), 'span 7'],
+      [expect.stringMatching(/^gw-8-[0-9a-f]{10}-0$/), 'span 8'],
     ]);
   });
 
@@ -252,6 +252,16 @@ it('a request that is aborted, or takes too long, holds the exporter', async () 
   expect(await transportTo(server, { timeoutMs: '30' }).send(requestOf([part(7)]), never)).toMatchObject({
     kind: 'retry',
   });
+});
+
+it('a thread that does not answer holds the exporter at its end', async () => {
+  const server = await startBucket();
+  const abort = new AbortController();
+  const stuck = transportTo(server, {}, { pool: { run: () => new Promise(() => {}) } });
+  const sent = stuck.send(requestOf([part(7)]), abort.signal);
+  abort.abort();
+  expect(await sent).toEqual({ kind: 'retry', reason: 'S3: it was broken off' });
+  expect(await stuck.send(requestOf([part(7)]), abort.signal)).toMatchObject({ kind: 'retry' });
 });
 
 it('a pool that is gone, or a name that is no text, loses the request', async () => {
