@@ -136,6 +136,8 @@ class ReadAhead implements TailSampler {
       try {
         await this.#step();
       } catch (error) {
+        // At the end its thread may be gone first: what it did not come to stays in the buffer.
+        if (this.#ended.signal.aborted) return;
         this.#session = undefined;
         this.#options.events.stuck({ sampler: this.name, reason: (error as Error).message });
         await pause(OWN_FAULT_PAUSE_MS, this.#ended.signal);
