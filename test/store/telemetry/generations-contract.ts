@@ -459,6 +459,21 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         }
       });
 
+      test('of the sightings of one call in several traces of a batch, one counts that came later', async () => {
+        const session = await open();
+        const source = recordSource(33);
+        const traceIds = [9, 1, 5].map((byte) => new Uint8Array(16).fill(byte));
+        const of = { responseId: 'resp_1' };
+        const spans = traceIds.map((traceId) => generationSpan(source, of, { traceId }));
+        await session.write([
+          session.frame({ spans: spans.slice(0, 1) }),
+          session.frame({ spans: spans.slice(1) }),
+          session.frame({ spans: [generationSpan(source, { ...of, kind: 'tool' }, { traceId: traceIds[1]! })] }),
+        ]);
+        expect(ids(await session.list({ counted: true }))).toEqual([idOf(spans[0]!)]);
+        await expectSumsOfRows(session);
+      });
+
       test('the response of another model, workspace or id is taken for the same', async () => {
         const session = await open();
         const source = recordSource(12);

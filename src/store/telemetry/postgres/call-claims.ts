@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import { modelOf } from '../../../model/generation.js';
 import { haveSameResponse } from '../sightings.js';
+import { canCount } from './generation-changes.js';
 import type { GenerationRow } from './generation-rows.js';
 import { rowsOf } from './statements.js';
 
@@ -40,10 +41,26 @@ function seen(row: GenerationRow): SeenCall {
 
 export class CallClaims {
   private readonly responses = new Map<string, ClaimedResponse>();
+  /** Of each call that is added the first sighting: traces are settled in another order than they came. */
+  private readonly firsts = new Map<string, SeenCall[]>();
 
   constructor(added: readonly GenerationRow[], gone: readonly GenerationRow[]) {
-    for (const row of added) if (row.generation.countable) this.ask(row, [seen(row)]);
+    for (const row of added) {
+      if (!row.generation.countable) continue;
+      this.ask(row, [seen(row)]);
+      if (canCount(row)) this.noteFirst(row);
+    }
     for (const row of gone) if (row.counted) this.ask(row, []);
+  }
+
+  private noteFirst(row: GenerationRow): void {
+    const { responseId } = row.generation;
+    if (responseId === '') return;
+    const key = keyOf(row.workspace, responseId);
+    const own = seen(row);
+    const known = this.firsts.get(key);
+    if (!known) this.firsts.set(key, [own]);
+    else if (!known.some((call) => isSame(call, own, responseId))) known.push(own);
   }
 
   private ask(
@@ -94,7 +111,10 @@ export class CallClaims {
     const own = seen(row);
     const same = response.calls.filter((call) => isSame(call, own, generation.responseId));
     if (same.some((call) => call.trace !== own.trace || call.span !== own.span)) return false;
-    if (same.length === 0) response.calls.push(own);
+    if (same.length > 0) return true;
+    const first = this.firsts.get(response.key)?.find((call) => isSame(call, own, generation.responseId));
+    if (first && (first.trace !== own.trace || first.span !== own.span)) return false;
+    response.calls.push(own);
     return true;
   }
 

@@ -192,7 +192,7 @@ function isOfSpan({ source }: GenerationRow): boolean {
   return source === 'span';
 }
 
-function canCount({ source, generation: { countable, kind } }: GenerationRow): boolean {
+export function canCount({ source, generation: { countable, kind } }: GenerationRow): boolean {
   return countable && (source === 'log' || MODEL_KINDS.has(kind));
 }
 

@@ -206,6 +206,7 @@ export class BlockWriter {
 
   private insert(batch: BlockBatch): number {
     const traces = extent();
+    this.generations.begin(batch.groups);
     for (const group of batch.groups) this.insertTrace(group, traces);
     const logs = extent();
     const points = extent();

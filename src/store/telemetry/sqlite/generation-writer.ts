@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { type Generation, modelOf } from '../../../model/generation.js';
-import type { LogRecord, Span } from '../../../model/telemetry.js';
+import type { DecodedFrame, LogRecord, Span } from '../../../model/telemetry.js';
 import { callOf, isUnpriced } from '../rollups.js';
 import { haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
@@ -62,6 +62,12 @@ interface TracePlace {
   isNew: boolean;
 }
 
+/** A call with a response's id, and where in the batch it came. */
+interface Arrival extends SeenResponse {
+  span: Span;
+  frame: DecodedFrame;
+}
+
 const UNTOLD: Told = { name: '', by: undefined };
 const NOBODY: TraceIdentity = { session: UNTOLD, user: UNTOLD };
 
@@ -74,6 +80,8 @@ export class GenerationWriter {
   private readonly users;
   /** Neighbours mostly share a description: its name, which is long, is made for the first of them. */
   private latestDescribed: { generation: Generation; id: number } | undefined;
+  /** Of each call of the batch the first sighting: traces are written in another order than they came. */
+  private readonly firsts = new Map<string, Arrival[]>();
   /** Of the traces of the batch's logs of which nobody knows anything. */
   private readonly unknown = new Set<string>();
   private min: bigint | null = null;
@@ -89,6 +97,30 @@ export class GenerationWriter {
     this.prices = byDigest(db, 'prices', PRICE_COLUMNS);
     this.sessions = new IdentityNumbers(db, SESSION);
     this.users = new IdentityNumbers(db, USER);
+  }
+
+  /** Call it before the groups of a batch are added. */
+  begin(groups: readonly TraceGroup[]): void {
+    for (const { workspace, spans, frames } of groups) {
+      for (const [at, span] of spans.entries()) {
+        const { generation } = span;
+        if (!generation || generation.responseId === '' || !isCountedCall(generation)) continue;
+        const { responseId } = generation;
+        this.noteArrival(workspace, { span, frame: frames[at]!, responseId, model: modelOf(generation) });
+      }
+    }
+  }
+
+  private noteArrival(workspace: string, arrival: Arrival): void {
+    const key = `${workspace}/${arrival.responseId}`;
+    const known = this.firsts.get(key);
+    if (!known) {
+      this.firsts.set(key, [arrival]);
+      return;
+    }
+    const same = known.findIndex((other) => haveSameResponse(other, arrival));
+    if (same < 0) known.push(arrival);
+    else if (cameBefore(arrival, known[same]!)) known[same] = arrival;
   }
 
   /** Call it when the spans of the group are rows, one after another from `firstSpan` on. */
@@ -128,6 +160,7 @@ export class GenerationWriter {
   flush(): { min: bigint | null; max: bigint | null } {
     this.changes.flush();
     this.unknown.clear();
+    this.firsts.clear();
     const { min, max } = this;
     this.min = this.max = null;
     return { min, max };
@@ -145,6 +178,7 @@ export class GenerationWriter {
   rollback(): void {
     this.changes.clear();
     this.unknown.clear();
+    this.firsts.clear();
     this.options.traces.rollback();
     this.min = this.max = null;
     this.latestDescribed = undefined;
@@ -278,14 +312,23 @@ export class GenerationWriter {
     { workspace, workspaceId }: { workspace: string; workspaceId: number },
     seen: SightingIndex | undefined,
   ): boolean {
-    const isCall = generation.kind === 'llm' || generation.kind === 'embedding';
-    if (!isCall || !generation.countable || this.wasAnswered(generation, workspace, workspaceId)) return false;
+    if (!isCountedCall(generation) || this.wasAnswered(generation, workspace, workspaceId)) return false;
+    if (this.followsAnother(span, generation, workspace)) return false;
     if (!seen) return true;
     const { spanId, parentSpanId, scope } = span;
     const sighting = sightingOf(generation, { spanId, parentSpanId, scope: scope.name });
     if (seen.has(sighting)) return false;
     seen.add(sighting);
     return true;
+  }
+
+  /** Whether another span of the batch with the same response came before. */
+  private followsAnother(span: Span, generation: Generation, workspace: string): boolean {
+    const { responseId } = generation;
+    if (responseId === '') return false;
+    const own = { responseId, model: modelOf(generation) };
+    const first = this.firsts.get(`${workspace}/${responseId}`)?.find((other) => haveSameResponse(other, own));
+    return first !== undefined && first.span !== span && !isSameSpan(first.span, span);
   }
 
   /** Whether a counted row has the same response. */
@@ -298,6 +341,20 @@ export class GenerationWriter {
     const own = this.statements.answered.all(hash, workspaceId) as SeenResponse[];
     return own.some(isSame) || this.options.seenElsewhere(workspace, hash).some(isSame);
   }
+}
+
+function isCountedCall({ kind, countable }: Generation): boolean {
+  return countable && (kind === 'llm' || kind === 'embedding');
+}
+
+function cameBefore(a: Arrival, b: Arrival): boolean {
+  if (a.frame !== b.frame) return a.frame.sequence < b.frame.sequence;
+  return a.frame.spans.indexOf(a.span) < a.frame.spans.indexOf(b.span);
+}
+
+/** One of them may be a revision of the other. */
+function isSameSpan(a: Span, b: Span): boolean {
+  return Buffer.compare(a.spanId, b.spanId) === 0 && Buffer.compare(a.traceId, b.traceId) === 0;
 }
 
 /** What statements take: they bind no booleans. */
