@@ -176,7 +176,7 @@ describe('the README', () => {
     const rows = [...section.matchAll(/^\| (`[^|]*) \| ?([^|]*)\|/gm)];
     expect(rows.length).toBeGreaterThan(3);
     for (const [, names, defaults] of rows) {
-      const known = [...names!.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name!);
+      const known = [...names!.matchAll(/`([A-Z0-9_]+)`/g)].map(([, name]) => name!);
       for (const name of known) expect(settings.has(name)).toBe(true);
       const told = defaults!.split(', ').map((text) => text.replaceAll('`', '').trim());
       if (told[0] !== '') expect(known.map((name) => settings.get(name))).toEqual(told);
