@@ -6,20 +6,11 @@ import { z } from 'zod';
 import type { ComponentType } from '../../src/config-file/components.js';
 import { duration } from '../../src/config-file/duration.js';
 import { keyOf } from '../../src/config-file/key.js';
-import { flag, integer, oneOf, text } from '../../src/setting.js';
+import { decimal, flag, integer, oneOf, text } from '../../src/setting.js';
 
 const MAX_TIME_MS = 2 ** 31 - 1;
 /** What a trace matched is a bit each of one number. */
 export const MAX_POLICIES = 30;
-
-function decimal(min: number, max: number) {
-  const expected = `expected a number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i, expected)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, expected);
-}
 
 const anyNumber = () => decimal(-Number.MAX_VALUE, Number.MAX_VALUE);
 const wholeNumber = () => integer(0, Number.MAX_SAFE_INTEGER);

@@ -5,8 +5,9 @@
 import type { Generation } from '../../src/model/generation.js';
 import { attributesOf, JsonObject, parseAttributes, parseJson, type TypedValue } from '../../src/model/json-value.js';
 import type { LogRecord, Resource, Span } from '../../src/model/telemetry.js';
+import { thresholdOf } from '../processing/sampling.js';
 import type { Policy, SimplePolicy } from './config.js';
-import { RANDOMNESS_BITS, type TraceSummary } from './trace-summary.js';
+import type { TraceSummary } from './trace-summary.js';
 
 const EVALUATION_EVENT = 'gen_ai.evaluation.result';
 const EVALUATION_NAME = 'gen_ai.evaluation.name';
@@ -15,6 +16,8 @@ const EVALUATION_SCORE = 'gen_ai.evaluation.score.value';
 const STATUS_CODES = { UNSET: 0, OK: 1, ERROR: 2 } as const;
 const PICODOLLARS = 1e12;
 const NANO_PER_MS = 1e6;
+/** Hex digits of the threshold, as the head sampler has them without being told otherwise. */
+const SHARE_PRECISION = 4;
 
 /** Conditions on one item; absent: no item of that kind fulfils it. */
 interface Condition {
@@ -104,11 +107,12 @@ function spanCountQuestion({ minSpans, maxSpans }: NonNullable<SimplePolicy['spa
   return ({ spans }) => spans >= minSpans && (maxSpans === 0 || spans <= maxSpans);
 }
 
-/** OpenTelemetry's consistent sampling: kept when the randomness is not below the rejection threshold. */
+/** The traces that the head sampler keeps, with the same percentage. */
 function shareQuestion(percentage: number): Question {
-  const share = BigInt(Math.round((percentage / 100) * 2 ** Number(RANDOMNESS_BITS)));
-  const threshold = (1n << RANDOMNESS_BITS) - share;
-  return ({ randomness }) => randomness >= threshold;
+  const threshold = thresholdOf(percentage, SHARE_PRECISION);
+  if (threshold === undefined) return () => false;
+  const rejected = BigInt(`0x${threshold}`);
+  return ({ randomness }) => randomness >= rejected;
 }
 
 function conditionOf(policy: SimplePolicy): Condition | undefined {

@@ -22,8 +22,6 @@ export interface TraceSummary {
 }
 
 /** W3C Trace Context Level 2: the random part of a trace id is its last 7 bytes. */
-export const RANDOMNESS_BITS = 56n;
-
 export function randomnessOf(traceId: Uint8Array): bigint {
   let value = 0n;
   for (let i = 9; i < 16; i++) value = (value << 8n) | BigInt(traceId[i]!);
