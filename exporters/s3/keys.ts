@@ -4,6 +4,7 @@
  * layout of the Collector's awss3exporter. First and last are places in the gateway's buffer. With the content's hash a
  * repeat is the same object, and what was cut otherwise, or chosen otherwise, is another one: nothing is ever replaced.
  */
+import { hash } from 'node:crypto';
 import type { Signal } from '../../src/component.js';
 import type { Compression, Format } from './config.js';
 
@@ -30,6 +31,8 @@ export interface Keys {
 /** So that names stand in the order of the sequences. */
 const SEQUENCE_DIGITS = 12;
 const HASH_CHARS = 12;
+/** A key has 1,024 bytes at most, and the name of a workspace alone may have as many. */
+const MAX_WORKSPACE_CHARS = 400;
 
 export function keysOf(place: Place): Keys {
   const folder = place.prefix?.replace(/^\/+|\/+$/g, '') ?? '';
@@ -40,13 +43,19 @@ export function keysOf(place: Place): Keys {
 
 function partitionsOf({ workspace, receivedTimeUnixMs }: Place): string {
   const [, year, month, day, hour] = /^(\d+)-(\d\d)-(\d\d)T(\d\d)/.exec(new Date(receivedTimeUnixMs).toISOString())!;
+  return `workspace=${folderOf(workspace)}/year=${year}/month=${month}/day=${day}/hour=${hour}`;
+}
+
+/** A name that is cut ends with its hash, and with no half of a character. The table and the manifest have it whole. */
+function folderOf(workspace: string): string {
   const name = encodeURIComponent(workspace);
-  return `workspace=${name}/year=${year}/month=${month}/day=${day}/hour=${hour}`;
+  if (name.length <= MAX_WORKSPACE_CHARS) return name;
+  const start = name.slice(0, MAX_WORKSPACE_CHARS).replace(/(%[0-9A-F]{0,2})+$/, '');
+  return `${start}~${hash('sha256', workspace).slice(0, HASH_CHARS)}`;
 }
 
 function nameOf({ gatewayId, sequences, sha256, ...place }: Place): string {
-  const hash = sha256.slice(0, HASH_CHARS);
-  return `${gatewayId}-${rangeOf(sequences)}-${hash}${extensionOf(place)}`;
+  return `${gatewayId}-${rangeOf(sequences)}-${sha256.slice(0, HASH_CHARS)}${extensionOf(place)}`;
 }
 
 function rangeOf(sequences: Place['sequences']): string {

@@ -61,6 +61,18 @@ describe('an object', () => {
     expect(manifestsIn(server)[0]).toMatchObject({ workspace: 'a/b=ü', key: dataKeysIn(server)[0] });
   });
 
+  it('of a workspace with a long name has a key that S3 refuses, or another one’s folder', async () => {
+    const server = await startBucket();
+    const transport = transportTo(server, { prefix: 'archive/'.padEnd(256, 'x') });
+    const names = ['é'.repeat(512), `${'é'.repeat(511)}e`, 'a'.repeat(1024)];
+    for (const workspace of names) {
+      expect(await transport.send(requestOf([part(7)], { workspace }), never)).toEqual(ACCEPTED);
+    }
+    const folders = [...server.objects.keys()].map((key) => /workspace=([^/]*)/.exec(key)![1]!);
+    expect(new Set(folders).size).toBe(3);
+    for (const folder of folders) expect(() => decodeURIComponent(folder)).not.toThrow();
+  });
+
   it('holds something else than was sent', async () => {
     const server = await startBucket();
     const request = requestOf([part(7), part(8)]);
