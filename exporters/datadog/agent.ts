@@ -2,7 +2,7 @@
  * The Agent's own trace API: OTLP requests are encoded in a worker thread and put to `/v0.4/traces`. The answer's
  * `rate_by_service` is for clients that sample; what comes here is sampled already.
  */
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { TaskPool } from '../../src/component.js';
 import { headerText, readAnswer } from '../answer-body.js';
 import { answerOfHttp, reasonOf } from '../otlp/answer.js';
@@ -29,8 +29,10 @@ export function createAgentTransport({ config, pool, connections, version }: Age
   const headers = headersOf(version);
   let agent: Agent | undefined;
 
+  /** The client is loaded with the first request: it takes a start a tenth of a second. */
   const put = async (traces: TraceRequest, abort: AbortSignal): Promise<Answer> => {
-    agent ??= createAgent(place, connections, config.timeoutMs);
+    const { Agent, request } = await import('undici');
+    agent ??= new Agent(optionsOf(place, connections, config.timeoutMs));
     const signal = AbortSignal.any([abort, AbortSignal.timeout(config.timeoutMs)]);
     const response = await request(place.url, {
       method: 'PUT',
@@ -108,14 +110,14 @@ export function agentUrlOf(config: DatadogConfig): URL | undefined {
   return socketPath === undefined ? url : undefined;
 }
 
-function createAgent({ socketPath }: Place, connections: number, timeoutMs: number): Agent {
-  return new Agent({
+function optionsOf({ socketPath }: Place, connections: number, timeoutMs: number): Agent.Options {
+  return {
     connections,
     pipelining: 1,
     connect: { timeout: timeoutMs, ...(socketPath !== undefined && { socketPath }) },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-  });
+  };
 }
 
 function headersOf(version: string): Record<string, string> {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import { headerText, readAnswer } from '../answer-body.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { answerOfHttp, reasonOf } from './answer.js';
@@ -41,7 +41,7 @@ export function createHttpTransport({ destination, connections, version, gateway
   });
 
   const post = async ({ payload, workspace }: ExportRequest, signal: AbortSignal): Promise<Answer> => {
-    const dispatcher = await connected();
+    const [{ request }, dispatcher] = await Promise.all([import('undici'), connected()]);
     const body = compression === 'gzip' ? await compress(payload) : payload;
     const response = await request(url, { method: 'POST', dispatcher, headers: headersOf(workspace), body, signal });
     const read = await readAnswer(response.body);
@@ -74,7 +74,9 @@ export function createHttpTransport({ destination, connections, version, gateway
   };
 }
 
+/** The client is loaded with the first request: it takes a start a tenth of a second. */
 async function createAgent({ tls, timeoutMs }: Destination, connections: number): Promise<Agent> {
+  const { Agent } = await import('undici');
   const read = (file: string | undefined) => (file === undefined ? undefined : readFile(file));
   const [ca, key, cert] = await Promise.all([tls.certificate, tls.clientKey, tls.clientCertificate].map(read));
   return new Agent({

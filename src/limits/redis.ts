@@ -1,5 +1,5 @@
 /** Sliding windows in Redis, which every gateway that names the same REDIS_URL shares. */
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Allowance } from './allowance.js';
 import { PARTS } from './window.js';
 
@@ -69,7 +69,9 @@ export interface RedisLimit {
   disconnect(): void;
 }
 
-function createConnection(url: string): Connection {
+/** The client is loaded where there is a Redis: it takes a start a tenth of a second. */
+async function createConnection(url: string): Promise<Connection> {
+  const { Redis } = await import('ioredis');
   const connection = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -103,9 +105,11 @@ export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLim
   let connection: Connection | undefined;
   /** Why there is no connection. A command that fails for want of one doesn't know. */
   let fault: unknown;
+  /** While the client was loaded. */
+  let ended = false;
 
-  function open(): Connection {
-    const opened = createConnection(url);
+  async function open(): Promise<Connection> {
+    const opened = await createConnection(url);
     opened.on('error', (error) => {
       fault = error;
     });
@@ -125,8 +129,11 @@ export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLim
 
   return {
     async connect() {
-      connection = open();
-      await explained(inTime(CONNECT_TIMEOUT_MS, connection.connect()));
+      ended = false;
+      const opened = await open();
+      if (ended) return;
+      connection = opened;
+      await explained(inTime(CONNECT_TIMEOUT_MS, opened.connect()));
     },
     async charge(bucket) {
       if (connection === undefined) throw new Error('Not connected');
@@ -139,6 +146,7 @@ export function createRedisLimit({ url, windowMs, maxRequests: limit }: RedisLim
       if (connection?.status === 'ready') connection.disconnect(true);
     },
     disconnect() {
+      ended = true;
       connection?.disconnect();
       connection = undefined;
     },

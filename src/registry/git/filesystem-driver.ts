@@ -13,7 +13,6 @@ import { pathOf } from '../paths.js';
 import { type GitChoice, usesProgram } from './program.js';
 import { ProgramRepository } from './program-repository.js';
 import type { GitRepository } from './repository.js';
-import { ScriptRepository } from './script-repository.js';
 import { InTurn } from './turns.js';
 import { GitVersions } from './versions.js';
 
@@ -43,7 +42,7 @@ class FilesystemDriver implements PromptDriver {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const repository = (await usesProgram(this.options))
       ? new ProgramRepository(directory)
-      : new ScriptRepository(directory);
+      : await scriptRepository(directory);
     await repository.open();
     this.opened = { repository, versions: new GitVersions(repository) };
   }
@@ -130,6 +129,12 @@ class FilesystemDriver implements PromptDriver {
     const content = head === undefined ? undefined : await repository.read(head, pathOf(key));
     if (content !== undefined) await repository.checkOut(pathOf(key), content);
   }
+}
+
+/** Git in JavaScript takes a start longer than all else of the registry: it is loaded where there is no git program. */
+async function scriptRepository(directory: string): Promise<GitRepository> {
+  const { ScriptRepository } = await import('./script-repository.js');
+  return new ScriptRepository(directory);
 }
 
 export function createFilesystemDriver(options: FilesystemDriverOptions): PromptDriver {

@@ -13,11 +13,10 @@ import { InTurn } from '../git/turns.js';
 import { GitVersions } from '../git/versions.js';
 import { pathOf, tagOf } from '../paths.js';
 import { Calls, PATIENCE, type Patience, Refusal } from './calls.js';
-import type { Clone } from './clone.js';
+import type { Clone, CloneOptions } from './clone.js';
 import { placeOf } from './place.js';
 import { ProgramClone } from './program-clone.js';
-import { Rest } from './rest.js';
-import { ScriptClone } from './script-clone.js';
+import type { Rest } from './rest.js';
 
 export interface GithubDriverOptions {
   /** `owner/repository`. */
@@ -78,9 +77,10 @@ class GithubDriver implements PromptDriver {
     const ending = new AbortController();
     const { signal } = ending;
     const clone = { directory, branch: place.branch, url: place.gitUrl, token, signal };
-    const made = (await usesProgram(this.options)) ? new ProgramClone(clone) : new ScriptClone(clone);
+    const made = (await usesProgram(this.options)) ? new ProgramClone(clone) : await scriptClone(clone);
     await made.open();
     const calls = { toClone: new Calls(patience, signal), toRest: new Calls(patience, signal) };
+    const { Rest } = await import('./rest.js');
     const rest = new Rest(place, token, signal);
     this.opened = { clone: made, versions: new GitVersions(made), rest, ...calls, ending };
     if (syncIntervalMs > 0) this.timer = setInterval(() => this.refresh(), syncIntervalMs).unref();
@@ -274,6 +274,12 @@ class GithubDriver implements PromptDriver {
 
 function notFetched(commit: string): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', `GitHub has made the commit ${commit}, and its branch lacks it`);
+}
+
+/** Git in JavaScript is loaded where there is no git program. */
+async function scriptClone(options: CloneOptions): Promise<Clone> {
+  const { ScriptClone } = await import('./script-clone.js');
+  return new ScriptClone(options);
 }
 
 export function createGithubDriver(options: GithubDriverOptions): PromptDriver {
