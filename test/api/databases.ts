@@ -5,6 +5,7 @@ import type { ApiOptions } from '../../src/api/app.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
 import { startPostgres } from '../helpers/postgres.js';
+import { controlSchema } from '../helpers/schemas.js';
 
 const server = await startPostgres();
 afterAll(() => server?.remove());
@@ -60,6 +61,6 @@ export function openForAll(): Promise<AccessApp> {
 export function onEachDatabase(suite: (open: OpenApp) => void): void {
   describe('on SQLite', () => suite((overrides = {}) => open(undefined, overrides, ofTest)));
   describe.skipIf(!server)('on Postgres', () =>
-    suite(async (overrides = {}) => open(await server!.createDatabase(), overrides, ofTest)),
+    suite(async (overrides = {}) => open(await server!.createDatabase(controlSchema), overrides, ofTest)),
   );
 }

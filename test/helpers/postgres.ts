@@ -14,9 +14,11 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
+export type Fill = (connectionString: string) => Promise<void>;
+
 export interface PostgresServer {
-  /** Connection string of a new, empty database. */
-  createDatabase(): Promise<string>;
+  /** Connection string of a new database: an empty one, or a copy of one that `fill` was called for once. */
+  createDatabase(fill?: Fill): Promise<string>;
   /** `immediate` drops every connection in mid-sentence, as a crash does. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** The same data on the same port again. */
@@ -110,14 +112,24 @@ async function openServer(settings: readonly string[]): Promise<PostgresServer> 
 
   const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   let databases = 0;
+  const copyOf = async (template: string): Promise<string> => {
+    const name = `test_${++databases}`;
+    const client = new pg.Client({ connectionString: urlOf('postgres') });
+    await client.connect();
+    await client.query(`create database ${name} template ${template} strategy file_copy`);
+    await client.end();
+    return name;
+  };
+  const filled = new Map<Fill, Promise<string>>();
+  const fillOne = async (fill: Fill): Promise<string> => {
+    const name = await copyOf('template1');
+    await fill(urlOf(name));
+    return name;
+  };
   const server: PostgresServer = {
-    async createDatabase() {
-      const name = `test_${++databases}`;
-      const client = new pg.Client({ connectionString: urlOf('postgres') });
-      await client.connect();
-      await client.query(`create database ${name} strategy file_copy`);
-      await client.end();
-      return urlOf(name);
+    async createDatabase(fill) {
+      if (fill && !filled.has(fill)) filled.set(fill, fillOne(fill));
+      return urlOf(await copyOf(fill ? await filled.get(fill)! : 'template1'));
     },
     async stop(mode = 'fast') {
       const stopping = child;

@@ -11,6 +11,7 @@ import type { Statement } from '../../../src/store/control/sqlite/messages.js';
 import { type ControlStore, type ControlStoreOptions, createControlStore } from '../../../src/store/control/store.js';
 import { createPool } from '../../../workers/pool.js';
 import type { PostgresServer } from '../../helpers/postgres.js';
+import { controlSchema } from '../../helpers/schemas.js';
 
 export interface Place {
   /** Another gateway on the same database: with its own connections, and on SQLite its own thread. */
@@ -90,7 +91,7 @@ async function withClient<Result>(connectionString: string, work: (client: pg.Cl
 }
 
 async function postgresPlace(server: PostgresServer): Promise<Place> {
-  const databaseUrl = await server.createDatabase();
+  const databaseUrl = await server.createDatabase(controlSchema);
   const config = { ...SETTINGS, databaseUrl };
   const stores: ControlStore[] = [];
   const queries = vi.spyOn(pg.Client.prototype, 'query');

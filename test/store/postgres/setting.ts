@@ -6,6 +6,7 @@ import { openPostgresWriter } from '../../../src/store/telemetry/postgres/writer
 import type { TelemetryStore, TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import type { PostgresServer } from '../../helpers/postgres.js';
 import { BASE_TIME_UNIX_NANO, decodedFrame, recordSource } from '../../helpers/records.js';
+import { telemetrySchema } from '../../helpers/schemas.js';
 
 export const BUFFER = 'b0ffe2b0ffe2b0ffe2b0ffe2b0ffe2aa';
 const DAY_NANO = 86_400_000_000_000n;
@@ -21,7 +22,7 @@ export interface Setting {
 }
 
 export async function openSetting(server: PostgresServer): Promise<Setting> {
-  const connectionString = await server.createDatabase();
+  const connectionString = await server.createDatabase(telemetrySchema);
   const store = createPostgresTelemetry({ connectionString, poolSize: 2, queryTimeoutMs: 20_000 });
   await store.start();
   const writers: TelemetryWriter[] = [];

@@ -3,6 +3,7 @@ import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/s
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
 import type { PostgresServer } from '../../helpers/postgres.js';
+import { telemetrySchema } from '../../helpers/schemas.js';
 import type { MakeStoreOptions, StoreUnderTest } from './contract.js';
 
 export interface PostgresStoreUnderTest extends StoreUnderTest {
@@ -13,7 +14,7 @@ export async function makePostgresStore(
   { createDatabase }: PostgresServer,
   { pageBudgetMs }: MakeStoreOptions = {},
 ): Promise<PostgresStoreUnderTest> {
-  const connectionString = await createDatabase();
+  const connectionString = await createDatabase(telemetrySchema);
   const budget = pageBudgetMs === undefined ? {} : { pageBudgetMs };
   const options = { connectionString, poolSize: 4, queryTimeoutMs: 30_000, ...budget };
   const writers = new Map<number, Promise<TelemetryWriter>>();
