@@ -109,6 +109,15 @@ export function sendContinuously(url: string, load: Load, connections: number) {
   return { acknowledged, stop };
 }
 
+/** At most, from the first answer on: each stage of storing is hit in some round, and few traces have to be listed. */
+const MAX_MOMENT_MS = 200;
+
+/** Until something is acknowledged, and a moment of another length each time: a gateway that ends then is busy. */
+export async function untilBusy({ acknowledged }: { acknowledged: Acknowledged }): Promise<void> {
+  while (acknowledged.requests === 0) await sleep(5);
+  await sleep(Math.random() * MAX_MOMENT_MS);
+}
+
 /** What differs between the traces that were acknowledged and those that are stored. Stored ones may be more. */
 export function missingOrDoubled(acknowledged: Map<string, number>, stored: ListedTrace[]): string[] {
   const counts = new Map<string, number>();

@@ -9,6 +9,7 @@ import {
   sendContinuously,
   startGateway,
   temporaryDirectory,
+  untilBusy,
   untilDrained,
 } from '../helpers/gateway.js';
 import { message } from '../otlp/wire.js';
@@ -30,7 +31,7 @@ describe('a gateway that is killed', () => {
         seed: round + 1,
       });
       const sending = sendContinuously(gateway.otlpHttp, load, 8);
-      await sleep(50 + Math.random() * 400);
+      await untilBusy(sending);
       await gateway.kill();
       await sending.stop();
       for (const [id, spans] of sending.acknowledged.traces) acknowledged.set(id, spans);
@@ -49,7 +50,7 @@ describe('a gateway that is killed', () => {
       const gateway = await startGateway({ dataDirectory, env: { WORKERS: writers, BATCH_MAX_ITEMS: '500' } });
       const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 100 + round });
       const sending = sendContinuously(gateway.otlpHttp, load, 8);
-      await sleep(400);
+      await untilBusy(sending);
       await gateway.kill();
       await sending.stop();
       for (const [id, spans] of sending.acknowledged.traces) acknowledged.set(id, spans);
@@ -122,7 +123,7 @@ describe('a buffer that is damaged', () => {
 
     const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 8 });
     const sending = sendContinuously(gateway.otlpHttp, load, 2);
-    await sleep(200);
+    await untilBusy(sending);
     await sending.stop();
     await untilDrained(gateway.api);
     expect(sending.acknowledged.requests).toBeGreaterThan(0);

@@ -10,6 +10,7 @@ import {
   sendContinuously,
   startGateway,
   temporaryDirectory,
+  untilBusy,
   untilDrained,
 } from '../helpers/gateway.js';
 import { type Backend, type Received, startGrpcBackend, startHttpBackend } from '../helpers/otlp-backend.js';
@@ -96,7 +97,7 @@ describe('a gateway that is killed under load', () => {
     for (let round = 0; round < 5; round++) {
       const gateway = await startGateway({ dataDirectory, env: settings });
       const sending = sendTo(gateway, 100 + round, round % 2 ? 'json' : 'protobuf');
-      await sleep(200 + Math.random() * 400);
+      await untilBusy(sending);
       await gateway.kill();
       await sending.stop();
       for (const [id, spans] of sending.acknowledged.traces) acknowledged.set(id, spans);
@@ -117,7 +118,7 @@ describe('a backend', () => {
     const first = await httpBackend();
     const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env: { ...FAST, ...toHttp(first) } });
     const sending = sendTo(gateway, 1);
-    await sleep(300);
+    await untilBusy(sending);
     await first.close();
     const before = sending.acknowledged.requests;
     while (sending.acknowledged.requests < before + 50) await sleep(10);

@@ -1,7 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createLoad } from '../../bench/load.js';
 import {
@@ -11,6 +10,7 @@ import {
   sendContinuously,
   startGateway,
   temporaryDirectory,
+  untilBusy,
   untilDrained,
 } from '../helpers/gateway.js';
 
@@ -47,7 +47,7 @@ describe('the process', () => {
     const gateway = await startGateway({ dataDirectory });
     const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 3 });
     const sending = sendContinuously(gateway.otlpHttp, load, 8);
-    await sleep(500);
+    await untilBusy(sending);
     expect(await gateway.stop()).toBe(0);
     await sending.stop();
     expect(sending.acknowledged.requests).toBeGreaterThan(0);

@@ -273,7 +273,7 @@ for (const [engine, skipped, environment] of engines) {
       for (let round = 1; round <= KILLS; round++) {
         const first = clients.stories.length;
         clients.start(gateway.api);
-        await sleep(100 + Math.random() * 500);
+        await sleep(150 + Math.random() * 200);
         await gateway.kill();
         await clients.stop();
         gateway = await start(round);

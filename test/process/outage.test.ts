@@ -11,6 +11,7 @@ import {
   sendContinuously,
   startGateway,
   temporaryDirectory,
+  untilBusy,
   untilDrained,
 } from '../helpers/gateway.js';
 import { startPostgres } from '../helpers/postgres.js';
@@ -46,7 +47,7 @@ describe.skipIf(process.env.CI !== 'true' && !canMount())('a disk that runs full
     const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 21 });
     const sending = sendContinuously(gateway.otlpHttp, load, 4);
     const { acknowledged } = sending;
-    await sleep(300);
+    await untilBusy(sending);
     fillDisk(path.join(inside, 'filler'));
     const refusedBefore = acknowledged.refused;
     while (acknowledged.refused < refusedBefore + 20) await sleep(10);
@@ -83,12 +84,11 @@ describe.skipIf(!postgres)('Postgres', () => {
     const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env: await env() });
     const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 31 });
     const sending = sendContinuously(gateway.otlpHttp, load, 4);
-    await sleep(500);
+    await untilBusy(sending);
     await postgres!.stop('immediate');
     const acknowledgedBefore = sending.acknowledged.requests;
     while (sending.acknowledged.requests < acknowledgedBefore + 20) await sleep(10);
-    await sleep(1500);
-    expect(await deepHealth(gateway.api)).toMatchObject({ status: 'degraded' });
+    while ((await deepHealth(gateway.api)).status !== 'degraded') await sleep(50);
     expect((await fetch(`${gateway.api}/v1/traces`)).status).toBe(503);
     await postgres!.start();
     await sending.stop();
@@ -105,7 +105,7 @@ describe.skipIf(!postgres)('Postgres', () => {
       const gateway = await startGateway({ dataDirectory, env: { ...settings, WORKERS: String(1 + (round % 2)) } });
       const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 40 + round });
       const sending = sendContinuously(gateway.otlpHttp, load, 4);
-      await sleep(200 + Math.random() * 400);
+      await untilBusy(sending);
       await gateway.kill();
       await sending.stop();
       for (const [id, spans] of sending.acknowledged.traces) acknowledged.set(id, spans);
@@ -125,7 +125,7 @@ describe.skipIf(!postgres)('Postgres', () => {
     for (const [index, gateway] of gateways.entries()) {
       const load = createLoad({ shape: 'small', spans: 64, encoding: 'protobuf', seed: 50 + index });
       const sending = sendContinuously(gateway.otlpHttp, load, 2);
-      await sleep(300);
+      await untilBusy(sending);
       await sending.stop();
       await untilDrained(gateway.api);
       for (const [id, spans] of sending.acknowledged.traces) acknowledged.set(id, spans);
