@@ -5,6 +5,8 @@ const shared = {
   pool: 'forks' as const,
   testTimeout: 60_000,
   hookTimeout: 120_000,
+  // What is polled for comes as late as a busy machine lets it; the default is a second.
+  expect: { poll: { timeout: 20_000 } },
 };
 
 export default defineConfig({

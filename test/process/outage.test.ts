@@ -97,7 +97,9 @@ describe.skipIf(!postgres)('Postgres', () => {
     expect(missingOrDoubled(sending.acknowledged.traces, await listAllTraces(gateway.api))).toEqual([]);
   });
 
-  it('and a gateway killed beside it, five times, have every acknowledged span once', async () => {
+  it('and a gateway killed beside it, five times, have every acknowledged span once', {
+    timeout: 180_000,
+  }, async () => {
     const dataDirectory = temporaryDirectory();
     const settings = await env();
     const acknowledged = new Map<string, number>();

@@ -258,7 +258,7 @@ it('a request that is aborted, or takes too long, holds the exporter', async () 
   server.inject({ slowMs: 60_000 }, isData, 2);
   const abort = new AbortController();
   const sent = transportTo(server).send(requestOf([part(7)]), abort.signal);
-  await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), 20_000);
   abort.abort();
   expect(await sent).toMatchObject({ kind: 'retry' });
   expect(await transportTo(server, { timeoutMs: '30' }).send(requestOf([part(7)]), never)).toMatchObject({

@@ -9,6 +9,7 @@ afterAll(() => server?.remove());
 
 const NOW = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;
+const PATIENCE = { timeout: 20_000 };
 
 function gatewaysSuite({ makePlace }: DialectCase): void {
   let place: Place;
@@ -78,7 +79,7 @@ function gatewaysSuite({ makePlace }: DialectCase): void {
       expect(
         await store.idempotencyKeys.find({ workspace: 'default', key: 'old', fingerprint: 'f' }, NOW),
       ).toBeUndefined();
-    });
+    }, PATIENCE);
     // Of the 64, it is the one that was seen.
     expect(await store.gateways.claim('one more', NOW + HOUR_MS + 100)).not.toBe(0);
     await gateway.shutdown({ deadlineMs: 100 });
