@@ -19,12 +19,14 @@ import { InFlight } from '../../receivers/otlp/in-flight.js';
 import { createApi } from '../../src/api/server.js';
 import { createBuffer } from '../../src/buffer/buffer.js';
 import { nopBufferEvents } from '../../src/buffer/events.js';
+import { createFates } from '../../src/buffer/fates.js';
 import type { Component, Signal, TaskPool } from '../../src/component.js';
 import { type Config, loadConfig } from '../../src/config.js';
 import { createDataDirectory } from '../../src/data-directory.js';
 import { createGateway } from '../../src/gateway.js';
 import { nopLimitEvents } from '../../src/limits/events.js';
 import { createLimiter } from '../../src/limits/limiter.js';
+import { createSelfTelemetry } from '../../src/observability/self-telemetry/component.js';
 import { nopPricingEvents } from '../../src/pricing/events.js';
 import { createPriceList } from '../../src/pricing/prices.js';
 import { createRepricer } from '../../src/pricing/repricer.js';
@@ -126,6 +128,17 @@ const S3 = { s3Bucket: 'b', s3AccessKey: 'k', s3SecretKey: 's' };
 const COMPONENTS: Record<string, () => Component> = {
   'data directory': () => createDataDirectory(path.join(directory, 'data')),
   buffer,
+  fates: () => {
+    const source = buffer();
+    const folder = path.join(directory, 'buffer');
+    return both(source, createFates({ buffer: source, directory: folder, notKept() {} }));
+  },
+  'self telemetry': () =>
+    createSelfTelemetry({
+      config: { ...config.selfTelemetry, endpoint: new URL('http://127.0.0.1:1') },
+      ...{ version: '1', instanceId: () => 'me', headers: () => ({}), read: async () => [] },
+      ...{ failed() {}, refuseOwn: async () => {} },
+    })!,
   'writer pool': () => createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 1 }),
   'control store': () => {
     const thread = createPool({ entry: 'control-database', threads: 1, maxQueue: 10 });
