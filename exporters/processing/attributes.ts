@@ -1,8 +1,8 @@
 /** Attributes that go, get another name, or are told by their hash alone. */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, createSecretKey } from 'node:crypto';
 import { bytes } from '../../src/otlp/wire.js';
 import { type Edit, edited, type FieldPlace, fieldsOf, isMessage, wrap } from '../wire-fields.js';
-import { KEY, keyOf, messagesAt, STRING_VALUE, VALUE } from './attribute.js';
+import { hasKey, KEY, keyOf, messagesAt, STRING_VALUE, VALUE } from './attribute.js';
 import { type Item, LOG_ATTRIBUTES, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN } from './item.js';
 import { compilePattern } from './patterns.js';
 import type { AttributeAction, AttributeContext, AttributesStep } from './steps.js';
@@ -94,8 +94,10 @@ type Inner = (field: FieldPlace) => Edit;
 function compileActions({ actions, salt }: AttributesStep): EditMessage {
   const digest = digestOf(salt);
   const acts = actions.map((action) => compileAction(action, digest));
+  const isInvolved = quickSelectorOf(actions);
   return (fields, attributesAt, inner) => {
-    const entries = messagesAt(fields, attributesAt).map((field) => entryOf(field));
+    const entries = messagesAt(fields, attributesAt).filter(isInvolved).map(entryOf);
+    if (entries.length === 0 && inner === undefined) return 'same';
     for (const act of acts) act(entries);
     const made = new Map(entries.map((entry) => [entry.field, entry]));
     return edited(fields, (field) => {
@@ -103,6 +105,14 @@ function compileActions({ actions, salt }: AttributesStep): EditMessage {
       return entry ? madeOf(entry) : (inner?.(field) ?? 'same');
     });
   };
+}
+
+/** Whether an attribute is one that any of the actions has to do with, before or after it was renamed. */
+function quickSelectorOf(actions: readonly AttributeAction[]): (keyValue: FieldPlace) => boolean {
+  if (actions.some(({ pattern }) => pattern !== undefined)) return () => true;
+  const keys = actions.flatMap(({ key, to }) => [key, to].filter((each) => each !== undefined));
+  const wanted = [...new Set(keys)].map((key) => Buffer.from(key));
+  return (keyValue) => wanted.some((key) => hasKey(keyValue, key));
 }
 
 function entryOf(field: FieldPlace): Entry {

@@ -14,7 +14,10 @@ function oneOf(texts: readonly string[], isPattern: boolean): IsOne {
 }
 
 function hasAll(matches: readonly AttributeMatch[], isPattern: boolean): (attributes: Attributes) => boolean {
-  const tests = matches.map(({ key, values }) => ({ key, isOne: values && oneOf(values, isPattern) }));
+  const tests = matches.map(({ key, values }) => ({
+    key: Buffer.from(key),
+    isOne: values && oneOf(values, isPattern),
+  }));
   return (attributes) =>
     tests.every(({ key, isOne }) => {
       const value = attributes.get(key);

@@ -3,7 +3,7 @@ import type { Signal } from '../../src/component.js';
 import { low, readVarint } from '../../src/otlp/wire.js';
 import { VARINT } from '../../src/otlp/wire-types.js';
 import { type FieldPlace, fieldsOf } from '../wire-fields.js';
-import { type Attributes, attributesAt, messagesAt, textAt } from './attribute.js';
+import { Attributes, messagesAt, textAt } from './attribute.js';
 
 /** Numbers of the fields that hold attributes. */
 export const RESOURCE_ATTRIBUTES = 1;
@@ -49,11 +49,11 @@ export class Surroundings {
   ) {}
 
   get resourceAttributes(): Attributes {
-    this.#resource ??= attributesAt(joined(this.resources), RESOURCE_ATTRIBUTES);
+    this.#resource ??= new Attributes(joined(this.resources), RESOURCE_ATTRIBUTES);
     return this.#resource;
   }
   get scopeAttributes(): Attributes {
-    this.#scope ??= attributesAt(joined(this.scopes), SCOPE_ATTRIBUTES);
+    this.#scope ??= new Attributes(joined(this.scopes), SCOPE_ATTRIBUTES);
     return this.#scope;
   }
   get scopeName(): string {
@@ -84,7 +84,7 @@ export class Item {
   }
 
   get attributes(): Attributes {
-    this.#attributes ??= attributesAt(this.fields, this.place.attributesAt);
+    this.#attributes ??= new Attributes(this.fields, this.place.attributesAt);
     return this.#attributes;
   }
   /** The number of the field that holds them. */
