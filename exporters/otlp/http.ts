@@ -41,7 +41,8 @@ export function createHttpTransport({ destination, connections, version, gateway
   });
 
   const post = async ({ payload, workspace }: ExportRequest, signal: AbortSignal): Promise<Answer> => {
-    const [{ request }, dispatcher] = await Promise.all([import('undici'), connected()]);
+    const { request } = await import('undici');
+    const dispatcher = await connected();
     const body = compression === 'gzip' ? await compress(payload) : payload;
     const response = await request(url, { method: 'POST', dispatcher, headers: headersOf(workspace), body, signal });
     const read = await readAnswer(response.body);
@@ -57,6 +58,8 @@ export function createHttpTransport({ destination, connections, version, gateway
     endpoint: `${url.origin}${url.pathname}`,
     byWorkspace: isByWorkspace(destination),
     async send(exported, abort) {
+      // Loading the client, with the first request, is no time that the backend takes.
+      await import('undici');
       const timeout = new Timeout(timeoutMs, abort);
       try {
         return await post(exported, timeout.signal);
@@ -74,7 +77,6 @@ export function createHttpTransport({ destination, connections, version, gateway
   };
 }
 
-/** The client is loaded with the first request: it takes a start a tenth of a second. */
 async function createAgent({ tls, timeoutMs }: Destination, connections: number): Promise<Agent> {
   const { Agent } = await import('undici');
   const read = (file: string | undefined) => (file === undefined ? undefined : readFile(file));
