@@ -27,8 +27,9 @@ type Act = (entries: readonly Entry[]) => void;
 type Digest = (value: Uint8Array) => string;
 
 function digestOf(salt: string | undefined): Digest {
-  return (value) =>
-    (salt === undefined ? createHash('sha256') : createHmac('sha256', salt)).update(value).digest('hex');
+  const secret = salt === undefined ? undefined : createSecretKey(salt, 'utf8');
+  const begin = () => (secret === undefined ? createHash('sha256') : createHmac('sha256', secret));
+  return (value) => begin().update(value).digest('hex');
 }
 
 /** A text's own bytes, and of what is no text those by which protobuf tells it. */
