@@ -1,0 +1,63 @@
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { createObservability } from '../src/observability/observability.js';
+import { createTracking } from '../src/tracking.js';
+import { createDeadLetterBox } from '../workers/dead-letters.js';
+import { drain, frameOf, numbered, temporaryDirectory, testBuffer } from './buffer/fixture.js';
+
+async function tracked() {
+  const directory = await temporaryDirectory();
+  const buffer = testBuffer({ directory });
+  const tracking = createTracking({
+    buffer,
+    directory,
+    deadLetters: createDeadLetterBox(path.join(directory, 'dead-letter')),
+    observability: createObservability({ config: { level: 'silent', format: 'json' }, version: '1' }),
+  });
+  for (const name of ['store', 'tempo']) buffer.consumer(name);
+  await buffer.start();
+  await tracking.component.start();
+  const batches = tracking.batches({ states: () => ({}) });
+  const append = async (workspace: string) => {
+    const { batchId } = await tracking.next.append(frameOf(numbered(1), { workspace }));
+    return batchId!;
+  };
+  const statesOf = (workspace: string, id: string) => {
+    const fates = Object.entries(batches.find(workspace, id)?.fates ?? {});
+    return Object.fromEntries(fates.map(([name, { state }]) => [name, state]));
+  };
+  return { buffer, tracking, append, statesOf };
+}
+
+const frame = { signal: 'traces', encoding: 'protobuf', items: 1, receivedTimeUnixMs: 1 } as const;
+
+it("a dead letter of several requests is told of those of its workspace, and after its replay they are the backend's", async () => {
+  const { buffer, tracking, append, statesOf } = await tracked();
+  const [first, theirs, second] = [await append('ours'), await append('theirs'), await append('ours')];
+  for (const name of ['store', 'tempo']) drain(buffer.consumer(name));
+  const letter = { bufferId: buffer.id, exporter: 'tempo', sequence: 1, lastSequence: 3, reason: 'HTTP 400: no' };
+  await tracking.deadLetters.add({ ...letter, frame: { ...frame, workspace: 'ours' }, payload: numbered(1) });
+  for (const id of [first, second]) expect(statesOf('ours', id)).toEqual({ store: 'done', tempo: 'dead-letter' });
+  expect(statesOf('theirs', theirs)).toEqual({ store: 'done', tempo: 'done' });
+  expect(statesOf('ours', theirs)).toEqual({});
+  const [{ id }] = (await tracking.deadLetters.list()) as [{ id: string }];
+  await tracking.deadLetters.replay(id, buffer, async () => {});
+  expect(statesOf('ours', second)).toEqual({ store: 'done', tempo: 'done' });
+});
+
+it('what the store set aside is followed through its replay into the buffer', async () => {
+  const { buffer, tracking, append, statesOf } = await tracked();
+  const id = await append('ours');
+  for (const name of ['store', 'tempo']) drain(buffer.consumer(name));
+  await tracking.deadLetters.add({
+    ...{ bufferId: buffer.id, sequence: 1, reason: 'what is this', payload: numbered(1) },
+    frame: { ...frame, workspace: 'ours' },
+  });
+  tracking.drainEvents.deadLettered({ sequence: 1, reason: 'what is this' });
+  expect(statesOf('ours', id)).toEqual({ store: 'dead-letter', tempo: 'done' });
+  const [letter] = await tracking.deadLetters.list();
+  await tracking.deadLetters.replay(letter!.id, buffer);
+  expect(statesOf('ours', id)).toEqual({ store: 'waiting', tempo: 'done' });
+  drain(buffer.consumer('store'));
+  expect(statesOf('ours', id)).toEqual({ store: 'done', tempo: 'done' });
+});
