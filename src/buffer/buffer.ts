@@ -72,6 +72,12 @@ export interface DurableBuffer extends Component, Appender {
    * registered at an earlier start, and isn't at this one, is forgotten: should it come back, it is new.
    */
   consumer(name: string, options?: ConsumerOptions): BufferConsumer;
+  /**
+   * Another follower of that name in the place of the one that there is, with options of its own: it begins with what that
+   * one did not release, as after a restart. The one before is handed out nothing, and what it releases does not count.
+   * Where there is none, it is as `consumer`.
+   */
+  renewConsumer(name: string, options?: ConsumerOptions): BufferConsumer;
   /** Forgets a consumer, and what it alone needed. Nothing happens when there is none of that name. */
   removeConsumer(name: string): void;
   stats(): BufferStats;
@@ -159,6 +165,14 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#followers.set(name, follower);
     if (this.#phase === 'placed' || this.#phase === 'open') this.#place(follower);
     if (this.#phase === 'open') this.#cursors.soon();
+    return follower;
+  }
+
+  renewConsumer(name: string, options?: ConsumerOptions): BufferConsumer {
+    const before = this.#followers.get(name);
+    if (before === undefined) return this.consumer(name, options);
+    const follower = Follower.after(before, options);
+    this.#followers.set(name, follower);
     return follower;
   }
 
@@ -338,6 +352,8 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#heldFrom = Math.max(neededSequence, recovered.live[0]?.firstSequence ?? this.#nextSequence);
     this.#phase = 'placed';
     for (const follower of this.#followers.values()) this.#place(follower);
+    // Others are new should they come back, as they are after a restart.
+    if (this.#followers.size > 0) this.#kept = { ...this.#kept, cursors: {} };
     this.marks.dropBefore(this.#heldFrom);
     this.#ring.free(this.#heldFrom);
     // Takes the mark of the orderly end off, before anything is written behind it.
@@ -376,7 +392,9 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
   }
 
   #place(follower: Follower): void {
-    const fresh = follower.options.from === 'now' ? this.#nextSequence : 0;
+    // What is being written now has its sequences already, and is newer.
+    const next = Math.max(this.#ring.lastSequence + 1, this.#resumedFrom);
+    const fresh = follower.options.from === 'now' ? next : 0;
     const kept = this.#kept.cursors[follower.name] ?? fresh;
     follower.place(Math.max(kept, this.#heldFrom));
   }

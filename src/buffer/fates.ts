@@ -65,7 +65,7 @@ export interface Fates extends Component {
   watched(): WatchedBuffer;
 }
 
-export type WatchedBuffer = Pick<DurableBuffer, 'id' | 'consumer' | 'removeConsumer'>;
+export type WatchedBuffer = Pick<DurableBuffer, 'id' | 'consumer' | 'renewConsumer' | 'removeConsumer'>;
 
 export interface FatesOptions {
   buffer: WatchedBuffer & Pick<DurableBuffer, 'progress' | 'whereabouts' | 'passedOver'>;
@@ -187,6 +187,7 @@ class KeptFates implements Fates {
         return buffer.id;
       },
       consumer: (name, options) => buffer.consumer(name, options && this.#watch(name, options)),
+      renewConsumer: (name, options) => buffer.renewConsumer(name, options && this.#watch(name, options)),
       removeConsumer: (name) => buffer.removeConsumer(name),
     };
   }

@@ -56,6 +56,26 @@ export class Follower implements BufferConsumer {
     this.#host = host;
   }
 
+  /**
+   * In the place of another one of the name: what that one did not release is handed out again, first. Nothing counts any
+   * more that the other one releases.
+   */
+  static after(before: Follower, options?: ConsumerOptions): Follower {
+    const follower = new Follower(before.name, before.#host, options);
+    follower.#mark = before.#mark;
+    follower.#offset = before.#offset;
+    follower.#nextSequence = before.#nextSequence;
+    follower.#taken = before.#taken;
+    follower.#released = before.#released;
+    follower.#began = before.#began;
+    follower.#receivedTimeUnixMs = before.#receivedTimeUnixMs;
+    follower.#cursor = before.#cursor;
+    follower.#persistedCursor = before.#persistedCursor;
+    const [unreleased] = before.#handedOut.splice(0);
+    if (unreleased !== undefined) follower.#putBack(unreleased.range);
+    return follower;
+  }
+
   /** Puts the follower in front of the first frame from `sequence` on. */
   place(sequence: number): void {
     const { marks } = this.#host;
@@ -191,6 +211,15 @@ export class Follower implements BufferConsumer {
     while ((marks.at(number)?.until.bytes ?? Number.POSITIVE_INFINITY) < from) number += 1;
     const first = marks.at(number + 1);
     this.loseBefore(first?.firstSequence ?? (marks.at(number)?.lastSequence ?? 0) + 1);
+  }
+
+  /** The first range that is not released, and all that was taken behind it. */
+  #putBack(range: FrameRange): void {
+    this.#mark = this.#host.marks.find(range.firstSequence);
+    this.#offset = range.offset;
+    this.#nextSequence = range.firstSequence;
+    this.#taken = this.#released;
+    this.#receivedTimeUnixMs = range.oldestReceivedTimeUnixMs;
   }
 
   /** The mark of the next range: this one when it grew since, else the one behind it. */

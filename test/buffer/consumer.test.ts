@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Marked, Marks } from '../../src/buffer/marks.js';
 import { readFrames } from '../../src/buffer/reader.js';
-import type { BufferConsumer } from '../../src/component.js';
+import type { BufferConsumer, FrameRange } from '../../src/component.js';
 import {
   drain,
   EVERYTHING,
@@ -134,6 +134,66 @@ describe('consumer', () => {
     await append(again, [10]);
     expect(numbersOf(drain(again.consumer('tempo')))).toEqual([10]);
     expect(numbersOf(drain(again.consumer('store')))).toEqual([10]);
+  });
+
+  it('that is renewed begins with what the one before did not release, whatever that one releases later', async () => {
+    const directory = await temporaryDirectory();
+    const buffer = await startedBuffer({ directory }, 'store', 'tempo');
+    const before = buffer.consumer('tempo');
+    const taken: FrameRange[] = [];
+    for (const number of range(1, 5)) {
+      await append(buffer, [number]);
+      taken.push(before.next(EVERYTHING)!);
+    }
+    await append(buffer, [6]);
+    for (const index of [0, 1, 3]) before.release(taken[index]!);
+    const renewed = buffer.renewConsumer('tempo');
+    expect(buffer.consumer('tempo')).toBe(renewed);
+    before.release(taken[2]!);
+    expect(renewed.lag().frames).toBe(4);
+    await append(buffer, [7]);
+    expect(numbersOf(drain(renewed, { release: false }))).toEqual(range(3, 7));
+    await shutDown(buffer);
+
+    const again = await startedBuffer({ directory }, 'store', 'tempo');
+    expect(numbersOf(drain(again.consumer('tempo')))).toEqual(range(3, 7));
+  });
+
+  it('that is renewed while nothing is handed out goes on, and one that is not there is new', async () => {
+    const buffer = await startedBuffer({ directory: await temporaryDirectory() }, 'store', 'tempo');
+    await append(buffer, range(1, 3));
+    drain(buffer.consumer('tempo'));
+    await append(buffer, [4]);
+    expect(numbersOf(drain(buffer.renewConsumer('tempo')))).toEqual([4]);
+    await append(buffer, [5]);
+    expect(numbersOf(drain(buffer.renewConsumer('tempo')))).toEqual([5]);
+    expect(numbersOf(drain(buffer.renewConsumer('jaeger')))).toEqual(range(1, 5));
+  });
+
+  it('that is to begin now, while frames are being written, takes their ranges apart', async () => {
+    const buffer = await startedBuffer({ directory: await temporaryDirectory() }, 'store');
+    await append(buffer, [1]);
+    const writing = append(buffer, [2, 3]);
+    await new Promise(setImmediate);
+    const late = buffer.consumer('late', { from: 'now' });
+    await writing;
+    const first = late.next(EVERYTHING)!;
+    await append(buffer, [4]);
+    const second = late.next(EVERYTHING)!;
+    late.release(second);
+    late.release(first);
+    expect(late.lag().frames).toBe(0);
+    expect(numbersOf([...readFrames(first), ...readFrames(second)])).not.toContain(1);
+  });
+
+  it('that was forgotten at the start is new when it comes back', async () => {
+    const directory = await temporaryDirectory();
+    const buffer = await startedBuffer({ directory }, 'store', 'tempo');
+    await append(buffer, range(1, 5));
+    drain(buffer.consumer('tempo'));
+    await shutDown(buffer);
+    const again = await startedBuffer({ directory }, 'store');
+    expect(numbersOf(drain(again.consumer('tempo')))).toEqual(range(1, 5));
   });
 
   it('does not hold the others up once it is no longer registered', async () => {
