@@ -62,7 +62,13 @@ describe.skipIf(!server)('Postgres writer', () => {
     const spans = [{ ...span!, attributes: JSON.stringify({ large: 'x'.repeat(70_000) }) }];
     const batch = batchOf(2, spans);
     takeOutContents(batch.frames[0]!, 2 ** 20);
-    const session = { client, writer: 1, shared: createShared(), partitions: new Partitions(), quiet: new QuietTraces() };
+    const session = {
+      client,
+      writer: 1,
+      shared: createShared(),
+      partitions: new Partitions(),
+      quiet: new QuietTraces(),
+    };
     expect(await apply({ ...session, hasStaging: false }, batch)).toMatchObject({ spans: 0, duplicateSpans: 0 });
     expect(await setting.sql('select * from contents')).toEqual([]);
   });
