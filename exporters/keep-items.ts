@@ -5,8 +5,9 @@
  */
 import type { Signal } from '../src/component.js';
 import { closeWire, next, openWire, readStop, readTag, skip } from '../src/otlp/wire.js';
+import { LENGTH_DELIMITED } from '../src/otlp/wire-types.js';
+import { wrap } from './wire-fields.js';
 
-const LENGTH_DELIMITED = 2;
 /** The repeated field to look into, from the request inwards: ResourceSpans in a request, ScopeSpans in it, Span in that. */
 const LEVELS = [1, 2, 2];
 const TRACE_ID_BYTES = 16;
@@ -44,7 +45,9 @@ class Cutter {
       const end = (tag & 7) === LENGTH_DELIMITED ? readStop(content, stop) : skip(tag, content, stop);
       const left = isList ? this.element(next, end, level) : undefined;
       if (left !== undefined) {
-        pieces.push(this.payload.subarray(kept, at), ...left);
+        pieces.push(this.payload.subarray(kept, at));
+        // One by one: a call takes some 100,000 arguments, and a large message has more pieces.
+        for (const piece of left) pieces.push(piece);
         kept = end;
       }
       at = end;
@@ -60,7 +63,7 @@ class Cutter {
     const before = this.cut;
     const left = this.message(from, stop, level + 1);
     if (this.cut === before) return undefined;
-    return left === undefined ? [] : wrapped(LEVELS[level]!, left);
+    return left === undefined ? [] : wrap(LEVELS[level]!, left);
   }
 
   private item(from: number, stop: number): boolean {
@@ -83,18 +86,6 @@ class Cutter {
     }
     return found;
   }
-}
-
-function wrapped(number: number, pieces: readonly Uint8Array[]): Uint8Array[] {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  return [Buffer.from([number * 8 + LENGTH_DELIMITED, ...varint(length)]), ...pieces];
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return [...bytes, rest];
 }
 
 /** The same payload when all of it is kept; undefined when nothing is. Not reentrant. */

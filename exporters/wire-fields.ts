@@ -55,7 +55,8 @@ export function edited(fields: readonly FieldPlace[], edit: (field: FieldPlace) 
     if (made === 'same') continue;
     isSame = false;
     if (field.from > from) pieces.push(bytes.subarray(from, field.from));
-    if (made !== 'gone') pieces.push(...wrap(field.number, made));
+    // One by one: a call takes some 100,000 arguments, and a large message has more pieces.
+    if (made !== 'gone') for (const piece of wrap(field.number, made)) pieces.push(piece);
     from = field.stop;
   }
   if (isSame) return 'same';

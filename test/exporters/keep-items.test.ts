@@ -68,4 +68,17 @@ describe('items that are kept', () => {
       expect(kept ? names(kept.payload, () => true) : []).toEqual(expected);
     }
   });
+
+  it('may be more than a call takes arguments', () => {
+    const pair = (one: number, other: number) => [spanOf(one, ''), spanOf(other, '')];
+    const scope = (count: number, spans: Buffer[]) => Buffer.concat(Array<Buffer>(count).fill(Buffer.concat(spans)));
+    const payload = message(1, message(2, scope(150_000, pair(1, 2))));
+    const kept = keepItems(
+      'traces',
+      payload,
+      byTrace(payload, (trace) => trace === 1),
+    );
+    expect(kept?.items).toBe(150_000);
+    expect(kept?.payload.equals(message(1, message(2, scope(150_000, [spanOf(1, '')]))))).toBe(true);
+  });
 });

@@ -7,6 +7,7 @@ import { SIGNALS, type Signal } from '../../../src/component.js';
 import { range } from '../../buffer/fixture.js';
 import { type Plain, type PlainValue, Random, randomRequest, toProtobufjs } from '../../otlp/random-request.js';
 import { decodeReference, encodeReference, type Loose } from '../../otlp/reference.js';
+import { message, text as textField } from '../../otlp/wire.js';
 
 const GROUPS = { traces: 'resourceSpans', logs: 'resourceLogs', metrics: 'resourceMetrics' } as const;
 const INNER = { traces: 'scopeSpans', logs: 'scopeLogs', metrics: 'scopeMetrics' } as const;
@@ -237,4 +238,13 @@ describe.each(SIGNALS)('of %s attributes', (signal) => {
   /** The value of `k` may be a list or a map, which is hashed, too: left out, however deep. */
   const withoutValues = (json: string) =>
     JSON.parse(json, (_, value) => (value?.key === 'k' ? { key: 'k' } : value)) as unknown;
+});
+
+it('attributes of more items than a call takes arguments change, too', () => {
+  const record = (...fields: Buffer[]) => message(2, textField(3, 'INFO'), ...fields);
+  const request = (one: Buffer) => message(1, message(2, ...Array<Buffer>(50_000).fill(one)));
+  const actions = [{ action: 'delete', key: 'k' }] as const;
+  const step = { kind: 'attributes', processor: 'a', contexts: ['log'], actions } as const;
+  const { payload } = run('logs', request(record(message(6, textField(1, 'k')))), 50_000, [step]);
+  expect(payload.equals(request(record()))).toBe(true);
 });
