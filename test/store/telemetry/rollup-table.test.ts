@@ -8,8 +8,8 @@ import { createRandom } from '../../../bench/load.js';
 import { type RollupChange, readChanges } from '../../../src/store/telemetry/rollup-changes.js';
 import { SUM_COLUMNS, Tally } from '../../../src/store/telemetry/rollups.js';
 import { Sketch } from '../../../src/store/telemetry/sketch.js';
-import { GENERATION_TABLES } from '../../../src/store/telemetry/sqlite/generation-schema.js';
 import { RollupTable } from '../../../src/store/telemetry/sqlite/rollup-table.js';
+import { createSchema } from '../../../src/store/telemetry/sqlite/schema.js';
 
 let directory: string;
 let db: Database.Database;
@@ -17,7 +17,7 @@ beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'promptmetrics-rollups-'));
   db = new Database(path.join(directory, 'block.db'));
   db.pragma('journal_mode = WAL');
-  db.exec(GENERATION_TABLES);
+  createSchema(db, { writer: 0, createdTimeUnixMs: 0 });
 });
 afterEach(() => {
   db.close();
@@ -138,4 +138,28 @@ it('leaves a row behind of what was taken away again', () => {
   table.add([{ ...one, tally, sketch }]);
   table.fold();
   expect(foldedRows()).toBe(0);
+});
+
+it('keeps changes for later in a block that is closed, or was made before they could wait', () => {
+  const random = createRandom(11);
+  const all = Array.from({ length: 20 }, () => changeOf(random, 5));
+  db.exec('UPDATE block SET closed_time_unix_ms = 1');
+  new RollupTable(db).add(all.slice(0, 10));
+  expect(db.prepare('SELECT count(*) FROM rollup_changes').pluck().get()).toBe(0);
+  db.exec('DROP TABLE rollup_changes; UPDATE block SET closed_time_unix_ms = NULL, schema_version = 4');
+  const table = new RollupTable(db);
+  table.add(all.slice(10));
+  table.fold();
+  expect(db.prepare('SELECT sum(requests) FROM rollups WHERE grain = 60').pluck().get()).toBe(20);
+});
+
+it('fails where the connection makes bigints of integers, as those that delete do', () => {
+  const random = createRandom(12);
+  const all = Array.from({ length: 30 }, () => changeOf(random, 5));
+  db.defaultSafeIntegers(true);
+  const table = new RollupTable(db);
+  for (const at of [0, 10, 20]) table.add(all.slice(at, at + 10));
+  table.fold();
+  db.defaultSafeIntegers(false);
+  expect(requestsByKey(60)).toEqual(recount(all));
 });

@@ -34,7 +34,13 @@ import {
   toSpan,
   toTraceRecord,
 } from './rows.js';
-import { CONTENT_VERSION, GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import {
+  CONTENT_VERSION,
+  GENERATION_VERSION,
+  NATIVE_VERSION,
+  ROLLUP_CHANGES_VERSION,
+  SCHEMA_VERSION,
+} from './schema.js';
 import { signed, spanIdKey, spanIdKeys } from './trace-groups.js';
 
 /** Dozens of blocks are open at a time; the page cache of the system stands behind these few pages. */
@@ -257,6 +263,10 @@ export class BlockReader {
 
   get hasGenerations(): boolean {
     return this.schemaVersion() >= GENERATION_VERSION;
+  }
+
+  get hasRollupChanges(): boolean {
+    return this.schemaVersion() >= ROLLUP_CHANGES_VERSION;
   }
 
   private schemaVersion(): number {

@@ -6,10 +6,12 @@ import {
   type RollupChanges,
   RollupFold,
   readChanges,
+  rollupsOf,
   writeChanges,
 } from '../rollup-changes.js';
 import { type Rollup, SUM_COLUMNS } from '../rollups.js';
 import { sumColumn } from './generation-rows.js';
+import { ROLLUP_CHANGES_VERSION } from './schema.js';
 
 /** Of one workspace and set of dimensions: more would be much to read for each query, fewer would be written more often. */
 const MAX_CHANGES = 8192;
@@ -29,15 +31,22 @@ type SumValues = (bigint | string)[];
 
 export class RollupTable {
   private readonly statements;
+  /** undefined where nothing waits to be folded: in a block of an older version, or that gets no more rows. */
+  private readonly waiting: ReturnType<typeof prepareWaiting> | undefined;
   /** At least what there is: another connection may have folded some of it. */
   private unfolded: Map<string, Unfolded> | undefined;
 
   constructor(db: Database.Database) {
     this.statements = prepareStatements(db);
+    this.waiting = isGrowing(db) ? prepareWaiting(db) : undefined;
   }
 
   /** Call it within the transaction. */
   add(changes: readonly RollupChange[]): void {
+    if (this.waiting === undefined) {
+      this.write(rollupsOf(changes));
+      return;
+    }
     for (const one of writeChanges(changes)) this.keep(one);
     for (const unfolded of [...this.all().values()]) if (isMuch(unfolded)) this.compact(unfolded);
   }
@@ -53,7 +62,7 @@ export class RollupTable {
   }
 
   private all(): Map<string, Unfolded> {
-    this.unfolded ??= new Map((this.statements.unfolded.all() as Unfolded[]).map((one) => [nameOf(one), one]));
+    this.unfolded ??= new Map(((this.waiting?.unfolded.all() ?? []) as Unfolded[]).map((one) => [nameOf(one), one]));
     return this.unfolded;
   }
 
@@ -67,7 +76,7 @@ export class RollupTable {
   }
 
   private keep({ workspace, dimensions, firstTime, lastTime, count, text }: RollupChanges): void {
-    this.statements.addChanges.run(BigInt(workspace), dimensions, firstTime, lastTime, count, text);
+    this.waiting!.addChanges.run(BigInt(workspace), dimensions, firstTime, lastTime, count, text);
     this.count(Number(workspace), dimensions, count);
   }
 
@@ -81,10 +90,10 @@ export class RollupTable {
 
   private takeOut({ workspaceId, dimensions }: Unfolded): RollupFold {
     const fold = new RollupFold({ workspace: `${workspaceId}`, dimensions });
-    for (const text of this.statements.changes.all(workspaceId, dimensions) as string[]) {
+    for (const text of this.waiting!.changes.all(workspaceId, dimensions) as string[]) {
       for (const change of readChanges(text)) fold.addRead(change);
     }
-    this.statements.forget.run(workspaceId, dimensions);
+    this.waiting!.forget.run(workspaceId, dimensions);
     this.unfolded?.delete(nameOf({ workspaceId, dimensions }));
     return fold;
   }
@@ -114,22 +123,36 @@ function isMuch({ rows, changes }: Unfolded): boolean {
   return rows > MAX_ROWS_OF_CHANGES || changes > MAX_CHANGES;
 }
 
-function prepareStatements(db: Database.Database) {
-  const columns = SUM_COLUMNS.join(', ');
-  const places = SUM_COLUMNS.map(() => '?').join(', ');
-  const place = 'workspace_id = ? AND dimensions = ? AND grain = ? AND time = ? AND key = ?';
+/** What comes to a block that is closed comes seldom, and every query would read it anew. */
+function isGrowing(db: Database.Database): boolean {
+  const sql = 'SELECT 1 FROM block WHERE schema_version >= ? AND closed_time_unix_ms IS NULL';
+  return db.prepare(sql).get(ROLLUP_CHANGES_VERSION) !== undefined;
+}
+
+function prepareWaiting(db: Database.Database) {
   const of = 'FROM rollup_changes WHERE workspace_id = ? AND dimensions = ?';
   return {
     addChanges: db.prepare(
       `INSERT INTO rollup_changes (workspace_id, dimensions, first_time, last_time, count, changes)
         VALUES (?, ?, ?, ?, ?, ?)`,
     ),
-    unfolded: db.prepare(
-      `SELECT workspace_id AS workspaceId, dimensions, count(*) AS rows, sum(count) AS changes FROM rollup_changes
-        GROUP BY workspace_id, dimensions`,
-    ),
+    // As numbers, whatever the connection makes of integers: they are counted on.
+    unfolded: db
+      .prepare(
+        `SELECT workspace_id AS workspaceId, dimensions, count(*) AS rows, sum(count) AS changes FROM rollup_changes
+          GROUP BY workspace_id, dimensions`,
+      )
+      .safeIntegers(false),
     changes: db.prepare(`SELECT changes ${of}`).pluck(),
     forget: db.prepare(`DELETE ${of}`),
+  };
+}
+
+function prepareStatements(db: Database.Database) {
+  const columns = SUM_COLUMNS.join(', ');
+  const places = SUM_COLUMNS.map(() => '?').join(', ');
+  const place = 'workspace_id = ? AND dimensions = ? AND grain = ? AND time = ? AND key = ?';
+  return {
     rollup: db.prepare(`SELECT ${columns}, sketch FROM rollups WHERE ${place}`).safeIntegers(true).raw(true),
     setRollup: db.prepare(
       `INSERT OR REPLACE INTO rollups (workspace_id, dimensions, grain, time, key, ${columns}, sketch)

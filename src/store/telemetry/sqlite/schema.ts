@@ -11,8 +11,9 @@ import { configureTexts } from './generation-texts.js';
  * 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event.
  * 3: the tables of generation-schema.ts, block.min_generation_time, block.max_generation_time.
  * 4: the tables of contents.ts.
+ * 5: rollup_changes.
  */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
@@ -22,6 +23,9 @@ export const GENERATION_VERSION = 3;
 
 /** In blocks before it all of a record stands in its row. */
 export const CONTENT_VERSION = 4;
+
+/** In blocks before it nothing waits to be folded into rollups. */
+export const ROLLUP_CHANGES_VERSION = 5;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table

@@ -58,7 +58,7 @@ function* rollupsIn(reader: BlockReader, query: UsageQuery, range: Range): Gener
   const place = { workspace, dimensions: dimensionSetOf(query), grain: GRAINS[query.grain] };
   const key = keyOf(query);
   const grouping = groupingOf(query);
-  yield* unfolded(reader, place, range);
+  if (reader.hasRollupChanges) yield* unfolded(reader, place, range);
   if (key !== undefined && (range.to - range.from) / place.grain <= MAX_LOOKUPS) {
     yield* lookedUp(reader, place, range, key);
   } else if (grouping) {
