@@ -22,6 +22,8 @@ export interface Backend {
   /** Where requests go over TCP. */
   urls: readonly URL[];
   advice: string | undefined;
+  /** Plain data, secrets too: two backends of one name and one making differ in nothing that is not in here. */
+  making: unknown;
 }
 
 export interface BackendOptions {
@@ -52,6 +54,7 @@ function otlpBackend(one: OtlpExporterConfig, { version, gatewayId, ...options }
     transports: createTransports(one, { connections: queue.maxInFlight, version, gatewayId }),
     urls: Object.values(one.destinations).map(({ url }) => url),
     advice: one.advice,
+    making: one.destinations,
   };
 }
 
@@ -66,6 +69,7 @@ function datadogBackend({ name, config, signals, ...one }: DatadogBackend, optio
     transports: only(signals, made.transports),
     urls: made.urls,
     advice: one.advice ?? made.advice,
+    making: config,
   };
 }
 
@@ -76,6 +80,7 @@ function fileBackend({ name, config, signals, ...one }: FileBackend, { queue, po
     transports: only(signals, createFileTransports({ config, pool })),
     urls: [],
     advice: one.advice,
+    making: config,
   };
 }
 
@@ -88,6 +93,7 @@ function s3Backend({ name, config, signals, ...one }: S3Backend, { queue, pool, 
     transports: only(signals, { traces: transport, logs: transport, metrics: transport }),
     urls: config.endpoint === undefined ? [] : [new URL(config.endpoint)],
     advice: one.advice,
+    making: config,
   };
 }
 

@@ -78,6 +78,8 @@ export interface ExporterState {
 }
 
 export interface Exporter extends Component {
+  /** As a shutdown, but nothing more is taken from the buffer: what is under way ends, and another one has the rest. */
+  retire(options: { deadlineMs: number }): Promise<void>;
   state(): ExporterState;
   /** A restart begins with that sequence, or a later one. */
   persistedCursor(): number;
@@ -126,6 +128,7 @@ class QueueExporter implements Exporter {
   /** Aborted last: nothing is sent any more; what is not released stays in the buffer. */
   readonly #ended = new AbortController();
   #loop: Promise<void> | undefined;
+  #isRetiring = false;
   /** Requests that wait to be tried again. */
   #postponed = 0;
   #droppedItems = 0;
@@ -157,6 +160,11 @@ class QueueExporter implements Exporter {
     if (this.#loop !== undefined) await this.#drain(deadlineMs);
     this.#end();
     await Promise.all([...this.#lanes.keys()].map((transport) => transport.close()));
+  }
+
+  async retire(deadline: { deadlineMs: number }): Promise<void> {
+    this.#isRetiring = true;
+    await this.shutdown(deadline);
   }
 
   state(): ExporterState {
@@ -229,7 +237,7 @@ class QueueExporter implements Exporter {
     if (pending.bytes < maxRequestBytes && pending.items < maxRequestItems) {
       await pause(lingerMs, this.#draining.signal);
     }
-    if (this.#ended.signal.aborted) return undefined;
+    if (this.#isRetiring || this.#ended.signal.aborted) return undefined;
     const range = this.#consumer.next({ maxBytes: maxRequestBytes, maxItems: maxRequestItems });
     // What was pending may have been lost meanwhile.
     return range === undefined && !this.#draining.signal.aborted ? this.#take() : range;

@@ -1,5 +1,16 @@
-/** Every exporter that the configuration names, as one component: they start, send and stop side by side. */
-import { type Component, type FrameInput, SIGNALS, type Signal, type TaskPool } from '../src/component.js';
+/**
+ * Every exporter that the configuration names, as one component: they start, send and stop side by side, and while they do
+ * another configuration may take the place of the one that there is.
+ */
+import {
+  type BufferConsumer,
+  type Component,
+  type ConsumerOptions,
+  type FrameInput,
+  SIGNALS,
+  type Signal,
+  type TaskPool,
+} from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import { type Backend, createBackends, type ExporterSources } from './backends.js';
 import type { Part } from './batch.js';
@@ -12,29 +23,52 @@ import {
   type ExporterState,
   type RefusedLetter,
 } from './exporter.js';
+import { identityOf } from './identity.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
 import { createProcessing } from './processing/chooser.js';
 import { isLedTo, type Steps, stepsFromFiles } from './processing/components.js';
 import { type ChoosingConfig, stepsFromVariables } from './processing/config.js';
 import { CUT, type CutTask, type Piece } from './split.js';
+import type { SamplingPlan, TailSamplers } from './tail-sampling/samplers.js';
 
-type Shared = Pick<ExporterOptions, 'bufferMaxBytes' | 'buffer' | 'toProtobuf' | 'bury' | 'events'>;
+type Shared = Pick<ExporterOptions, 'bufferMaxBytes' | 'toProtobuf' | 'bury' | 'events'>;
+
+/** What of a configuration says which exporters there are, and what goes to each. */
+export interface ExportersConfig extends ExporterSources {
+  choosing: ChoosingConfig;
+  /** What holds for every exporter that says nothing else. */
+  exporting: QueueConfig;
+}
 
 export interface ExportersOptions extends Shared {
-  config: ExporterSources & { choosing: ChoosingConfig };
-  queue: QueueConfig;
+  config: ExportersConfig;
+  buffer: {
+    readonly id: string;
+    renewConsumer(name: string, options?: ConsumerOptions): BufferConsumer;
+    removeConsumer(name: string): void;
+  };
   /** Cuts requests, and encodes for backends that take something else than OTLP in protobuf: started before the exporters. */
   pool: TaskPool;
   /** Where this gateway listens: nothing is exported to there. */
   doors: readonly Door[];
   version: string;
-  /** What of each range goes to the exporter of that name; undefined: everything. */
-  chooserOf?(exporter: string): Chooser | undefined;
+  /** Started behind the exporters, with the same configuration. */
+  sampling: Pick<TailSamplers, 'plan' | 'carryOut'>;
   /** What an operator should know of a backend, told at the start. */
   advise(exporter: string, advice: string): void;
+  reconciled(outcome: Reconciled): void;
+}
+
+/** Names. */
+export interface Reconciled {
+  added: readonly string[];
+  changed: readonly string[];
+  removed: readonly string[];
+  unchanged: readonly string[];
 }
 
 export interface Exporters extends Component {
+  /** Of those that there are now. */
   readonly names: readonly string[];
   /** By name. */
   states(): Record<string, ExporterState>;
@@ -42,56 +76,181 @@ export interface Exporters extends Component {
   persistedCursor(): number;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
   resend(exporter: string, frame: FrameInput): Promise<void>;
+  /** Whether these could be taken over; the names that they come to. Rejects with CONFIG_INVALID, and changes nothing. */
+  check(config: ExportersConfig): Promise<string[]>;
+  /**
+   * Takes the exporters of that configuration over, once started: what is the same goes on untouched; what has changed ends
+   * what is under way, and begins anew at its cursor; what is new begins where its setting says; what is gone holds nothing in
+   * the buffer any more. One at a time. Rejects with CONFIG_INVALID, and has changed nothing then.
+   */
+  reload(config: ExportersConfig, deadline: { deadlineMs: number }): Promise<void>;
 }
 
 /** Registers a consumer of the buffer for each: create them before the buffer is started. Throws CONFIG_INVALID. */
 export function createExporters(options: ExportersOptions): Exporters {
-  const { config, queue, pool, version, buffer } = options;
-  const backends = createBackends({ config, queue, pool, version, gatewayId: () => buffer.id }).map((backend) =>
-    isByVariables(backend, options) ? { ...backend, transports: only(config.choosing.signals, backend) } : backend,
-  );
-  const cut = (task: CutTask) => pool.run<Piece[]>(CUT, task);
-  const exporters = new Map<string, Exporter>(
-    backends.map((backend) => {
-      const { name, queue, transports } = backend;
-      return [
-        name,
-        createExporter({ ...options, name, config: queue, transports, cut, chooser: chooserOf(backend, options) }),
-      ];
-    }),
-  );
-  const each = (act: (exporter: Exporter) => Promise<void>) => Promise.all([...exporters.values()].map(act));
-
-  const refuseOwn = async (): Promise<void> => {
-    for (const { name, urls } of backends) {
-      for (const url of urls) await refuseOwnDoors(name, url, options.doors);
-    }
-  };
-
-  return {
-    name: 'exporters',
-    names: [...exporters.keys()],
-    async start() {
-      await refuseOwn();
-      for (const { name, advice } of backends) if (advice !== undefined) options.advise(name, advice);
-      await each((exporter) => exporter.start());
-    },
-    async shutdown(deadline) {
-      await each((exporter) => exporter.shutdown(deadline));
-    },
-    states: () => Object.fromEntries([...exporters].map(([name, exporter]) => [name, exporter.state()])),
-    persistedCursor: () => Math.min(...[...exporters.values()].map((exporter) => exporter.persistedCursor())),
-    async resend(name, frame) {
-      const exporter = exporters.get(name);
-      if (!exporter) throw new GatewayError('CONFLICT', `The exporter ${name} is not configured any more`);
-      await exporter.resend(frame);
-    },
-  };
+  return new ExporterSet(options);
 }
 
-/** An exporter that no pipeline of a file leads to. */
-function isByVariables({ name }: Backend, { config: { service } }: ExportersOptions): boolean {
-  return service === undefined || !isLedTo(name, service);
+interface PlannedExporter {
+  name: string;
+  backend: Backend;
+  steps: Steps;
+  identity: string;
+}
+
+interface Plan {
+  sampling: SamplingPlan;
+  exporters: readonly PlannedExporter[];
+}
+
+interface Running {
+  exporter: Exporter;
+  identity: string;
+}
+
+class ExporterSet implements Exporters {
+  readonly name = 'exporters';
+  readonly #options: ExportersOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #initial: readonly PlannedExporter[];
+  #isEnding = false;
+
+  constructor(options: ExportersOptions) {
+    this.#options = options;
+    const plan = this.#plan(options.config);
+    this.#initial = plan.exporters;
+    for (const planned of plan.exporters) this.#create(planned, plan.sampling);
+  }
+
+  get names(): string[] {
+    return [...this.#running.keys()];
+  }
+
+  async start(): Promise<void> {
+    await this.#refuseOwn(this.#initial);
+    await this.#startAll(this.#initial);
+  }
+
+  async shutdown(deadline: { deadlineMs: number }): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all([...this.#running.values()].map(({ exporter }) => exporter.shutdown(deadline)));
+  }
+
+  states(): Record<string, ExporterState> {
+    return Object.fromEntries([...this.#running].map(([name, { exporter }]) => [name, exporter.state()]));
+  }
+
+  persistedCursor(): number {
+    return Math.min(...[...this.#running.values()].map(({ exporter }) => exporter.persistedCursor()));
+  }
+
+  async resend(name: string, frame: FrameInput): Promise<void> {
+    const running = this.#running.get(name);
+    if (!running) throw new GatewayError('CONFLICT', `The exporter ${name} is not configured any more`);
+    await running.exporter.resend(frame);
+  }
+
+  async check(config: ExportersConfig): Promise<string[]> {
+    const { exporters } = this.#plan(config);
+    await this.#refuseOwn(exporters);
+    return exporters.map(({ name }) => name);
+  }
+
+  async reload(config: ExportersConfig, deadline: { deadlineMs: number }): Promise<void> {
+    const plan = this.#plan(config);
+    const { fresh, outcome } = this.#compare(plan);
+    await this.#refuseOwn(fresh);
+    const failure = await this.#retire([...outcome.changed, ...outcome.removed], deadline);
+    this.#assertServing();
+    await this.#options.sampling.carryOut(plan.sampling, deadline);
+    this.#assertServing();
+    for (const planned of fresh) this.#create(planned, plan.sampling);
+    // After the new ones have their places: one that has another name now finds what its old one had not sent.
+    for (const name of outcome.removed) this.#remove(name);
+    await this.#startAll(fresh);
+    this.#options.reconciled(outcome);
+    if (failure !== undefined) throw failure;
+  }
+
+  #plan(config: ExportersConfig): Plan {
+    const { pool, version, buffer } = this.#options;
+    const sampling = this.#options.sampling.plan(config.service);
+    const queue = config.exporting;
+    const backends = createBackends({ config, queue, pool, version, gatewayId: () => buffer.id });
+    return { sampling, exporters: backends.map((backend) => planOf(backend, config, sampling)) };
+  }
+
+  #compare({ exporters }: Plan): { fresh: PlannedExporter[]; outcome: Reconciled } {
+    const isSame = ({ name, identity }: PlannedExporter) => this.#running.get(name)?.identity === identity;
+    const fresh = exporters.filter((planned) => !isSame(planned));
+    const names = exporters.map(({ name }) => name);
+    const outcome = {
+      added: fresh.map(({ name }) => name).filter((name) => !this.#running.has(name)),
+      changed: fresh.map(({ name }) => name).filter((name) => this.#running.has(name)),
+      removed: this.names.filter((name) => !names.includes(name)),
+      unchanged: exporters.filter(isSame).map(({ name }) => name),
+    };
+    return { fresh, outcome };
+  }
+
+  async #refuseOwn(exporters: readonly PlannedExporter[]): Promise<void> {
+    for (const { name, backend } of exporters) {
+      for (const url of backend.urls) await refuseOwnDoors(name, url, this.#options.doors);
+    }
+  }
+
+  /** The first failure: whatever it is, that exporter sends nothing any more. */
+  async #retire(names: readonly string[], deadline: { deadlineMs: number }): Promise<unknown> {
+    const ends = await Promise.allSettled(names.map((name) => this.#running.get(name)!.exporter.retire(deadline)));
+    return ends.find((end) => end.status === 'rejected')?.reason;
+  }
+
+  /** In the place of the one of that name, if there is one. */
+  #create({ name, backend, steps, identity }: PlannedExporter, sampling: SamplingPlan): void {
+    const { buffer, pool, ...shared } = this.#options;
+    const { transports, queue: config } = backend;
+    const exporter = createExporter({
+      ...shared,
+      name,
+      config,
+      buffer: {
+        get id() {
+          return buffer.id;
+        },
+        consumer: (consumer, wanted) => buffer.renewConsumer(consumer, wanted),
+      },
+      transports,
+      cut: (task: CutTask) => pool.run<Piece[]>(CUT, task),
+      chooser: chooserOf(name, steps, sampling, this.#options),
+    });
+    this.#running.set(name, { exporter, identity });
+  }
+
+  #remove(name: string): void {
+    this.#running.delete(name);
+    this.#options.buffer.removeConsumer(name);
+  }
+
+  async #startAll(exporters: readonly PlannedExporter[]): Promise<void> {
+    for (const { name, backend } of exporters) if (backend.advice) this.#options.advise(name, backend.advice);
+    await Promise.all(exporters.map(({ name }) => this.#running.get(name)!.exporter.start()));
+  }
+
+  /** What was retired is as it is after a shutdown, then: the next start goes on with it. */
+  #assertServing(): void {
+    if (this.#isEnding) throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
+  }
+}
+
+function planOf(backend: Backend, config: ExportersConfig, sampling: SamplingPlan): PlannedExporter {
+  const { service, choosing } = config;
+  const { name, queue, making } = backend;
+  const isByFiles = service !== undefined && isLedTo(name, service);
+  const transports = isByFiles ? backend.transports : only(choosing.signals, backend);
+  const steps = isByFiles ? stepsFromFiles(name, service) : stepsFromVariables(choosing);
+  const signals = Object.keys(transports);
+  const identity = identityOf({ making, queue, signals, steps, sampling: sampling.identityOf(name) });
+  return { name, backend: { ...backend, transports }, steps, identity };
 }
 
 function only(signals: readonly string[], { transports }: Backend): Backend['transports'] {
@@ -99,12 +258,8 @@ function only(signals: readonly string[], { transports }: Backend): Backend['tra
 }
 
 /** Whole traces first: what goes with them needs not be looked at. undefined: everything goes there as it is. */
-function chooserOf(backend: Backend, options: ExportersOptions): Chooser | undefined {
-  const { config } = options;
-  const steps = isByVariables(backend, options)
-    ? stepsFromVariables(config.choosing)
-    : stepsFromFiles(backend.name, config.service!);
-  const choosers = [options.chooserOf?.(backend.name), processingOf(backend.name, steps, options)];
+function chooserOf(name: string, steps: Steps, sampling: SamplingPlan, options: ExportersOptions): Chooser | undefined {
+  const choosers = [sampling.chooserOf(name), processingOf(name, steps, options)];
   const chosen = choosers.filter((chooser) => chooser !== undefined);
   return chosen.length > 1 ? inTurn(chosen) : chosen[0];
 }

@@ -497,6 +497,15 @@ function valuesOf(settings: EffectiveSetting[], { components, pipelines }: ReadS
   return values;
 }
 
+/** Whether it is of the exporters, of what is in front of them, or of where pipelines lead: by its name among the values. */
+export function isOfExporters(name: string): boolean {
+  if (/^(exporters|processors|service\.pipelines|exporting)\./.test(name)) return true;
+  const schemas: Record<string, z.ZodObject> = SECTIONS;
+  return VARIABLES_ONLY.some((section) => {
+    return fieldsOfSection(schemas[section]!).some(([field, type]) => metaOf(type, field).env === name);
+  });
+}
+
 function schemaOf(kind: string, type: string): z.ZodObject {
   const kinds: Record<string, ComponentKind> = COMPONENT_KINDS;
   return kinds[kind]!.types[type]!.settings;

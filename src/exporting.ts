@@ -8,7 +8,9 @@ import { createPool } from '../workers/pool.js';
 import type { DurableBuffer } from './buffer/buffer.js';
 import type { WatchedBuffer } from './buffer/fates.js';
 import type { BufferConsumer, Component } from './component.js';
-import type { Config } from './config.js';
+import { type Config, isOfExporters } from './config.js';
+import type { Reloadable } from './config-file/reload.js';
+import type { GatewayError } from './errors.js';
 import type { Observability } from './observability/observability.js';
 import { VERSION } from './version.js';
 
@@ -22,24 +24,34 @@ export interface ExportingOptions {
   observability: Observability;
   /** Of a gateway with a store: prices and prompts of the workspaces. */
   knowledge?: KnowledgeSource;
+  /** Of a gateway without one: what is told when there are no exporters. */
+  nowhereToGo?: () => GatewayError;
 }
 
 export interface Exporting {
   readonly exporters: Exporters;
   /** In the order of their start, behind the buffer's. */
   readonly components: readonly Component[];
+  /** Takes over what of a configuration says where things go, and what of them. */
+  readonly reloadable: Reloadable<Config>;
 }
 
 /** Create it before the buffer is started. Throws CONFIG_INVALID. */
 export function createExporting(options: ExportingOptions): Exporting {
-  const { config, buffer, deadLetters, observability, knowledge } = options;
+  const { config, buffer, deadLetters, observability, knowledge, nowhereToGo } = options;
   const { logger, metrics, events } = observability;
   // JSON becomes protobuf on a thread, and on another one requests are cut, and made what files and Datadog's Agent take.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
   const encoder = createPool({ entry: 'export-encoder', threads: 1, idleTimeoutMs: ENCODER_IDLE_MS, maxQueue: 1000 });
   const { host, httpPort, grpcPort } = config.receivers;
   const trimLetters = trimNowAndThen(deadLetters, config.workers, events.drain);
-  const samplerThread = createPool({ entry: 'tail-sampler', threads: 1, maxQueue: 1000 });
+  // Made with the first trace that is decided on, and kept.
+  const samplerThread = createPool({
+    entry: 'tail-sampler',
+    threads: 1,
+    idleTimeoutMs: Number.POSITIVE_INFINITY,
+    maxQueue: 1000,
+  });
   const samplers = createTailSamplers({
     service: config.service,
     buffer,
@@ -54,7 +66,6 @@ export function createExporting(options: ExportingOptions): Exporting {
   });
   const exporters: Exporters = createExporters({
     config,
-    queue: config.exporting,
     pool: encoder,
     buffer,
     bufferMaxBytes: config.buffer.maxBytes,
@@ -66,15 +77,28 @@ export function createExporting(options: ExportingOptions): Exporting {
       trimLetters(letter.payload.length);
     },
     version: VERSION,
-    chooserOf: samplers.chooserOf,
+    sampling: samplers,
     advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),
+    reconciled: events.reload.reconciled,
     events: events.exporter,
   });
+  if (nowhereToGo && exporters.names.length === 0) throw nowhereToGo();
   metrics.observeTailSamplers(samplers.states);
   // The samplers end first: what they have not decided on stays in the buffer, and the exporters send the rest.
-  const sampling = samplers.isUsed ? { thread: [samplerThread], samplers: [samplers] } : { thread: [], samplers: [] };
-  const components = [transcoder, encoder, ...sampling.thread, exporters, ...sampling.samplers];
-  return { exporters, components };
+  const components = [transcoder, encoder, samplerThread, exporters, samplers];
+  return { exporters, components, reloadable: reloadableOf(exporters, options) };
+}
+
+function reloadableOf(exporters: Exporters, { config: running, nowhereToGo }: ExportingOptions): Reloadable<Config> {
+  const deadline = { deadlineMs: running.process.shutdownDeadlineMs };
+  return {
+    takes: isOfExporters,
+    async check(config) {
+      const names = await exporters.check(config);
+      if (nowhereToGo && names.length === 0) throw nowhereToGo();
+    },
+    reload: (config) => exporters.reload(config, deadline),
+  };
 }
 
 /** What /health/deep and /metrics tell of the buffer and of those who follow it. */

@@ -18,6 +18,7 @@ import { createBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
 import type { Appender, Component } from './component.js';
 import type { Config } from './config.js';
+import type { Reloadable, ReloadEvents } from './config-file/reload.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { bufferHealth, createExporting } from './exporting.js';
@@ -31,6 +32,8 @@ import { VERSION } from './version.js';
 
 export interface Forwarder extends Component {
   readonly logger: Observability['logger'];
+  /** What another configuration can be taken over by while it runs, and where that is told. */
+  readonly reloading: { exporters: Reloadable<Config>; events: ReloadEvents };
 }
 
 /** Throws CONFIG_INVALID, also when there is nowhere to forward to. */
@@ -55,9 +58,8 @@ export function createForwarder(config: Config): Forwarder {
     observability,
   });
   const { deadLetters } = tracking;
-  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability });
+  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability, nowhereToGo });
   const { exporters } = exporting;
-  if (exporters.names.length === 0) throw nowhereToGo();
 
   const forOtlp = identifyWithoutKeys(config.access.otlpAuth, 'OTLP_AUTH');
   const inFlight = new InFlight(config.receivers.maxInFlightBytes);
@@ -117,6 +119,7 @@ export function createForwarder(config: Config): Forwarder {
   return {
     name: 'forwarder',
     logger,
+    reloading: { exporters: exporting.reloadable, events: events.reload },
     async start() {
       await startAll(components);
       state = 'serving';

@@ -25,6 +25,7 @@ import { createBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
 import type { Appender, Component } from './component.js';
 import type { Config } from './config.js';
+import type { Reloadable, ReloadEvents } from './config-file/reload.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { bufferHealth, createExporting } from './exporting.js';
@@ -49,6 +50,8 @@ import { VERSION } from './version.js';
 
 export interface Gateway extends Component {
   readonly logger: Observability['logger'];
+  /** What another configuration can be taken over by while it runs, and where that is told. */
+  readonly reloading: { exporters: Reloadable<Config>; events: ReloadEvents };
 }
 
 const CONVERSATION_IDLE_MS = 60_000;
@@ -220,7 +223,7 @@ export function createGateway(config: Config): Gateway {
       state: () => state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
       buffer: () => bufferHealth(buffer, exporters, consumer),
-      ...(exporters.names.length > 0 && { exporters: exporters.states }),
+      exporters: () => exporters.states(),
       store: { type: telemetry.engine, ping: () => pingBoth(control, telemetry), writing: drain.healthy },
     },
     version: VERSION,
@@ -273,6 +276,7 @@ export function createGateway(config: Config): Gateway {
   return {
     name: 'gateway',
     logger,
+    reloading: { exporters: exporting.reloadable, events: events.reload },
     async start() {
       await startAll(components);
       state = 'serving';

@@ -5,7 +5,6 @@ import { type Config, type ConfigReading, configFaults, printEnvExample, readCon
 import { createReload, type Reloadable } from './config-file/reload.js';
 import { GatewayError } from './errors.js';
 import type { Gateway } from './gateway.js';
-import { createReloadEvents } from './observability/reload-events.js';
 
 const USAGE = `promptmetrics-server: an OpenTelemetry-native gateway for LLM telemetry
 
@@ -63,14 +62,22 @@ function logLevel(logger: Gateway['logger']): Reloadable<Config> {
   };
 }
 
-function reloadOnHangUp(gateway: Gateway, files: readonly string[], started: ConfigReading): void {
+interface Starting {
+  gateway: Gateway;
+  files: readonly string[];
+  reading: ConfigReading;
+  started: Promise<void>;
+}
+
+/** A signal that comes during the start waits for its end. */
+function reloadOnHangUp({ gateway, files, reading, started }: Starting): void {
   const reload = createReload({
     read: () => read(files),
-    running: started.values,
-    parts: [logLevel(gateway.logger)],
-    events: createReloadEvents(gateway.logger),
+    running: reading.values,
+    parts: [logLevel(gateway.logger), gateway.reloading.exporters],
+    events: gateway.reloading.events,
   });
-  process.on('SIGHUP', reload);
+  process.on('SIGHUP', () => started.then(reload, () => {}));
 }
 
 /** Each mode loads what it runs and no more: a sidecar has neither a database nor a registry in its memory. */
@@ -84,10 +91,11 @@ async function serve(files: readonly string[]): Promise<void> {
   const config = sound(reading);
   const gateway = await create(config);
   stopOnSignals(gateway, config.process.shutdownDeadlineMs);
-  reloadOnHangUp(gateway, files, reading);
   process.on('unhandledRejection', (error) => gateway.logger.error({ err: error }, 'Unhandled rejection'));
   for (const warning of reading.warnings) gateway.logger.warn({ event: 'config.warning' }, warning);
-  await gateway.start();
+  const started = gateway.start();
+  reloadOnHangUp({ gateway, files, reading, started });
+  await started;
 }
 
 /** Creating does no I/O, and finds what no single setting shows: a ring too small for its largest request. */

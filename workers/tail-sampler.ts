@@ -3,7 +3,14 @@
  * what it has read, and a thread that is new, or one whose decider failed, says that it knows nothing.
  */
 import { randomUUID } from 'node:crypto';
-import type { Addressed, ChooseTask, FoldTask, OpenTask, SessionAnswer } from '../exporters/tail-sampling/messages.js';
+import type {
+  Addressed,
+  ChooseTask,
+  CloseTask,
+  FoldTask,
+  OpenTask,
+  SessionAnswer,
+} from '../exporters/tail-sampling/messages.js';
 import { type DeciderOptions, TraceDecider } from '../exporters/tail-sampling/trace-decider.js';
 import { Enrichment } from './enrichment.js';
 import type { Informed } from './messages.js';
@@ -16,7 +23,8 @@ lowerThreadPriority(NICENESS);
 export type TailSamplerTask =
   | { operation: 'open'; argument: OpenTask }
   | { operation: 'fold'; argument: Addressed<FoldTask> & Partial<Informed> }
-  | { operation: 'choose'; argument: Addressed<ChooseTask> };
+  | { operation: 'choose'; argument: Addressed<ChooseTask> }
+  | { operation: 'close'; argument: CloseTask };
 
 interface Session {
   id: string;
@@ -69,10 +77,11 @@ function fold({ knowledge, ...task }: Addressed<FoldTask> & Partial<Informed>) {
   return within(task, (decider) => decider.fold(task));
 }
 
-/** Answers a session, or what a SessionAnswer is. */
+/** Answers a session, what a SessionAnswer is, or nothing to who closes. */
 export default function run(task: TailSamplerTask) {
   if (task.operation === 'open') return open(task.argument);
   if (task.operation === 'fold') return fold(task.argument);
+  if (task.operation === 'close') return close(task.argument.sampler);
   const { argument } = task;
   return within(argument, (decider) => decider.choose(argument));
 }

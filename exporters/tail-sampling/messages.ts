@@ -13,6 +13,11 @@ export interface OpenTask {
   samplesLogs: boolean;
 }
 
+/** There is no such sampler any more. */
+export interface CloseTask {
+  sampler: string;
+}
+
 export interface FoldTask {
   /** In their order, each behind the one before. */
   ranges: FrameRange[];

@@ -64,6 +64,11 @@ export function createTailSampler(options: SamplerOptions): TailSampler {
   return new ReadAhead(options);
 }
 
+/** The name of its cursor. */
+export function samplerConsumer(sampler: string): string {
+  return `${sampler}.sampler`;
+}
+
 const READ_BYTES = 4 * 1024 * 1024;
 const READ_ITEMS = 10_000;
 const OWN_FAULT_PAUSE_MS = 1000;
@@ -99,7 +104,7 @@ class ReadAhead implements TailSampler {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     const overflow = { maxLagBytes: options.bufferMaxBytes, lost: (loss: Loss) => this.#lost(loss) };
-    this.#consumer = options.buffer.consumer(`${options.name}.sampler`, { from: 'oldest', overflow });
+    this.#consumer = options.buffer.consumer(samplerConsumer(options.name), { from: 'oldest', overflow });
   }
 
   /** What it has let go of is decided. */

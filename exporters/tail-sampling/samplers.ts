@@ -1,82 +1,195 @@
 /** Every tail sampler that configuration files define and pipelines name, as one component. */
 import path from 'node:path';
-import { type Component, SIGNALS, type Signal } from '../../src/component.js';
+import {
+  type BufferConsumer,
+  type Component,
+  type ConsumerOptions,
+  SIGNALS,
+  type Signal,
+} from '../../src/component.js';
 import type { ConfiguredComponent } from '../../src/config-file/components.js';
 import type { Pipeline } from '../../src/config-file/pipelines.js';
 import { GatewayError } from '../../src/errors.js';
 import { bySignal, type Chooser, inTurn } from '../chooser.js';
 import { exporterName } from '../components.js';
 import type { ExporterEvents } from '../events.js';
+import { identityOf } from '../identity.js';
 import { TAIL_SAMPLING, type TailSamplingConfig } from './config.js';
-import { createTailSampler, type SamplerOptions, type SamplerState, type TailSampler } from './sampler.js';
+import type { CloseTask } from './messages.js';
+import {
+  createTailSampler,
+  type SamplerOptions,
+  type SamplerState,
+  samplerConsumer,
+  type TailSampler,
+} from './sampler.js';
 
-type Shared = Pick<SamplerOptions, 'buffer' | 'bufferMaxBytes' | 'maxWaitingBytes' | 'pool' | 'neededFrom' | 'events'>;
+type Shared = Pick<SamplerOptions, 'bufferMaxBytes' | 'maxWaitingBytes' | 'pool' | 'neededFrom' | 'events'>;
+
+/** What of a configuration says which traces are whose. */
+export interface SamplingService {
+  readonly processors?: readonly ConfiguredComponent[];
+  readonly pipelines: readonly Pipeline[];
+}
 
 export interface TailSamplersOptions extends Shared {
-  service: { readonly processors: readonly ConfiguredComponent[]; readonly pipelines: readonly Pipeline[] } | undefined;
+  service: SamplingService | undefined;
+  buffer: {
+    readonly id: string;
+    renewConsumer(name: string, options?: ConsumerOptions): BufferConsumer;
+    removeConsumer(name: string): void;
+  };
   /** Of their verdicts, a folder each. */
   directory: string;
   exporterEvents: Pick<ExporterEvents, 'leftOut'>;
 }
 
-export interface TailSamplers extends Component {
-  /** Whether there are any: then there has to be their pool. */
-  readonly isUsed: boolean;
-  /** Of the exporter of that name; undefined when no pipeline to it names a tail sampler. Throws CONFIG_INVALID. */
+/** The samplers of a configuration, which need not be the present ones. */
+export interface SamplingPlan {
+  readonly samplers: readonly PlannedSampler[];
+  /** Those in front of the exporter of that name, for comparison. Throws CONFIG_INVALID. */
+  identityOf(exporter: string): unknown;
+  /** Of the exporter of that name, once the plan is carried out; undefined when no pipeline to it names a tail sampler. */
   chooserOf(exporter: string): Chooser | undefined;
+}
+
+interface PlannedSampler {
+  id: string;
+  name: string;
+  config: TailSamplingConfig;
+  samplesLogs: boolean;
+  identity: string;
+}
+
+export interface TailSamplers extends Component {
+  /** Changes nothing. Throws CONFIG_INVALID. */
+  plan(service: SamplingService | undefined): SamplingPlan;
+  /**
+   * Those that are the same go on; one that is not begins anew with the verdicts that there are. Exporters whose samplers
+   * change must have ended. Does not reject.
+   */
+  carryOut(plan: SamplingPlan, deadline: { deadlineMs: number }): Promise<void>;
   /** By their names. */
   states(): Record<string, SamplerState>;
+}
+
+interface Running {
+  sampler: TailSampler;
+  identity: string;
 }
 
 const LINGER_MS = 100;
 
 /** Create it before the buffer is started; start it behind the exporters, so that it ends before them. */
 export function createTailSamplers(options: TailSamplersOptions): TailSamplers {
-  const { processors, pipelines } = options.service ?? { processors: [], pipelines: [] };
-  const named = processors.filter(
-    ({ id, type }) => type === TAIL_SAMPLING && pipelines.some((pipeline) => pipeline.processors.includes(id)),
-  );
-  const samplers = new Map(named.map((component) => [component.id, samplerOf(component, pipelines, options)]));
-  const chooser = (processor: string, exporter: string) =>
-    samplers.get(processor)!.chooser({
-      exporter,
-      leftOut: (signal, items) => options.exporterEvents.leftOut({ exporter, signal, processor, items }),
-    });
-  const each = (act: (sampler: TailSampler) => Promise<void>) => Promise.all([...samplers.values()].map(act));
-  return {
-    name: 'tail-sampling',
-    isUsed: samplers.size > 0,
-    async start() {
-      await each((sampler) => sampler.start());
-    },
-    async shutdown(deadline) {
-      await each((sampler) => sampler.shutdown(deadline));
-    },
-    chooserOf(exporter) {
-      const chosen = SIGNALS.flatMap((signal) => {
-        const ids = samplersBetween(exporter, signal, pipelines, samplers);
-        return ids.length === 0 ? [] : [[signal, inTurn(ids.map((id) => chooser(id, exporter)))] as const];
-      });
-      return chosen.length === 0 ? undefined : bySignal(Object.fromEntries(chosen));
-    },
-    states: () => Object.fromEntries([...samplers.values()].map((sampler) => [sampler.name, sampler.state()])),
-  };
+  return new SamplerSet(options);
 }
 
-function samplerOf(
-  { id, settings }: ConfiguredComponent,
-  pipelines: readonly Pipeline[],
-  { directory, ...options }: TailSamplersOptions,
-): TailSampler {
-  const name = exporterName(id);
-  return createTailSampler({
-    ...options,
-    name,
-    config: settings as TailSamplingConfig,
-    directory: path.join(directory, name),
-    samplesLogs: pipelines.some(({ signal, processors }) => signal === 'logs' && processors.includes(id)),
-    lingerMs: LINGER_MS,
-  });
+class SamplerSet implements TailSamplers {
+  readonly name = 'tail-sampling';
+  readonly #options: TailSamplersOptions;
+  /** By the ids of their components. */
+  readonly #running = new Map<string, Running>();
+  #isEnding = false;
+
+  constructor(options: TailSamplersOptions) {
+    this.#options = options;
+    for (const planned of this.plan(options.service).samplers) this.#create(planned);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ sampler }) => sampler.start()));
+  }
+
+  async shutdown(deadline: { deadlineMs: number }): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all([...this.#running.values()].map(({ sampler }) => sampler.shutdown(deadline)));
+  }
+
+  states(): Record<string, SamplerState> {
+    return Object.fromEntries([...this.#running.values()].map(({ sampler }) => [sampler.name, sampler.state()]));
+  }
+
+  plan(service: SamplingService = { pipelines: [] }): SamplingPlan {
+    const { pipelines } = service;
+    const samplers = samplersOf(service);
+    const between = (exporter: string, signal: Signal) => samplersBetween(exporter, signal, pipelines, samplers);
+    return {
+      samplers,
+      identityOf: (exporter) =>
+        SIGNALS.map((signal) => between(exporter, signal).map(({ id, identity }) => [id, identity])),
+      chooserOf: (exporter) => {
+        const chosen = SIGNALS.flatMap((signal) => {
+          const choosers = between(exporter, signal).map(({ id }) => this.#chooser(id, exporter));
+          return choosers.length === 0 ? [] : [[signal, inTurn(choosers)] as const];
+        });
+        return chosen.length === 0 ? undefined : bySignal(Object.fromEntries(chosen));
+      },
+    };
+  }
+
+  async carryOut({ samplers }: SamplingPlan, deadline: { deadlineMs: number }): Promise<void> {
+    const isSame = ({ id, identity }: PlannedSampler) => this.#running.get(id)?.identity === identity;
+    const fresh = samplers.filter((planned) => !isSame(planned));
+    const same = samplers.filter(isSame).map(({ id }) => id);
+    const ending = [...this.#running].filter(([id]) => !same.includes(id));
+    await Promise.all(ending.map(([, { sampler }]) => sampler.shutdown(deadline)));
+    if (this.#isEnding) return;
+    for (const [id] of ending) this.#running.delete(id);
+    await Promise.all(fresh.map((planned) => this.#create(planned).start()));
+    const names = samplers.map(({ name }) => name);
+    for (const [, { sampler }] of ending) if (!names.includes(sampler.name)) this.#letGo(sampler.name);
+  }
+
+  #create({ id, identity, name, config, samplesLogs }: PlannedSampler): TailSampler {
+    const { buffer, directory, ...options } = this.#options;
+    const sampler = createTailSampler({
+      ...options,
+      buffer: {
+        get id() {
+          return buffer.id;
+        },
+        consumer: (consumer, wanted) => buffer.renewConsumer(consumer, wanted),
+      },
+      name,
+      config,
+      directory: path.join(directory, name),
+      samplesLogs,
+      lingerMs: LINGER_MS,
+    });
+    this.#running.set(id, { sampler, identity });
+    return sampler;
+  }
+
+  /** What the thread has of it in memory, too. A thread that can't be asked has nothing. */
+  #letGo(name: string): void {
+    const { buffer, pool } = this.#options;
+    buffer.removeConsumer(samplerConsumer(name));
+    const task: CloseTask = { sampler: name };
+    pool.run('close', task).catch(() => {});
+  }
+
+  #chooser(processor: string, exporter: string): Chooser {
+    const { exporterEvents } = this.#options;
+    return this.#running.get(processor)!.sampler.chooser({
+      exporter,
+      leftOut: (signal, items) => exporterEvents.leftOut({ exporter, signal, processor, items }),
+    });
+  }
+}
+
+function samplersOf({ processors = [], pipelines }: SamplingService): PlannedSampler[] {
+  const planned = processors
+    .filter(({ id, type }) => type === TAIL_SAMPLING && pipelines.some((pipeline) => pipeline.processors.includes(id)))
+    .map(({ id, settings }) => {
+      const config = settings as TailSamplingConfig;
+      const samplesLogs = pipelines.some(({ signal, processors: ids }) => signal === 'logs' && ids.includes(id));
+      return { id, name: exporterName(id), config, samplesLogs, identity: identityOf({ config, samplesLogs }) };
+    });
+  const names = planned.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two tail samplers would both be named ${twice}`);
+  return planned;
 }
 
 /** What is received goes through all pipelines of its signal: those that lead to one exporter have to agree. */
@@ -84,17 +197,17 @@ function samplersBetween(
   exporter: string,
   signal: Signal,
   pipelines: readonly Pipeline[],
-  samplers: ReadonlyMap<string, TailSampler>,
-): string[] {
+  samplers: readonly PlannedSampler[],
+): PlannedSampler[] {
   const leading = pipelines.filter(
     (pipeline) => pipeline.signal === signal && pipeline.exporters.some((id) => exporterName(id) === exporter),
   );
-  const lists = leading.map(({ processors }) => processors.filter((id) => samplers.has(id)));
+  const lists = leading.map(({ processors }) => processors.filter((id) => samplers.some((one) => one.id === id)));
   const [first = []] = lists;
   if (lists.some((list) => list.join() !== first.join())) {
     const names = leading.map(({ id }) => id).join(' and ');
     const message = `service.pipelines: ${names} lead to one exporter of ${signal}, and name different tail samplers`;
     throw new GatewayError('CONFIG_INVALID', message);
   }
-  return first;
+  return first.map((id) => samplers.find((one) => one.id === id)!);
 }

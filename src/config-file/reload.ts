@@ -4,6 +4,8 @@
 export interface Reloadable<Config> {
   /** Whether it takes that value: logging.level, exporters.otlp/tempo. */
   takes(name: string): boolean;
+  /** Rejects for a fault that no single value shows: then nobody takes anything over. */
+  check?(config: Config): void | Promise<void>;
   /** Rejects when it goes on as it was. */
   reload(config: Config): void | Promise<void>;
 }
@@ -17,11 +19,19 @@ export interface ReloadReading<Config> {
   values: ReadonlyMap<string, string>;
 }
 
+export interface Reloaded {
+  applied: readonly string[];
+  needRestart: readonly string[];
+  warnings: readonly string[];
+  /** Every part that had something to take over did. */
+  isWhole: boolean;
+}
+
 /** The happenings. Names are told, never values. */
 export interface ReloadEvents {
   /** The configuration has faults: all goes on as it was. */
   refused(faults: readonly string[]): void;
-  reloaded(outcome: { applied: readonly string[]; needRestart: readonly string[]; warnings: readonly string[] }): void;
+  reloaded(outcome: Reloaded): void;
   /** A part could not take its values over. */
   failed(names: readonly string[], error: unknown): void;
 }
@@ -40,7 +50,7 @@ export function changedNames(before: ReadonlyMap<string, string>, after: Readonl
   return [...names].filter((name) => before.get(name) !== after.get(name));
 }
 
-/** Reads and takes over; calls take turns, and none rejects. */
+/** Reads and takes over, and rejects never. One that is called while another one is under way comes after it, once. */
 export function createReload<Config>({ read, running, parts, events }: ReloadOptions<Config>): () => Promise<void> {
   const held = new Map(running);
   const hold = (names: readonly string[], values: ReadonlyMap<string, string>) => {
@@ -59,22 +69,48 @@ export function createReload<Config>({ read, running, parts, events }: ReloadOpt
       return false;
     }
   };
+  const faultOf = async (part: Reloadable<Config>, config: Config) => {
+    try {
+      await part.check?.(config);
+      return [];
+    } catch (error) {
+      return [(error as Error).message];
+    }
+  };
   const reload = async () => {
     const { config, faults, warnings, values } = read();
     if (config === undefined) return events.refused(faults);
     const changed = changedNames(held, values);
+    const affected = parts
+      .map((part) => ({ part, names: changed.filter((name) => part.takes(name)) }))
+      .filter(({ names }) => names.length > 0);
+    const wrong = (await Promise.all(affected.map(({ part }) => faultOf(part, config)))).flat();
+    if (wrong.length > 0) return events.refused(wrong);
     const applied: string[] = [];
-    for (const part of parts) {
-      const names = changed.filter((name) => part.takes(name));
-      if (names.length > 0 && (await takeOver(part, names, config))) applied.push(...names);
-    }
+    for (const { part, names } of affected) if (await takeOver(part, names, config)) applied.push(...names);
     hold(applied, values);
+    const isWhole = affected.every(({ names }) => names.every((name) => applied.includes(name)));
     const needRestart = changed.filter((name) => !parts.some((part) => part.takes(name)));
-    events.reloaded({ applied, needRestart, warnings });
+    events.reloaded({ applied, needRestart, warnings, isWhole });
   };
-  let last = Promise.resolve();
+  return inTurn(() => reload().catch((error: Error) => events.refused([error.message])));
+}
+
+/** Whoever calls while it runs waits for the next run, which begins when this one is over. */
+function inTurn(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const begin = (): Promise<void> => {
+    next = undefined;
+    const own = run().finally(() => {
+      if (running === own) running = undefined;
+    });
+    running = own;
+    return own;
+  };
   return () => {
-    last = last.then(reload).catch((error: Error) => events.refused([error.message]));
-    return last;
+    if (running === undefined) return begin();
+    next ??= running.then(begin);
+    return next;
   };
 }

@@ -495,6 +495,31 @@ function limitMetrics(registry: Registry) {
   };
 }
 
+/** As Prometheus tells of its own configuration; what the process was started with counts as read. */
+function configReloadMetrics(registry: Registry) {
+  const registers = [registry];
+  const reloads = new Counter({
+    name: 'promptmetrics_config_reloads_total',
+    help: 'Times the configuration was read anew, by whether it was taken over',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const successful = new Gauge({
+    name: 'promptmetrics_config_last_reload_successful',
+    help: '0 when the configuration that was read last has faults, or could not be taken over',
+    registers,
+  });
+  const successTime = new Gauge({
+    name: 'promptmetrics_config_last_reload_success_timestamp_seconds',
+    help: 'When a configuration was taken over last, in seconds since the epoch',
+    registers,
+  });
+  for (const outcome of ['success', 'failure']) reloads.inc({ outcome }, 0);
+  successful.set(1);
+  successTime.setToCurrentTime();
+  return { reloads, successful, successTime };
+}
+
 /** Node's own metrics under prom-client's names, and the three of the Collector that its dashboards show first. */
 function processMetrics(registry: Registry, version: string): void {
   const registers = [registry];
@@ -539,6 +564,7 @@ export function createMetrics({ version }: { version: string }) {
     api: apiMetrics(registry),
     limits: limitMetrics(registry),
     prompts: promptMetrics(registry),
+    configReload: configReloadMetrics(registry),
     /** Where the buffer's gauges are read from; nothing is shown for them before. */
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;

@@ -13,6 +13,7 @@ import { createMetrics } from './metrics.js';
 import { createPricingEvents } from './pricing-events.js';
 import { createReceiverEvents } from './receiver-events.js';
 import { createRegistryEvents } from './registry-events.js';
+import { createReloadEvents } from './reload-events.js';
 import { createRepetition } from './repetition.js';
 import { createStoreEvents } from './store-events.js';
 import { createTailSamplingEvents } from './tail-sampling-events.js';
@@ -57,6 +58,7 @@ export function createObservability({ config, version, stream }: ObservabilityOp
       limit: createLimitEvents(logger, metrics),
       registry: createRegistryEvents(logger, metrics, repetition()),
       pricing: createPricingEvents(logger, repetition()),
+      reload: createReloadEvents(logger, metrics),
     },
   };
 }

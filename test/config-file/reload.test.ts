@@ -76,19 +76,37 @@ describe('a configuration that is read anew', () => {
     expect(told).toEqual([{ applied: [], needRestart: [] }]);
   });
 
-  it('two at once take turns', async () => {
+  it('two at once take turns, and of those that come meanwhile one is enough', async () => {
     let busy = 0;
+    const taken: (string | undefined)[] = [];
     const slow = {
       takes: () => true,
-      reload: async () => {
+      reload: async ({ level }: Config) => {
         expect(++busy).toBe(1);
+        taken.push(level);
         await new Promise(setImmediate);
         busy--;
       },
     };
-    const { to, reload, told } = setUp([slow]);
+    const { to, reload } = setUp([slow]);
     const first = to(reading({ level: 'warn' }));
-    await Promise.all([first, reload(), reload()]);
-    expect(told).toHaveLength(2);
+    const second = to(reading({ level: 'debug' }));
+    await Promise.all([first, second, reload(), reload()]);
+    expect(taken).toEqual(['warn', 'debug']);
+    await to(reading({ level: 'error' }));
+    expect(taken).toEqual(['warn', 'debug', 'error']);
+  });
+
+  it('takes nothing over when one part finds a fault in it', async () => {
+    const level = { takes: (name: string) => name === 'level', reload: () => expect.unreachable('it was taken over') };
+    const faulty = {
+      takes: (name: string) => name === 'port',
+      check: () => {
+        throw new Error('that is a door of its own');
+      },
+      reload: () => expect.unreachable('it was taken over'),
+    };
+    const { to } = setUp([level, faulty]);
+    expect(await to(reading({ level: 'warn', port: '2' }))).toEqual([['refused', 'that is a door of its own']]);
   });
 });

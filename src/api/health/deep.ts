@@ -58,6 +58,7 @@ const NO_STORE = { healthy: true, checks: {}, told: {} };
 async function check({ store, buffer, exporters }: HealthSource): Promise<DeepHealth> {
   const { healthy, checks, told } = store ? await checkStore(store) : NO_STORE;
   const { accepting, bytes, maxBytes, consumers } = buffer();
+  const states = exporters?.() ?? {};
   return {
     status: healthy && accepting ? 'ok' : 'degraded',
     checks: { ...checks, buffer: verdict(accepting) },
@@ -67,7 +68,7 @@ async function check({ store, buffer, exporters }: HealthSource): Promise<DeepHe
       max_bytes: maxBytes,
       consumers: Object.fromEntries(Object.entries(consumers).map(([name, lag]) => [name, consumerHealth(lag)])),
     },
-    ...(exporters && { exporters: exportersHealth(exporters()) }),
+    ...(Object.keys(states).length > 0 && { exporters: exportersHealth(states) }),
   };
 }
 

@@ -16,7 +16,7 @@ export interface HealthSource {
   ports(): { otlpHttp: number | undefined; otlpGrpc: number | undefined };
   /** `accepting` is false from the first append that the buffer had to refuse until one that it took. */
   buffer(): { accepting: boolean; bytes: number; maxBytes: number; consumers: Readonly<Record<string, ConsumerLag>> };
-  /** By name; absent where nothing is exported. */
+  /** By name, those that there are now. */
   exporters?(): Readonly<Record<string, ExporterHealth>>;
   /** Absent where nothing is stored. */
   store?: {

@@ -21,14 +21,16 @@ const ERRORS = '{name: errors, type: status_code, status_code: {status_codes: [E
 
 function samplersOf(text: string) {
   const consumers: string[] = [];
+  const { service } = configOf(text);
   const samplers = createTailSamplers({
-    service: configOf(text).service,
+    service,
     buffer: {
       id: 'none',
-      consumer(name) {
+      renewConsumer(name) {
         consumers.push(name);
         return {} as BufferConsumer;
       },
+      removeConsumer() {},
     },
     bufferMaxBytes: 1,
     maxWaitingBytes: () => 1,
@@ -38,7 +40,7 @@ function samplersOf(text: string) {
     events: { folded() {}, unknown() {}, lost() {}, stuck() {} },
     exporterEvents: { leftOut() {} },
   });
-  return { samplers, consumers };
+  return { plan: samplers.plan(service), consumers };
 }
 
 describe('processors.tail_sampling', () => {
@@ -88,7 +90,7 @@ describe('processors.tail_sampling', () => {
   });
 
   it('chooses for the exporters that its pipelines lead to, and for no others', () => {
-    const { samplers, consumers } = samplersOf(
+    const { plan, consumers } = samplersOf(
       file(
         ERRORS,
         'traces: {receivers: [otlp], processors: [tail_sampling], exporters: [file]}, ' +
@@ -96,8 +98,8 @@ describe('processors.tail_sampling', () => {
       ),
     );
     expect(consumers).toEqual(['tail_sampling.sampler']);
-    expect(samplers.chooserOf('file')).toBeDefined();
-    expect(samplers.chooserOf('file_b')).toBeUndefined();
+    expect(plan.chooserOf('file')).toBeDefined();
+    expect(plan.chooserOf('file_b')).toBeUndefined();
   });
 
   it('is no step of what is processed item by item', () => {
@@ -106,13 +108,13 @@ describe('processors.tail_sampling', () => {
   });
 
   it('must be the same in all pipelines of a signal to one exporter', () => {
-    const { samplers } = samplersOf(
+    const { plan } = samplersOf(
       file(
         ERRORS,
         'traces: {receivers: [otlp], processors: [tail_sampling], exporters: [file]}, ' +
           'traces/b: {receivers: [otlp], processors: [tail_sampling/other], exporters: [file]}',
       ),
     );
-    expect(() => samplers.chooserOf('file')).toThrow('traces and traces/b lead to one exporter of traces');
+    expect(() => plan.chooserOf('file')).toThrow('traces and traces/b lead to one exporter of traces');
   });
 });
