@@ -8,18 +8,27 @@ import vm from 'node:vm';
 const MAX_CHARS = 8192;
 const MAX_MS = 1000;
 
-let running: string | undefined;
+let running: { source: string; sinceMs: number } | undefined;
+/** Of the attempt that is under way, by the pattern. */
+const spentMs = new Map<string, number>();
 const slow = new Set<string>();
 
 export function compilePattern(source: string): (text: string) => boolean {
   const pattern = new RegExp(source);
   return (text) => {
     if (slow.has(source)) return false;
-    running = source;
+    running = { source, sinceMs: performance.now() };
     const matches = pattern.test(text.length > MAX_CHARS ? text.slice(0, MAX_CHARS) : text);
-    running = undefined;
+    stopClock();
     return matches;
   };
+}
+
+function stopClock(): void {
+  if (running === undefined) return;
+  const { source, sinceMs } = running;
+  spentMs.set(source, (spentMs.get(source) ?? 0) + performance.now() - sinceMs);
+  running = undefined;
 }
 
 const context = vm.createContext({ run: () => {} }) as { run: () => void };
@@ -32,23 +41,31 @@ export interface Bounded<Result> {
 }
 
 /**
- * Runs what uses patterns, from its beginning again each time that one of them took too long: it must not have begun
- * anything that can't be begun anew. Only V8's own interruption ends a match that is under way.
+ * Runs what uses patterns, from its beginning again each time that the time is over: it must not have begun anything that
+ * can't be begun anew. A pattern that took half of it is given up; where none did there is much to do, or a machine that
+ * stood still, and the next attempt has twice the time. Only V8's own interruption ends a match that is under way.
  */
 export function bounded<Result>(run: () => Result, maxMs = MAX_MS): Bounded<Result> {
   slow.clear();
-  for (;;) {
-    const done = attempt(run, maxMs);
+  for (let boundMs = maxMs; ; ) {
+    const done = attempt(run, boundMs);
     if (done !== undefined) return { result: done.result, slow: [...slow] };
-    // A machine that stood still is no pattern's fault.
-    if (running !== undefined) slow.add(running);
-    running = undefined;
+    const culprits = slowest(boundMs / 2);
+    for (const source of culprits) slow.add(source);
+    if (culprits.length === 0) boundMs *= 2;
   }
+}
+
+function slowest(minMs: number): string[] {
+  stopClock();
+  return [...spentMs].flatMap(([source, ms]) => (ms < minMs ? [] : [source]));
 }
 
 /** undefined when the time was over. */
 function attempt<Result>(run: () => Result, maxMs: number): { result: Result } | undefined {
   let done: { result: Result } | undefined;
+  running = undefined;
+  spentMs.clear();
   context.run = () => {
     done = { result: run() };
   };

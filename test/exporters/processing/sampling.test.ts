@@ -95,4 +95,16 @@ describe('a pattern that takes too long', () => {
     expect(slow).toEqual(['^(a+)+$']);
     expect(bounded(() => bad('aaa')).result).toBe(true);
   });
+
+  it('is none in a run that has much else to do, which is begun anew for ever', () => {
+    const quick = compilePattern('b$');
+    let attempts = 0;
+    const work = () => {
+      if (++attempts > 20) throw new Error('it is begun anew for ever');
+      const endMs = performance.now() + 60;
+      while (performance.now() < endMs);
+      return quick('b');
+    };
+    expect(bounded(work, 20)).toEqual({ result: true, slow: [] });
+  });
 });
