@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { type Component, type ConsumerOptions, type Loss, SIGNALS } from '../component.js';
+import { type BufferConsumer, type Component, type ConsumerOptions, type Loss, SIGNALS } from '../component.js';
 import { type BatchIds, createBatchIds } from './batch-ids.js';
 import type { DurableBuffer } from './buffer.js';
 import { replaceFile } from './disk.js';
@@ -118,14 +118,23 @@ class KeptFates implements Fates {
     const { buffer } = this.#options;
     const kept = await this.#read();
     this.#secret = kept?.secret ?? randomBytes(32).toString('base64url');
-    this.#ids = createBatchIds(buffer.id, this.#secret);
     for (const [name, { from: placedAt }] of Object.entries(buffer.progress())) {
       const { from, exceptions } = kept?.consumers[name] ?? { from: placedAt, exceptions: [] };
       this.#entries.set(name, { from, exceptions, placedAt });
       if (buffer.passedOver) this.note(name, { kind: 'unknown', ...buffer.passedOver, reason: PASSED_OVER });
     }
-    // Ids that were given out must be known again.
-    if (kept === undefined) await this.#write();
+    await this.#keepStart(kept !== undefined);
+    this.#ids = createBatchIds(buffer.id, this.#secret);
+  }
+
+  /** Who is here now is so from here on at the next start, too. A secret that is new must be known again. */
+  async #keepStart(isSecretKept: boolean): Promise<void> {
+    try {
+      await this.#write();
+    } catch (error) {
+      if (!isSecretKept) throw error;
+      this.#options.notKept(error);
+    }
   }
 
   async shutdown(): Promise<void> {
@@ -161,6 +170,8 @@ class KeptFates implements Fates {
   }
 
   note(consumer: string, noted: Omit<Exception, 'timeUnixMs'>): void {
+    // Who was removed while a request of its was under way is new should it come back.
+    if (this.#options.buffer.progress()[consumer] === undefined) return;
     const entry = this.#entryOf(consumer);
     const exception = { ...noted, reason: noted.reason.slice(0, MAX_REASON_LENGTH), timeUnixMs: Date.now() };
     const last = entry.exceptions.at(-1);
@@ -186,10 +197,22 @@ class KeptFates implements Fates {
       get id() {
         return buffer.id;
       },
-      consumer: (name, options) => buffer.consumer(name, options && this.#watch(name, options)),
-      renewConsumer: (name, options) => buffer.renewConsumer(name, options && this.#watch(name, options)),
-      removeConsumer: (name) => buffer.removeConsumer(name),
+      consumer: (name, options) => this.#here(buffer.consumer(name, options && this.#watch(name, options))),
+      renewConsumer: (name, options) => this.#here(buffer.renewConsumer(name, options && this.#watch(name, options))),
+      removeConsumer: (name) => {
+        buffer.removeConsumer(name);
+        this.#entries.delete(name);
+        this.#soon();
+      },
     };
+  }
+
+  /** One that comes after the start was here from then on at the next start, too. */
+  #here(consumer: BufferConsumer): BufferConsumer {
+    if (this.#ids === undefined) return consumer;
+    this.#entryOf(consumer.name);
+    this.#soon();
+    return consumer;
   }
 
   #watch(name: string, options: ConsumerOptions): ConsumerOptions {

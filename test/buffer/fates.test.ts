@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createBatchIds, makerOf, withBatchIds } from '../../src/buffer/batch-ids.js';
 import { createFates, type Fates, type Told } from '../../src/buffer/fates.js';
 import type { FrameRange } from '../../src/component.js';
@@ -57,6 +57,7 @@ async function watched(directory: string, exporters: readonly string[] = ['tempo
   }
   await buffer.start();
   await fates.start();
+  onTestFinished(() => fates.shutdown({ deadlineMs: 1000 }));
   return context;
 }
 
@@ -191,6 +192,39 @@ describe('what became of a frame', () => {
     await writeFile(path.join(directory, 'fates.json'), '{"secret":');
     const third = await watched(directory);
     expect(statesOf(third.fates, 1).store).toBe('unknown');
+  });
+
+  it('is not done of what came while the exporter was not there, whether it went at a start or in between', async () => {
+    const directory = await temporaryDirectory();
+    const one = async (number: number, { buffer }: Watched) => {
+      await buffer.append(frameOf(numbered(number)));
+      for (const name of Object.keys(buffer.progress())) drain(buffer.consumer(name));
+    };
+    for (const [number, exporters] of [
+      [1, ['tempo', 'jaeger']],
+      [2, ['jaeger']],
+    ] as const) {
+      const context = await watched(directory, exporters);
+      await one(number, context);
+      await close(context);
+    }
+    const third = await watched(directory, ['tempo', 'jaeger']);
+    await one(3, third);
+    expect(range(1, 3).map((sequence) => statesOf(third.fates, sequence).tempo)).toEqual([
+      'unknown',
+      'unknown',
+      'done',
+    ]);
+    third.fates.watched().removeConsumer('jaeger');
+    third.fates.note('jaeger', { kind: 'dead-letter', first: 3, last: 3, reason: 'refused when it was gone' });
+    await one(4, third);
+    third.fates.watched().consumer('jaeger', { from: 'now' });
+    await one(5, third);
+    await close(third);
+    const { fates } = await watched(directory, ['tempo', 'jaeger']);
+    const states = range(1, 5).map((sequence) => statesOf(fates, sequence));
+    expect(states.map(({ jaeger }) => jaeger)).toEqual([...Array(4).fill('unknown'), 'done']);
+    expect(states.map(({ tempo }) => tempo)).toEqual(['unknown', 'unknown', 'done', 'done', 'done']);
   });
 
   it('is unknown of the end of a buffer that was not closed', async () => {
