@@ -36,7 +36,7 @@ const script = new vm.Script('run()');
 
 export interface Bounded<Result> {
   result: Result;
-  /** Patterns that took too long. */
+  /** Patterns that took too long, and those that did before. */
   slow: string[];
 }
 
@@ -44,9 +44,11 @@ export interface Bounded<Result> {
  * Runs what uses patterns, from its beginning again each time that the time is over: it must not have begun anything that
  * can't be begun anew. A pattern that took half of it is given up; where none did there is much to do, or a machine that
  * stood still, and the next attempt has twice the time. Only V8's own interruption ends a match that is under way.
+ * `known`: patterns that are given up already.
  */
-export function bounded<Result>(run: () => Result, maxMs = MAX_MS): Bounded<Result> {
+export function bounded<Result>(run: () => Result, maxMs = MAX_MS, known: Iterable<string> = []): Bounded<Result> {
   slow.clear();
+  for (const source of known) slow.add(source);
   for (let boundMs = maxMs; ; ) {
     const done = attempt(run, boundMs);
     if (done !== undefined) return { result: done.result, slow: [...slow] };

@@ -38,6 +38,8 @@ export interface Folded {
   waiting: number;
   remembered: number;
   counts: FoldCounts;
+  /** Of policies: they took too long, and matched nothing from then on. */
+  slowPatterns: readonly string[];
 }
 
 export interface FoldCounts {

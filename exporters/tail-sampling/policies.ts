@@ -5,6 +5,7 @@
 import type { Generation } from '../../src/model/generation.js';
 import { attributesOf, JsonObject, parseAttributes, parseJson, type TypedValue } from '../../src/model/json-value.js';
 import type { LogRecord, Resource, Span } from '../../src/model/telemetry.js';
+import { bounded, compilePattern } from '../processing/patterns.js';
 import { thresholdOf } from '../processing/sampling.js';
 import type { Policy, SimplePolicy } from './config.js';
 import type { TraceSummary } from './trace-summary.js';
@@ -23,6 +24,8 @@ const SHARE_PRECISION = 4;
 interface Condition {
   span?(span: Span): boolean;
   logRecord?(record: LogRecord): boolean;
+  /** Regular expressions: asked about all spans of a request at once, within bounds. */
+  hasPatterns?: boolean;
 }
 
 type Question = (trace: TraceSummary) => boolean;
@@ -47,10 +50,26 @@ export class Policies {
     return this.needs.generations;
   }
 
-  noteSpan(trace: TraceSummary, span: Span): void {
+  /**
+   * What `noteSpan` is told of each span. Patterns that take too long become members of `slow`, and match nothing: a value
+   * that somebody sends must not hold the thread up for ever.
+   */
+  matchPatterns(spans: readonly Span[], slow: Set<string>): readonly number[] {
+    const indices = this.#conditions.flatMap(({ hasPatterns }, index) => (hasPatterns ? [index] : []));
+    if (indices.length === 0) return [];
+    const bitsOf = (span: Span) =>
+      indices.reduce((bits, index) => (this.#conditions[index]!.span?.(span) ? bits | (1 << index) : bits), 0);
+    const matched = bounded(() => spans.map(bitsOf), undefined, slow);
+    for (const pattern of matched.slow) slow.add(pattern);
+    return matched.result;
+  }
+
+  noteSpan(trace: TraceSummary, span: Span, matchedPatterns = 0): void {
+    trace.matched |= matchedPatterns;
     for (let index = 0; index < this.#conditions.length; index++) {
       const bit = 1 << index;
-      if ((trace.matched & bit) === 0 && this.#conditions[index]!.span?.(span)) trace.matched |= bit;
+      const condition = this.#conditions[index]!;
+      if ((trace.matched & bit) === 0 && !condition.hasPatterns && condition.span?.(span)) trace.matched |= bit;
     }
   }
 
@@ -131,11 +150,11 @@ function statusCondition(names: readonly (keyof typeof STATUS_CODES)[]): Conditi
 }
 
 function stringCondition({ key, values, enabledRegexMatching }: NonNullable<SimplePolicy['stringAttribute']>) {
-  const patterns = enabledRegexMatching ? values.map((value) => new RegExp(value)) : [];
-  return attributeCondition(key, (value) => {
-    if (value.kind !== 'string') return false;
-    return enabledRegexMatching ? patterns.some((pattern) => pattern.test(value.value)) : values.includes(value.value);
-  });
+  const patterns = enabledRegexMatching ? values.map(compilePattern) : [];
+  const isOne = (text: string) =>
+    enabledRegexMatching ? patterns.some((matches) => matches(text)) : values.includes(text);
+  const condition = attributeCondition(key, (value) => value.kind === 'string' && isOne(value.value));
+  return { ...condition, hasPatterns: enabledRegexMatching };
 }
 
 function numericCondition({ key, minValue, maxValue }: NonNullable<SimplePolicy['numericAttribute']>): Condition {

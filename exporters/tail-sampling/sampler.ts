@@ -222,14 +222,18 @@ class ReadAhead implements TailSampler {
     return undefined;
   }
 
-  #learn({ decidedThrough, nextVerdictInMs, waiting, remembered, counts }: Folded, foldedThrough: number): void {
+  #learn({ decidedThrough, nextVerdictInMs, waiting, remembered, ...folded }: Folded, foldedThrough: number): void {
     this.#foldedThrough = foldedThrough;
     this.#nextVerdictAtMs = this.#now() + (nextVerdictInMs ?? Number.POSITIVE_INFINITY);
     this.#state = { waiting, remembered };
     this.#decidedThrough = Math.max(this.#decidedThrough, decidedThrough);
     this.#releaseDecided();
     for (const one of this.#waiting) if (one.sequence <= this.#decidedThrough) one.settle(true);
-    this.#options.events.folded({ sampler: this.name, ...counts });
+    this.#options.events.folded({ sampler: this.name, ...folded.counts });
+    for (const pattern of folded.slowPatterns) {
+      const reason = `the pattern ${pattern} took too long, and was taken for one that does not match`;
+      this.#options.events.stuck({ sampler: this.name, reason });
+    }
   }
 
   #releaseDecided(): void {

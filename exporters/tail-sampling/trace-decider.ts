@@ -40,6 +40,7 @@ export class TraceDecider {
   /** How many calls the summaries remember together. */
   #calls = 0;
   #counts = noCounts();
+  #slowPatterns = new Set<string>();
 
   constructor(options: DeciderOptions) {
     const { config, directory, bufferId } = options;
@@ -52,6 +53,7 @@ export class TraceDecider {
 
   fold({ ranges, nowUnixMs, decideBefore, neededFrom }: FoldTask): Folded {
     this.#counts = noCounts();
+    this.#slowPatterns = new Set();
     this.#journal.reach(ranges[0]?.firstSequence ?? this.#readThrough + 1);
     for (const range of ranges) {
       for (const frame of readFrames(range)) if (!('damaged' in frame)) this.#foldFrame(frame);
@@ -83,6 +85,7 @@ export class TraceDecider {
       waiting: this.#waiting.size,
       remembered: this.#journal.size,
       counts: this.#counts,
+      slowPatterns: [...this.#slowPatterns],
     };
   }
 
@@ -108,7 +111,10 @@ export class TraceDecider {
     const decoded = this.#decode(frame);
     if (decoded === undefined) return;
     const { spans, logRecords } = decoded;
-    for (const span of spans) this.#foldItem(frame, span.traceId, (trace) => this.#noteSpan(trace, span));
+    const matched = this.#policies.matchPatterns(spans, this.#slowPatterns);
+    for (const [index, span] of spans.entries()) {
+      this.#foldItem(frame, span.traceId, (trace) => this.#noteSpan(trace, span, matched[index]));
+    }
     for (const record of logRecords) {
       if (record.traceId) this.#foldItem(frame, record.traceId, (trace) => this.#noteLogRecord(trace, record));
     }
@@ -153,8 +159,8 @@ export class TraceDecider {
     return trace;
   }
 
-  #noteSpan(trace: TraceSummary, span: Span): void {
-    this.#policies.noteSpan(trace, span);
+  #noteSpan(trace: TraceSummary, span: Span, matchedPatterns: number | undefined): void {
+    this.#policies.noteSpan(trace, span, matchedPatterns);
     const { startTimeUnixNano: start, endTimeUnixNano: end, generation } = span;
     trace.spans += 1;
     if (start > 0n && (trace.startTimeUnixNano === 0n || start < trace.startTimeUnixNano))

@@ -24,7 +24,8 @@ function decodedSpan(span: Partial<SpanInput>, resource = message(1)): Span {
 function keeps(policy: object, ...spans: Span[]): boolean {
   const policies = policiesOf(policy);
   const trace = summaryOf();
-  for (const span of spans) policies.noteSpan(trace, span);
+  const matched = policies.matchPatterns(spans, new Set());
+  for (const [index, span] of spans.entries()) policies.noteSpan(trace, span, matched[index]);
   return policies.keeping(trace).length > 0;
 }
 
@@ -66,6 +67,17 @@ describe('policies', () => {
     expect(keeps(policy(['gold']), decodedSpan({}, message(1, keyValue(1, 'tier', 'gold'))))).toBe(true);
     expect(keeps(policy(['^g.*d$'], { enabledRegexMatching: 'true' }), gold)).toBe(true);
     expect(keeps(policy(['^g.*d$']), gold)).toBe(false);
+  });
+
+  it('of a pattern take no value for a match over which it takes too long, and go on', () => {
+    const tier = (value: string) => decodedSpan({ attributes: { tier: value } });
+    const rule = { key: 'tier', values: ['^(a+)+$', 'gold'], enabledRegexMatching: 'true' };
+    const policies = policiesOf({ type: 'string_attribute', stringAttribute: rule });
+    const slow = new Set<string>();
+    expect(policies.matchPatterns([tier('gold'), tier('aa'), tier(`${'a'.repeat(40)}b`)], slow)).toEqual([1, 0, 0]);
+    expect([...slow]).toEqual(['^(a+)+$']);
+    expect(policies.matchPatterns([tier('aa'), tier('gold')], slow)).toEqual([0, 1]);
+    expect(policies.matchPatterns([tier('aa'), tier('gold')], new Set())).toEqual([1, 1]);
   });
 
   it('of numbers and of truths compare values', () => {
