@@ -263,13 +263,18 @@ class QueueExporter implements Exporter {
         const parts = await this.#partsOf(range, signal);
         if (parts === undefined) break;
         await this.#deliverAll(parts, signal);
-        if (!signal.aborted) this.#consumer.release(range);
+        if (!signal.aborted) this.#release(range);
         return;
       } catch (error) {
         await this.#ownFault(error, signal);
       }
     }
     this.#giveUp(range.items);
+  }
+
+  #release(range: FrameRange): void {
+    this.#consumer.release(range);
+    if (this.#lossRow > 0 && this.#consumer.lag().bytes < this.#maxLagBytes * RECOVERED_SHARE) this.#endLossRow();
   }
 
   /** False for one that was given up, and for one that stays in the buffer, being undecided when a shutdown begins. */
@@ -297,7 +302,7 @@ class QueueExporter implements Exporter {
   async #toParts(frames: Iterable<Frame | DamagedFrame>, abort: AbortSignal): Promise<Part[]> {
     const parts: Part[] = [];
     for (const frame of frames) {
-      if ('damaged' in frame) this.#unusable(frame.reason, 0);
+      if ('damaged' in frame) this.#damaged(frame);
       else if (frame.payload.length > 0 && frame.items > 0 && this.#options.transports[frame.signal]) {
         const part = await this.#toPart(frame, abort);
         if (part) parts.push(part);
@@ -314,7 +319,9 @@ class QueueExporter implements Exporter {
     const made = await this.#transcoder.transcode(frame);
     if (made.payload !== undefined) return { ...part, payload: bufferOf(made.payload) };
     const reason = `it can't be read as OTLP/JSON: ${made.reason}`;
-    if (await this.#buryOne({ ...part, encoding }, reason, abort)) this.#unusable(reason, 1);
+    if (await this.#buryOne({ ...part, encoding }, reason, abort)) {
+      this.#options.events.unusable({ exporter: this.name, frames: 1, buried: 1, reason });
+    }
     return undefined;
   }
 
@@ -408,12 +415,12 @@ class QueueExporter implements Exporter {
 
   #delivered(batch: Batch, answer: Answer & { kind: 'accepted' }, durationMs: number): void {
     const { events } = this.#options;
-    const { signal, items, bytes } = batch;
+    const { signal, items, bytes, parts } = batch;
+    const range = { first: parts[0]!.sequence, last: parts.at(-1)!.sequence };
     const rejected = Math.min(items, Math.max(0, answer.rejected));
     const { message } = answer;
-    events.delivered({ exporter: this.name, signal, items, bytes, rejected, message, durationMs });
+    events.delivered({ exporter: this.name, signal, range, items, bytes, rejected, message, durationMs });
     if (answer.unreadable) events.answerUnreadable({ exporter: this.name, reason: answer.unreadable });
-    if (this.#lossRow > 0 && this.#consumer.lag().bytes < this.#maxLagBytes * RECOVERED_SHARE) this.#endLossRow();
   }
 
   async #conclude(batch: Batch, answer: Exclude<Answer, { kind: 'retry' }>, signal: AbortSignal): Promise<void> {
@@ -476,8 +483,9 @@ class QueueExporter implements Exporter {
     await pause(Math.min(OWN_FAULT_PAUSE_MS, this.#options.config.retryInitialMs), signal);
   }
 
-  #unusable(reason: string, buried: number): void {
-    this.#options.events.unusable({ exporter: this.name, frames: 1, buried, reason });
+  #damaged({ reason, firstSequence: first, lastSequence: last }: DamagedFrame): void {
+    const damaged = { first, last };
+    this.#options.events.unusable({ exporter: this.name, frames: 1, buried: 0, reason, damaged });
   }
 
   // ---- losses, and the end ----
