@@ -190,6 +190,7 @@ class QueueExporter implements Exporter {
     const transport = this.#options.transports[frame.signal];
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
     const payload = await this.#resendable(frame);
+    if (payload === undefined) return;
     const { signal, workspace } = frame;
     const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal).catch(asRetry);
     if (answer.kind === 'accepted') return;
@@ -197,12 +198,22 @@ class QueueExporter implements Exporter {
     throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
   }
 
-  async #resendable({ signal, encoding, payload }: FrameInput): Promise<Buffer> {
+  /** undefined where the configuration keeps all of it from this exporter. */
+  async #resendable(frame: FrameInput): Promise<Buffer | undefined> {
+    const { signal, encoding, payload } = frame;
     const bytes = Buffer.concat(payload instanceof Uint8Array ? [payload] : payload);
     if (encoding === 'protobuf') return bytes;
     const made = await this.#options.toProtobuf(signal, bytes);
     if (made.payload === undefined) throw new GatewayError('CONFLICT', `It can't be read: ${made.reason}`);
-    return bufferOf(made.payload);
+    return this.#chosenFrom(frame, bufferOf(made.payload));
+  }
+
+  /** What could not be read as JSON was never chosen from. */
+  async #chosenFrom({ signal, workspace, items }: FrameInput, payload: Buffer): Promise<Buffer | undefined> {
+    const part = { sequence: 0, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
+    const chosen = await this.#chosen([part], this.#ended.signal);
+    if (chosen === undefined) throw new GatewayError('SHUTTING_DOWN', `The exporter ${this.name} is ending`);
+    return chosen[0]?.payload;
   }
 
   #addLane(transport: Transport): void {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Chooser } from '../../exporters/chooser.js';
 import { nopExporterEvents } from '../../exporters/events.js';
 import { createExporter, type ExporterOptions } from '../../exporters/exporter.js';
 import { cutToSize } from '../../exporters/split.js';
@@ -15,7 +16,7 @@ import {
   startGrpcBackend,
   startHttpBackend,
 } from '../helpers/otlp-backend.js';
-import { message } from '../otlp/wire.js';
+import { message, tracesOf } from '../otlp/wire.js';
 import {
   appendSpans,
   delivered,
@@ -560,7 +561,9 @@ describe('what is wrong on this side', () => {
     const test = await startExporter({ transports: httpTransports(backend.address), directory });
     await delivered(test);
     expect(idsOf(backend.taken).sort()).toEqual(idsFrom([1, 2, 4, 5]));
-    expect(test.happenings.filter(({ name }) => name === 'unusable')).toMatchObject([{ exporter: 'otlp', frames: 1 }]);
+    expect(test.happenings.filter(({ name }) => name === 'unusable')).toMatchObject([
+      { exporter: 'otlp', frames: 1, buried: 0, damaged: { first: 3, last: 3 } },
+    ]);
   });
 
   it('is a transport that throws: the request is tried again', async () => {
@@ -630,6 +633,21 @@ describe('what is wrong on this side', () => {
     const test = await startExporter({ transports: httpTransports(backend.address) });
     await test.exporter.resend(jsonFrame);
     expect(idsOf(backend.taken)).toEqual([spanId(7)]);
+  });
+
+  it('is a dead letter of JSON that is sent past what its exporter leaves out, which it never came to', async () => {
+    const backend = await httpBackend();
+    const payload = tracesOf(spanOf(1));
+    let chosen = [payload];
+    const chooser: Chooser = {
+      choose: async (parts) => parts.flatMap((part) => chosen.map((one) => ({ ...part, payload: one }))),
+    };
+    const test = await startExporter({ transports: httpTransports(backend.address), chooser });
+    await test.exporter.resend(jsonFrame);
+    expect(idsOf(backend.taken)).toEqual([spanId(1)]);
+    chosen = [];
+    await test.exporter.resend(jsonFrame);
+    expect(backend.taken).toHaveLength(1);
   });
 
   it('is a thread that is lost over a cut: tried again, and sent whole when no thread survives it', async () => {
