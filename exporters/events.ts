@@ -1,4 +1,4 @@
-import type { Signal } from '../src/component.js';
+import type { SequenceRange, Signal } from '../src/component.js';
 
 interface Named {
   exporter: string;
@@ -9,6 +9,8 @@ export interface ExporterEvents {
   delivered(
     delivered: Named & {
       signal: Signal;
+      /** From the first frame in it to the last. */
+      range: SequenceRange;
       items: number;
       bytes: number;
       rejected: number;
@@ -29,8 +31,10 @@ export interface ExporterEvents {
   dropped(dropped: Named & { frames: number; items: number; first: boolean }): void;
   /** That row is over: so many items were lost in it. */
   keptUp(keptUp: Named & { items: number }): void;
-  /** Frames that are damaged on disk, or can't be read as what they say they are: these are `buried`. */
-  unusable(unusable: Named & { frames: number; buried: number; reason: string }): void;
+  /** Frames that are `damaged` on disk, which stood there, or can't be read as what they say they are: these are `buried`. */
+  unusable(
+    unusable: Named & { frames: number; buried: number; reason: string; damaged?: SequenceRange | undefined },
+  ): void;
   /** A success with an answer that could not be read. */
   answerUnreadable(unreadable: Named & { reason: string }): void;
   /** Something of this gateway's own keeps the exporter waiting: its disk, or its dead letters. */

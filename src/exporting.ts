@@ -1,5 +1,6 @@
 /** Where what is in the buffer goes besides the store, in either mode: each backend with a cursor of its own. */
 import path from 'node:path';
+import type { ExporterEvents } from '../exporters/events.js';
 import { createExporters, type Exporters } from '../exporters/exporters.js';
 import { createTailSamplers } from '../exporters/tail-sampling/samplers.js';
 import { type DeadLetterBox, trimNowAndThen } from '../workers/dead-letters.js';
@@ -22,6 +23,7 @@ export interface ExportingOptions {
   buffer: WatchedBuffer;
   deadLetters: DeadLetterBox;
   observability: Observability;
+  exporterEvents: ExporterEvents;
   /** Of a gateway with a store: prices and prompts of the workspaces. */
   knowledge?: KnowledgeSource;
   /** Of a gateway without one: what is told when there are no exporters. */
@@ -38,7 +40,7 @@ export interface Exporting {
 
 /** Create it before the buffer is started. Throws CONFIG_INVALID. */
 export function createExporting(options: ExportingOptions): Exporting {
-  const { config, buffer, deadLetters, observability, knowledge, nowhereToGo } = options;
+  const { config, buffer, deadLetters, observability, exporterEvents, knowledge, nowhereToGo } = options;
   const { logger, metrics, events } = observability;
   // JSON becomes protobuf on a thread, and on another one requests are cut, and made what files and Datadog's Agent take.
   const transcoder = createPool({ entry: 'transcoder', threads: 1, idleTimeoutMs: TRANSCODER_IDLE_MS, maxQueue: 1000 });
@@ -62,7 +64,7 @@ export function createExporting(options: ExportingOptions): Exporting {
     pool: knowledge ? createInformedWriter(samplerThread, knowledge) : samplerThread,
     neededFrom: () => exporters.persistedCursor(),
     events: events.tailSampling,
-    exporterEvents: events.exporter,
+    exporterEvents,
   });
   const exporters: Exporters = createExporters({
     config,
@@ -80,7 +82,7 @@ export function createExporting(options: ExportingOptions): Exporting {
     sampling: samplers,
     advise: (exporter, advice) => logger.info({ event: 'exporter.advice', exporter }, advice),
     reconciled: events.reload.reconciled,
-    events: events.exporter,
+    events: exporterEvents,
   });
   if (nowhereToGo && exporters.names.length === 0) throw nowhereToGo();
   metrics.observeTailSamplers(samplers.states);

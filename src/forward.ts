@@ -57,8 +57,9 @@ export function createForwarder(config: Config): Forwarder {
     deadLetters: createDeadLetterBox(folder('dead-letter')),
     observability,
   });
-  const { deadLetters } = tracking;
-  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability, nowhereToGo });
+  const { deadLetters, exporterEvents } = tracking;
+  const followed = { buffer: tracking.buffer, deadLetters, exporterEvents };
+  const exporting = createExporting({ config, ...followed, observability, nowhereToGo });
   const { exporters } = exporting;
 
   const forOtlp = identifyWithoutKeys(config.access.otlpAuth, 'OTLP_AUTH');

@@ -106,7 +106,7 @@ export function createGateway(config: Config): Gateway {
     deadLetters: createDeadLetterBox(folder('dead-letter')),
     observability,
   });
-  const { deadLetters, drainEvents } = tracking;
+  const { deadLetters, drainEvents, exporterEvents } = tracking;
   // What calls to models cost, by each workspace's own prices.
   const prices = createPriceList({ control, events: events.pricing });
   // Which prompt a span was made with that names none.
@@ -143,7 +143,8 @@ export function createGateway(config: Config): Gateway {
   });
 
   // Where what is in the buffer goes besides: each backend with a cursor of its own.
-  const exporting = createExporting({ config, buffer: tracking.buffer, deadLetters, observability, knowledge });
+  const followed = { buffer: tracking.buffer, deadLetters, exporterEvents };
+  const exporting = createExporting({ config, ...followed, observability, knowledge });
   const { exporters } = exporting;
 
   // Who may come in, and how much of it.

@@ -1,4 +1,5 @@
 /** What can be told of a request after it was taken, in either mode: what it is asked for by, and what became of it. */
+import type { ExporterEvents } from '../exporters/events.js';
 import type { ExporterState } from '../exporters/exporter.js';
 import { type DeadLetterBox, deadLetterId } from '../workers/dead-letters.js';
 import type { DrainEvents } from '../workers/drain.js';
@@ -26,6 +27,7 @@ export interface Tracking {
   readonly buffer: WatchedBuffer;
   readonly deadLetters: DeadLetterBox;
   readonly drainEvents: DrainEvents;
+  readonly exporterEvents: ExporterEvents;
   batches(exporters: { states(): Record<string, ExporterState> }): Batches;
 }
 
@@ -42,6 +44,7 @@ export function createTracking({ buffer, directory, deadLetters, observability }
     buffer: fates.watched(),
     deadLetters: trackedLetters(deadLetters, fates),
     drainEvents: trackedDrain(events.drain, fates, buffer),
+    exporterEvents: trackedExports(events.exporter, fates),
     batches: (exporters) => ({
       gateway: () => shortIdOf(buffer.id),
       makerOf,
@@ -82,6 +85,25 @@ function trackedDrain(events: DrainEvents, fates: Fates, buffer: DurableBuffer):
       const { sequence, reason } = burial;
       const letter = deadLetterId(buffer.id, sequence);
       fates.note('store', { kind: 'dead-letter', first: sequence, last: sequence, reason, letter });
+    },
+  };
+}
+
+/** The backend's own words stay out of it: they may be of another request that was sent along. */
+function trackedExports(events: ExporterEvents, fates: Fates): ExporterEvents {
+  return {
+    ...events,
+    delivered(delivered) {
+      events.delivered(delivered);
+      const { exporter, signal, range, items, rejected } = delivered;
+      if (rejected === 0) return;
+      const reason = `Of ${items} items that were sent at once it refused ${rejected}`;
+      fates.note(exporter, { kind: 'partial', ...range, reason, signal });
+    },
+    unusable(unusable) {
+      events.unusable(unusable);
+      const { exporter, reason, damaged } = unusable;
+      if (damaged) fates.note(exporter, { kind: 'unreadable', ...damaged, reason });
     },
   };
 }

@@ -61,3 +61,25 @@ it('what the store set aside is followed through its replay into the buffer', as
   drain(buffer.consumer('store'));
   expect(statesOf('ours', id)).toEqual({ store: 'done', tempo: 'done' });
 });
+
+it('what a backend refused a part of, or what is damaged on disk, is not told as sent', async () => {
+  const { buffer, tracking, append, statesOf } = await tracked();
+  const ids = [await append('ours'), await append('ours'), await append('ours'), await append('ours')];
+  for (const name of ['store', 'tempo']) drain(buffer.consumer(name));
+  const sent = {
+    exporter: 'tempo',
+    signal: 'traces',
+    items: 2,
+    bytes: 9,
+    message: 'of theirs',
+    durationMs: 1,
+  } as const;
+  tracking.exporterEvents.delivered({ ...sent, range: { first: 1, last: 2 }, rejected: 1 });
+  tracking.exporterEvents.delivered({ ...sent, range: { first: 4, last: 4 }, rejected: 0 });
+  const unusable = { exporter: 'tempo', frames: 1, buried: 0, reason: 'the checksum of the payload is wrong' };
+  tracking.exporterEvents.unusable({ ...unusable, damaged: { first: 3, last: 3 } });
+  tracking.exporterEvents.unusable({ ...unusable, buried: 1 });
+  expect(ids.map((id) => statesOf('ours', id).tempo)).toEqual(['partial', 'partial', 'unreadable', 'done']);
+  const batches = tracking.batches({ states: () => ({}) });
+  expect(batches.find('ours', ids[0]!)!.fates.tempo!.exception!.reason).not.toContain('theirs');
+});

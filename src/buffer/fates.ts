@@ -14,8 +14,11 @@ import { replaceFile } from './disk.js';
 import type { Whereabouts } from './follower.js';
 
 const exceptionSchema = z.object({
-  /** dead-letter: set aside; lost: given up; unreadable: could not be made anything of; unknown: an end without order. */
-  kind: z.enum(['dead-letter', 'lost', 'unreadable', 'unknown']),
+  /**
+   * dead-letter: set aside; partial: some of what was sent at once was refused; lost: given up; unreadable: could not be made
+   * anything of; unknown: an end without order.
+   */
+  kind: z.enum(['dead-letter', 'partial', 'lost', 'unreadable', 'unknown']),
   /** Sequences, both included. */
   first: z.number(),
   last: z.number(),
@@ -42,7 +45,7 @@ export type Exception = z.output<typeof exceptionSchema>;
 
 /** `done`: released, and no exception of it is known. */
 export interface Fate {
-  state: 'waiting' | 'taken' | 'done' | 'dead-letter' | 'lost' | 'unreadable' | 'unknown';
+  state: 'waiting' | 'taken' | 'done' | Exception['kind'];
   exception?: Exception;
 }
 

@@ -12,6 +12,7 @@ const exporter = 'tempo';
 const delivered = {
   exporter,
   signal: 'traces',
+  range: { first: 1, last: 2 },
   items: 10,
   bytes: 100,
   rejected: 0,

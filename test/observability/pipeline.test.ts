@@ -109,7 +109,8 @@ describe('the stages of the path', () => {
   it('an exporter: what its backend took and refused, what was left out and by whom, what it lost', async () => {
     const { stage, events } = watched();
     const { exporter } = events;
-    const sent = { exporter: 'tempo', signal: 'traces', bytes: 9, message: '', durationMs: 500 } as const;
+    const range = { first: 1, last: 2 };
+    const sent = { exporter: 'tempo', signal: 'traces', range, bytes: 9, message: '', durationMs: 500 } as const;
     exporter.delivered({ ...sent, items: 20, rejected: 2 });
     exporter.delivered({ ...sent, exporter: 'jaeger', items: 999, rejected: 0 });
     exporter.refused({ exporter: 'tempo', signal: 'traces', items: 3, reason: 'no' });

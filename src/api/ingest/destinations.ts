@@ -8,6 +8,7 @@ const STORE = 'store';
 
 const FAILED: Readonly<Record<string, State>> = {
   'dead-letter': 'dead_lettered',
+  partial: 'partly_refused',
   lost: 'dropped',
   unreadable: 'unreadable',
   unknown: 'unknown',

@@ -19,6 +19,7 @@ export const DESTINATION_STATES = [
   'sent',
   'not_sent',
   'dead_lettered',
+  'partly_refused',
   'dropped',
   'unreadable',
   'unknown',
@@ -31,7 +32,8 @@ const destinationSchema = z.object({
     .enum(DESTINATION_STATES)
     .describe(
       'waiting: in the buffer; in_flight: being stored or sent, or about to be tried again; not_sent: the exporter takes ' +
-        'no such signal; dead_lettered: refused for good; dropped: given up, because the exporter lagged too far; ' +
+        'no such signal; dead_lettered: refused for good; partly_refused: the backend took what was sent at once but for some ' +
+        'items, which may be those of another request; dropped: given up, because the exporter lagged too far; ' +
         'unreadable: nothing could be made of it; unknown: too long ago, or from before this destination was there',
     ),
   reason: z.string().nullable().describe('Why it is not there, or what keeps it waiting'),

@@ -2,7 +2,7 @@ import type { Signal } from '../../component.js';
 
 /** What one consumer of the buffer has made of a frame. `done`: it is through with it, and nothing else is known. */
 export interface Fate {
-  state: 'waiting' | 'taken' | 'done' | 'dead-letter' | 'lost' | 'unreadable' | 'unknown';
+  state: 'waiting' | 'taken' | 'done' | 'dead-letter' | 'partial' | 'lost' | 'unreadable' | 'unknown';
   /** Of what did not go as it should. */
   exception?: { reason: string; timeUnixMs: number; letter?: string | undefined; replayedAs?: number | undefined };
 }
