@@ -405,9 +405,7 @@ class QueueExporter implements Exporter {
 
   async #send({ transport, circuit }: Lane, batch: Batch, pass: Pass): Promise<Answer | undefined> {
     const startedMs = performance.now();
-    const { signal, workspace, parts } = batch;
-    const request = { signal, workspace, payload: batch.payload(), parts };
-    const answer = await transport.send(request, this.#ended.signal).catch(asRetry);
+    const answer = await this.#answerOf(transport, batch).catch(asRetry);
     if (answer.kind === 'accepted') {
       circuit.succeeded(pass);
       this.#delivered(batch, answer, performance.now() - startedMs);
@@ -422,6 +420,12 @@ class QueueExporter implements Exporter {
     if (answer.kind === 'retry') circuit.failed(pass, answer.reason, answer.retryAfterMs);
     else circuit.succeeded(pass);
     return answer;
+  }
+
+  /** Whatever it throws is an answer: a probe that nobody hands back would be waited for by all the others. */
+  async #answerOf(transport: Transport, batch: Batch): Promise<Answer> {
+    const { signal, workspace, parts } = batch;
+    return transport.send({ signal, workspace, payload: batch.payload(), parts }, this.#ended.signal);
   }
 
   #delivered(batch: Batch, answer: Answer & { kind: 'accepted' }, durationMs: number): void {

@@ -566,20 +566,27 @@ describe('what is wrong on this side', () => {
     ]);
   });
 
-  it('is a transport that throws: the request is tried again', async () => {
-    let failures = 2;
+  it('is a transport that throws, even at once and as a probe: the request is tried again', async () => {
+    const defect = new Error('a defect');
+    const failures: (() => Promise<never>)[] = [
+      () => Promise.reject(defect),
+      () => {
+        throw defect;
+      },
+    ];
     const sent: string[] = [];
     const transport: Transport = {
       endpoint: 'nowhere',
       byWorkspace: false,
-      async send({ payload }) {
-        if (failures-- > 0) throw new Error('a defect');
+      send({ payload }) {
+        const fail = failures.shift();
+        if (fail !== undefined) return fail();
         sent.push(...spanIdsOf(payload));
-        return { kind: 'accepted', rejected: 0, message: '' };
+        return Promise.resolve({ kind: 'accepted', rejected: 0, message: '' });
       },
       close: async () => {},
     };
-    const test = await startExporter({ transports: { traces: transport } });
+    const test = await startExporter({ transports: { traces: transport }, queue: { circuitFailures: '1' } });
     await appendSpans(test.buffer, [1]);
     await delivered(test);
     expect(sent).toEqual([spanId(1)]);
