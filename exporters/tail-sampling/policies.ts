@@ -46,10 +46,6 @@ export class Policies {
     this.#questions = policies.map((policy) => ({ name: policy.name, question: this.#questionOf(policy) }));
   }
 
-  get countsCalls(): boolean {
-    return this.needs.generations;
-  }
-
   /**
    * What `noteSpan` is told of each span. Patterns that take too long become members of `slow`, and match nothing: a value
    * that somebody sends must not hold the thread up for ever.
