@@ -71,11 +71,11 @@ export interface Exporters extends Component {
   /** Of those that there are now. */
   readonly names: readonly string[];
   /** By name. */
-  states(): Record<string, ExporterState>;
+  readonly states: () => Record<string, ExporterState>;
   /** No exporter begins with an earlier sequence after a restart. */
   persistedCursor(): number;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
-  resend(exporter: string, frame: FrameInput): Promise<void>;
+  readonly resend: (exporter: string, frame: FrameInput) => Promise<void>;
   /** Whether these could be taken over; the names that they come to. Rejects with CONFIG_INVALID, and changes nothing. */
   check(config: ExportersConfig): Promise<string[]>;
   /**
@@ -136,18 +136,19 @@ class ExporterSet implements Exporters {
     await Promise.all([...this.#running.values()].map(({ exporter }) => exporter.shutdown(deadline)));
   }
 
-  states(): Record<string, ExporterState> {
+  // Both are handed on as functions.
+  readonly states = (): Record<string, ExporterState> => {
     return Object.fromEntries([...this.#running].map(([name, { exporter }]) => [name, exporter.state()]));
-  }
+  };
 
-  persistedCursor(): number {
-    return Math.min(...[...this.#running.values()].map(({ exporter }) => exporter.persistedCursor()));
-  }
-
-  async resend(name: string, frame: FrameInput): Promise<void> {
+  readonly resend = async (name: string, frame: FrameInput): Promise<void> => {
     const running = this.#running.get(name);
     if (!running) throw new GatewayError('CONFLICT', `The exporter ${name} is not configured any more`);
     await running.exporter.resend(frame);
+  };
+
+  persistedCursor(): number {
+    return Math.min(...[...this.#running.values()].map(({ exporter }) => exporter.persistedCursor()));
   }
 
   async check(config: ExportersConfig): Promise<string[]> {

@@ -70,7 +70,7 @@ export interface TailSamplers extends Component {
    */
   carryOut(plan: SamplingPlan, deadline: { deadlineMs: number }): Promise<void>;
   /** By their names. */
-  states(): Record<string, SamplerState>;
+  readonly states: () => Record<string, SamplerState>;
 }
 
 interface Running {
@@ -106,9 +106,10 @@ class SamplerSet implements TailSamplers {
     await Promise.all([...this.#running.values()].map(({ sampler }) => sampler.shutdown(deadline)));
   }
 
-  states(): Record<string, SamplerState> {
+  // Handed on as a function.
+  readonly states = (): Record<string, SamplerState> => {
     return Object.fromEntries([...this.#running.values()].map(({ sampler }) => [sampler.name, sampler.state()]));
-  }
+  };
 
   plan(service: SamplingService = { pipelines: [] }): SamplingPlan {
     const { pipelines } = service;
