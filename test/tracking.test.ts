@@ -5,7 +5,7 @@ import { createTracking } from '../src/tracking.js';
 import { createDeadLetterBox } from '../workers/dead-letters.js';
 import { drain, frameOf, numbered, temporaryDirectory, testBuffer } from './buffer/fixture.js';
 
-async function tracked() {
+async function tracked({ isStarted = true } = {}) {
   const directory = await temporaryDirectory();
   const buffer = testBuffer({ directory });
   const tracking = createTracking({
@@ -16,8 +16,8 @@ async function tracked() {
   });
   for (const name of ['store', 'tempo']) buffer.consumer(name);
   await buffer.start();
-  await tracking.component.start();
   const batches = tracking.batches({ states: () => ({}) });
+  if (isStarted) await tracking.component.start();
   const append = async (workspace: string) => {
     const { batchId } = await tracking.next.append(frameOf(numbered(1), { workspace }));
     return batchId!;
@@ -26,7 +26,7 @@ async function tracked() {
     const fates = Object.entries(batches.find(workspace, id)?.fates ?? {});
     return Object.fromEntries(fates.map(([name, { state }]) => [name, state]));
   };
-  return { buffer, tracking, append, statesOf };
+  return { buffer, tracking, batches, append, statesOf };
 }
 
 const frame = { signal: 'traces', encoding: 'protobuf', items: 1, receivedTimeUnixMs: 1 } as const;
@@ -63,7 +63,7 @@ it('what the store set aside is followed through its replay into the buffer', as
 });
 
 it('what a backend refused a part of, or what is damaged on disk, is not told as sent', async () => {
-  const { buffer, tracking, append, statesOf } = await tracked();
+  const { buffer, tracking, batches, append, statesOf } = await tracked();
   const ids = [await append('ours'), await append('ours'), await append('ours'), await append('ours')];
   for (const name of ['store', 'tempo']) drain(buffer.consumer(name));
   const sent = {
@@ -80,6 +80,12 @@ it('what a backend refused a part of, or what is damaged on disk, is not told as
   tracking.exporterEvents.unusable({ ...unusable, damaged: { first: 3, last: 3 } });
   tracking.exporterEvents.unusable({ ...unusable, buried: 1 });
   expect(ids.map((id) => statesOf('ours', id).tempo)).toEqual(['partial', 'partial', 'unreadable', 'done']);
-  const batches = tracking.batches({ states: () => ({}) });
   expect(batches.find('ours', ids[0]!)!.fates.tempo!.exception!.reason).not.toContain('theirs');
+});
+
+it('a request that comes while the gateway starts is not stored and yet answered as failed', async () => {
+  const { buffer, batches, append } = await tracked({ isStarted: false });
+  await expect(append('ours')).rejects.toMatchObject({ code: 'SHUTTING_DOWN', retryable: true });
+  expect(buffer.stats().frames).toBe(0);
+  expect(() => batches.find('ours', 'x')).toThrow(expect.objectContaining({ code: 'SHUTTING_DOWN' }));
 });

@@ -59,13 +59,14 @@ export function createBatchIds(bufferId: string, secret: string): BatchIds {
   };
 }
 
-/** Names each frame that `next` takes. `ids` is asked from the first append on. */
+/** Names each frame that `next` takes. While `ids` throws none is taken: it would be sent, and stored, again. */
 export function withBatchIds(next: Appender, ids: () => BatchIds): Appender {
   return {
     async append(frame) {
+      const own = ids();
       const { sequence } = await next.append(frame);
       const { workspace, signal } = frame;
-      return { sequence, batchId: ids().make(workspace, { sequence, signal, receivedTimeUnixMs: Date.now() }) };
+      return { sequence, batchId: own.make(workspace, { sequence, signal, receivedTimeUnixMs: Date.now() }) };
     },
   };
 }

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { type BufferConsumer, type Component, type ConsumerOptions, type Loss, SIGNALS } from '../component.js';
+import { GatewayError } from '../errors.js';
 import { type BatchIds, createBatchIds } from './batch-ids.js';
 import type { DurableBuffer } from './buffer.js';
 import { replaceFile } from './disk.js';
@@ -57,7 +58,7 @@ export interface Told {
 }
 
 export interface Fates extends Component {
-  /** Once it is started. */
+  /** Throws SHUTTING_DOWN before the start. */
   readonly ids: BatchIds;
   /** By consumer; undefined when no such frame was appended. */
   of(frame: Told): Record<string, Fate> | undefined;
@@ -113,7 +114,7 @@ class KeptFates implements Fates {
   }
 
   get ids(): BatchIds {
-    if (this.#ids === undefined) throw new Error('There are ids of batches once they are started');
+    if (this.#ids === undefined) throw new GatewayError('SHUTTING_DOWN', 'The buffer is not open');
     return this.#ids;
   }
 
