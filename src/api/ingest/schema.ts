@@ -12,7 +12,7 @@ export const batchParameters = z.object({
     }),
 });
 
-export const DESTINATION_STATES = [
+const DESTINATION_STATES = [
   'waiting',
   'in_flight',
   'stored',

@@ -45,7 +45,7 @@ function areSameModel(a: string, b: string): boolean {
 }
 
 /** Of two rows of one trace, one of which at least has no response id. */
-export function looksLikeSameCall(a: Sighting, b: Sighting): boolean {
+function looksLikeSameCall(a: Sighting, b: Sighting): boolean {
   return (
     (a.responseId === '' || b.responseId === '') &&
     a.scope !== b.scope &&

@@ -431,7 +431,6 @@ export function toStoredGeneration(row: GenerationRow): StoredGeneration {
 
 /** What a row stands for in sums, sessions and users. */
 export interface Share {
-  workspaceId: number | bigint;
   /** undefined of a log that names no trace. */
   traceId: Uint8Array | undefined;
   /** As a block keeps it. */
@@ -446,7 +445,6 @@ export function toShare(row: GenerationRow): Share {
   const stored = toStoredGeneration(row);
   const of = { session: stored.sessionId, user: stored.userId };
   return {
-    workspaceId: row.workspace_id,
     traceId: stored.traceId,
     startTime: row.start_time_unix_nano,
     call: stored.counted ? callOf(`${row.workspace_id}`, stored, of) : undefined,

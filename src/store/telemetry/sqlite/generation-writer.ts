@@ -209,7 +209,7 @@ export class GenerationWriter {
     else this.statements.whole.run(columns, rareColumns(generation));
     this.changes.addText(id, generation.searchText);
     const call = counted ? callOf(`${workspaceId}`, generation, { session, user }) : undefined;
-    this.changes.add({ workspaceId, traceId, startTime, call, sessionId, userId });
+    this.changes.add({ traceId, startTime, call, sessionId, userId });
     if (this.min === null || startTime < this.min) this.min = startTime;
     if (this.max === null || startTime > this.max) this.max = startTime;
   }
