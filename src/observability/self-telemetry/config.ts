@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { z } from 'zod';
 import { integer, list, milliseconds, type SettingMeta } from '../../setting.js';
 
@@ -5,12 +6,28 @@ function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
+/** The client would leave it out, and the other end refuse all. */
+function namesNoUser(value: string): boolean {
+  return !isHttpUrl(value) || new URL(value).username === '';
+}
+
 /** As OTEL_EXPORTER_OTLP_HEADERS is written: `name=value` between commas, percent-encoded where need be. */
 function headers() {
   const expected = 'expected name=value, with commas between several';
   return list()
     .refine((pairs) => pairs.every((pair) => pair.indexOf('=') > 0), expected)
-    .transform((pairs) => Object.fromEntries(pairs.map(readPair)));
+    .transform((pairs) => Object.fromEntries(pairs.map(readPair)))
+    .refine((all) => Object.entries(all).every(canBeSent), 'expected names and values that HTTP can carry');
+}
+
+function canBeSent([name, value]: [string, string]): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readPair(pair: string): [string, string] {
@@ -32,6 +49,7 @@ export const selfTelemetrySettings = z.object({
   endpoint: z
     .string()
     .refine(isHttpUrl, 'expected an http:// or https:// URL')
+    .refine(namesNoUser, 'expected no user in it: SELF_TELEMETRY_HEADERS=authorization=Basic%20… says who asks')
     .transform((value) => new URL(value))
     .optional()
     .meta({
