@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what the files hold
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -92,25 +92,38 @@ describe('the command line', () => {
 });
 
 describe('a gateway with a configuration file', () => {
-  it('on SIGHUP takes over the log level, names what needs a restart, and lives through faults', async () => {
+  it('on SIGHUP takes over the log level and exporters, names what needs a restart, and lives through faults', async () => {
     const directory = temporaryDirectory();
     const file = path.join(directory, 'gateway.yaml');
     writeFileSync(file, 'logging: {level: info}\n');
     const gateway = await startGateway({ dataDirectory: directory, args: ['--config', 'gateway.yaml'] });
 
-    writeFileSync(file, 'logging: {level: warn}\nbuffer: {max_bytes: 2GiB}\n');
+    const exporting = `receivers: {otlp: }
+exporters: {file: {path: sent.ndjson, linger_ms: 0}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [store, file]}}}
+`;
+    writeFileSync(file, `logging: {level: warn}\nbuffer: {max_bytes: 2GiB}\n${exporting}`);
     process.kill(gateway.pid, 'SIGHUP');
     const told = JSON.parse(await untilLogged(gateway, 'config.restart_needed'));
-    expect(told).toMatchObject({ applied: ['logging.level'], needRestart: ['buffer.max_bytes'] });
+    const applied = ['logging.level', 'exporters.file', 'service.pipelines.traces'];
+    expect(told).toMatchObject({ applied, needRestart: ['buffer.max_bytes'] });
+    expect(Object.keys((await consumersOf(gateway)) ?? {}).sort()).toEqual(['file', 'store']);
 
     writeFileSync(file, 'logging: {levl: info}\n');
     process.kill(gateway.pid, 'SIGHUP');
     expect(await untilLogged(gateway, 'config.refused')).toContain('did you mean level?');
+    const metrics = await (await fetch(`${gateway.api}/metrics`)).text();
+    expect(metrics).toContain('promptmetrics_config_last_reload_successful 0');
+    expect(metrics).toContain('promptmetrics_exporter_up{exporter="file"} 1');
+    const load = createLoad({ shape: 'small', spans: 4, encoding: 'protobuf', seed: 5 });
+    const init = { headers: { 'content-type': load.contentType }, body: new Uint8Array(load.next()) };
+    expect((await fetch(`${gateway.otlpHttp}/v1/traces`, { method: 'POST', ...init })).status).toBe(200);
 
     expect((await fetch(`${gateway.api}/health`)).status).toBe(200);
     expect(await gateway.stop()).toBe(0);
     // At level warn nothing is said of it.
     expect(gateway.output.join('\n')).not.toContain('"stopped"');
+    expect(readFileSync(path.join(directory, 'sent.ndjson'), 'utf8')).toContain('"spanId"');
   });
 
   it('listens where the file says, and warns of what the file leaves open', async () => {
