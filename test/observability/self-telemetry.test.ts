@@ -206,7 +206,6 @@ describe("a gateway's own telemetry", () => {
       selfTelemetrySettings.safeParse(given).error?.issues.map(({ message }) => message);
     expect(faults({ endpoint: 'collector:4317' })).toEqual([expect.stringContaining('http://')]);
     expect(faults({ headers: 'token' })).toEqual([expect.stringContaining('name=value')]);
-    expect(faults({ endpoint: 'http://me:secret@collector:4318' })).toEqual([expect.stringMatching(/^(?!.*secret)/)]);
     expect(faults({ headers: 'token=a%0Asecret' })).toEqual([expect.stringMatching(/^(?!.*secret)/)]);
     expect(faults({ headers: 'to ken=a' })).toHaveLength(1);
     expect(faults({ samplingPercent: '101' })).toHaveLength(1);

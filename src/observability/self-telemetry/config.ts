@@ -6,11 +6,6 @@ function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
-/** The client would leave it out, and the other end refuse all. */
-function namesNoUser(value: string): boolean {
-  return !isHttpUrl(value) || new URL(value).username === '';
-}
-
 /** As OTEL_EXPORTER_OTLP_HEADERS is written: `name=value` between commas, percent-encoded where need be. */
 function headers() {
   const expected = 'expected name=value, with commas between several';
@@ -49,7 +44,6 @@ export const selfTelemetrySettings = z.object({
   endpoint: z
     .string()
     .refine(isHttpUrl, 'expected an http:// or https:// URL')
-    .refine(namesNoUser, 'expected no user in it: SELF_TELEMETRY_HEADERS=authorization=Basic%20… says who asks')
     .transform((value) => new URL(value))
     .optional()
     .meta({
