@@ -42,7 +42,12 @@ export interface RefusedLetter {
   reason: string;
   frame: { signal: Signal; encoding: Encoding; workspace: string; items: number; receivedTimeUnixMs: number };
   payload: Uint8Array;
+  /** It is as it was received: what processors leave out is in it. */
+  isUnprocessed?: boolean;
 }
+
+/** A dead letter's frame. */
+export type ResentFrame = FrameInput & Pick<RefusedLetter, 'isUnprocessed'>;
 
 export interface ExporterOptions {
   name: string;
@@ -84,7 +89,7 @@ export interface Exporter extends Component {
   /** A restart begins with that sequence, or a later one. */
   persistedCursor(): number;
   /** Once, now. Rejects with BACKEND_UNAVAILABLE, or CONFLICT when the backend refuses it again. */
-  resend(frame: FrameInput): Promise<void>;
+  resend(frame: ResentFrame): Promise<void>;
 }
 
 /** The store's own cursor: an exporter that took it over would let go of what is not stored. */
@@ -186,7 +191,7 @@ class QueueExporter implements Exporter {
     return this.#consumer.persistedCursor();
   }
 
-  async resend(frame: FrameInput): Promise<void> {
+  async resend(frame: ResentFrame): Promise<void> {
     const transport = this.#options.transports[frame.signal];
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
     const payload = await this.#resendable(frame);
@@ -198,17 +203,22 @@ class QueueExporter implements Exporter {
     throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
   }
 
-  /** undefined where the configuration keeps all of it from this exporter. */
-  async #resendable(frame: FrameInput): Promise<Buffer | undefined> {
-    const { signal, encoding, payload } = frame;
-    const bytes = Buffer.concat(payload instanceof Uint8Array ? [payload] : payload);
-    if (encoding === 'protobuf') return bytes;
-    const made = await this.#options.toProtobuf(signal, bytes);
-    if (made.payload === undefined) throw new GatewayError('CONFLICT', `It can't be read: ${made.reason}`);
-    return this.#chosenFrom(frame, bufferOf(made.payload));
+  /** undefined where the configuration keeps all of it from this exporter. What is JSON was never chosen from. */
+  async #resendable(frame: ResentFrame): Promise<Buffer | undefined> {
+    if (frame.isUnprocessed && this.#options.chooser !== undefined) {
+      throw new GatewayError('CONFLICT', `It could not be processed, and ${this.name} gets nothing that was not`);
+    }
+    const bytes = Buffer.concat(frame.payload instanceof Uint8Array ? [frame.payload] : frame.payload);
+    if (frame.encoding === 'protobuf') return bytes;
+    return this.#chosenFrom(frame, await this.#protobufOf(frame.signal, bytes));
   }
 
-  /** What could not be read as JSON was never chosen from. */
+  async #protobufOf(signal: Signal, json: Buffer): Promise<Buffer> {
+    const made = await this.#options.toProtobuf(signal, json);
+    if (made.payload === undefined) throw new GatewayError('CONFLICT', `It can't be read: ${made.reason}`);
+    return bufferOf(made.payload);
+  }
+
   async #chosenFrom({ signal, workspace, items }: FrameInput, payload: Buffer): Promise<Buffer | undefined> {
     const part = { sequence: 0, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
     const chosen = await this.#chosen([part], this.#ended.signal);

@@ -6,7 +6,6 @@ import {
   type BufferConsumer,
   type Component,
   type ConsumerOptions,
-  type FrameInput,
   SIGNALS,
   type Signal,
   type TaskPool,
@@ -22,6 +21,7 @@ import {
   type ExporterOptions,
   type ExporterState,
   type RefusedLetter,
+  type ResentFrame,
 } from './exporter.js';
 import { identityOf } from './identity.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
@@ -75,7 +75,7 @@ export interface Exporters extends Component {
   /** No exporter begins with an earlier sequence after a restart. */
   persistedCursor(): number;
   /** Sends a dead letter's frame to the backend that refused it, once. Rejects with CONFLICT or BACKEND_UNAVAILABLE. */
-  readonly resend: (exporter: string, frame: FrameInput) => Promise<void>;
+  readonly resend: (exporter: string, frame: ResentFrame) => Promise<void>;
   /** Whether these could be taken over; the names that they come to. Rejects with CONFIG_INVALID, and changes nothing. */
   check(config: ExportersConfig): Promise<string[]>;
   /**
@@ -141,7 +141,7 @@ class ExporterSet implements Exporters {
     return Object.fromEntries([...this.#running].map(([name, { exporter }]) => [name, exporter.state()]));
   };
 
-  readonly resend = async (name: string, frame: FrameInput): Promise<void> => {
+  readonly resend = async (name: string, frame: ResentFrame): Promise<void> => {
     const running = this.#running.get(name);
     if (!running) throw new GatewayError('CONFLICT', `The exporter ${name} is not configured any more`);
     await running.exporter.resend(frame);
@@ -267,7 +267,7 @@ function chooserOf(name: string, steps: Steps, sampling: SamplingPlan, options: 
 
 function processingOf(exporter: string, steps: Steps, options: ExportersOptions): Chooser | undefined {
   const { pool, events } = options;
-  const bury = (part: Part, reason: string) => options.bury(letterOf(exporter, part, reason, options.buffer.id));
+  const bury = (part: Part, reason: string) => options.bury(unprocessed(exporter, part, reason, options.buffer.id));
   const choosers = SIGNALS.flatMap((signal) => {
     const own = steps[signal] ?? [];
     if (own.length === 0) return [];
@@ -276,8 +276,8 @@ function processingOf(exporter: string, steps: Steps, options: ExportersOptions)
   return choosers.length === 0 ? undefined : bySignal(Object.fromEntries(choosers) as Partial<Record<Signal, Chooser>>);
 }
 
-function letterOf(exporter: string, part: Part, reason: string, bufferId: string): RefusedLetter {
+function unprocessed(exporter: string, part: Part, reason: string, bufferId: string): RefusedLetter {
   const { sequence, piece, signal, workspace, items, receivedTimeUnixMs, payload } = part;
   const frame = { signal, encoding: 'protobuf', workspace, items, receivedTimeUnixMs } as const;
-  return { exporter, bufferId, sequence, lastSequence: sequence, piece, reason, frame, payload };
+  return { exporter, bufferId, sequence, lastSequence: sequence, piece, reason, frame, payload, isUnprocessed: true };
 }

@@ -25,9 +25,12 @@ export interface DeadLetter {
     | undefined;
   /** In base64: it may be what could not be read. Absent when the frame had none. */
   trailer?: string;
+  /** It is as it was received: what its exporter's processors leave out is in it. */
+  isUnprocessed?: boolean;
 }
 
-export interface DeadLetterInput extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame' | 'exporter'> {
+export interface DeadLetterInput
+  extends Pick<DeadLetter, 'sequence' | 'reason' | 'frame' | 'exporter' | 'isUnprocessed'> {
   bufferId: string;
   /** Of the last frame in it, where it is of several. */
   lastSequence?: number;
@@ -70,7 +73,7 @@ function syncDirectory(directory: string): void {
 }
 
 function letterOf(input: DeadLetterInput): DeadLetter {
-  const { bufferId, sequence, exporter, piece, reason, frame, payload, trailer } = input;
+  const { bufferId, sequence, exporter, piece, reason, frame, payload, trailer, isUnprocessed } = input;
   return {
     id: deadLetterId(bufferId, sequence, exporter, piece),
     ...(exporter !== undefined && { exporter }),
@@ -80,6 +83,7 @@ function letterOf(input: DeadLetterInput): DeadLetter {
     payloadBytes: payload.length,
     frame,
     ...(trailer?.length && { trailer: trailer.toString('base64') }),
+    ...(isUnprocessed && { isUnprocessed }),
   };
 }
 
@@ -126,7 +130,7 @@ export function isDeadLetter(directory: string, bufferId: string, sequence: numb
 }
 
 /** Sends what an exporter's backend had refused to it once more; rejects when it does not take it. */
-export type Resend = (exporter: string, frame: FrameInput) => Promise<void>;
+export type Resend = (exporter: string, frame: FrameInput & Pick<DeadLetter, 'isUnprocessed'>) => Promise<void>;
 
 export interface DeadLetterBox {
   /** Resolves when it is on disk; adding the same again replaces it. */
@@ -206,9 +210,10 @@ async function appended(next: Appender, frame: FrameInput): Promise<number> {
   return (await next.append(frame)).sequence;
 }
 
-async function resent({ exporter, sequence }: DeadLetter, frame: FrameInput, resend?: Resend): Promise<number> {
+async function resent(letter: DeadLetter, frame: FrameInput, resend?: Resend): Promise<number> {
+  const { exporter, sequence, isUnprocessed } = letter;
   if (!resend) throw new GatewayError('CONFLICT', `The exporter ${exporter} is not here any more`);
-  await resend(exporter!, frame);
+  await resend(exporter!, { ...frame, ...(isUnprocessed && { isUnprocessed }) });
   return sequence;
 }
 

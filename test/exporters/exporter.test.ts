@@ -642,7 +642,7 @@ describe('what is wrong on this side', () => {
     expect(idsOf(backend.taken)).toEqual([spanId(7)]);
   });
 
-  it('is a dead letter of JSON that is sent past what its exporter leaves out, which it never came to', async () => {
+  it('is a dead letter that is sent past what its exporter leaves out, which it never came through', async () => {
     const backend = await httpBackend();
     const payload = tracesOf(spanOf(1));
     let chosen = [payload];
@@ -654,6 +654,8 @@ describe('what is wrong on this side', () => {
     expect(idsOf(backend.taken)).toEqual([spanId(1)]);
     chosen = [];
     await test.exporter.resend(jsonFrame);
+    const unprocessed = { ...frameWith([spanOf(2)]), isUnprocessed: true };
+    await expect(test.exporter.resend(unprocessed)).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(backend.taken).toHaveLength(1);
   });
 

@@ -6,6 +6,7 @@ import type { FrameInput } from '../../src/component.js';
 import {
   createDeadLetterBox,
   type DeadLetterInput,
+  type Resend,
   trimNowAndThen,
   writeDeadLetter,
 } from '../../workers/dead-letters.js';
@@ -137,7 +138,7 @@ describe('the dead letters of exporters', () => {
 
   it('are sent to their backend alone on replay, and stay while it refuses', async () => {
     const box = createDeadLetterBox(directory);
-    await box.add(refused(7));
+    await box.add({ ...refused(7), isUnprocessed: true });
     const nowhere = {
       append: async () => {
         throw new Error('everybody else has it');
@@ -150,11 +151,11 @@ describe('the dead letters of exporters', () => {
     };
     await expect(box.replay(id, nowhere, failing)).rejects.toThrow('still not');
     const sent: unknown[] = [];
-    const resend = async (exporter: string, { payload, workspace }: FrameInput) => {
-      sent.push([exporter, String(payload), workspace]);
+    const resend: Resend = async (exporter, { payload, workspace, isUnprocessed }) => {
+      sent.push([exporter, String(payload), workspace, isUnprocessed]);
     };
     expect(await box.replay(id, nowhere, resend)).toBe(7);
-    expect(sent).toEqual([['tempo', 'abc', 'default']]);
+    expect(sent).toEqual([['tempo', 'abc', 'default', true]]);
     expect(await box.list()).toEqual([]);
   });
 
