@@ -3,6 +3,7 @@ import type { Signal, TaskPool } from '../../src/component.js';
 import type { Part } from '../batch.js';
 import type { Chooser } from '../chooser.js';
 import type { ExporterEvents } from '../events.js';
+import { isLostThread, LOST_THREADS } from '../transcoding.js';
 import { PROCESS, type Processed, type ProcessTask } from './process.js';
 import type { Step } from './steps.js';
 
@@ -36,17 +37,46 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     events.unusable({ exporter, frames: 1, buried: 1, reason });
   };
 
-  return {
-    async choose(parts) {
-      const task = taskOf(signal, steps, parts);
-      const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
-      const chosen: Part[] = [];
-      for (const { part, payload, unreadable } of outcomesOf(parts, processed)) {
-        if (unreadable === undefined) chosen.push({ ...part, payload });
-        else await buryUnreadable({ ...part, payload }, `it can't be read: ${unreadable}`);
+  const chosenFrom = async (parts: readonly Part[]) => {
+    const task = taskOf(signal, steps, parts);
+    const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
+    const chosen: Part[] = [];
+    for (const { part, payload, unreadable } of outcomesOf(parts, processed)) {
+      if (unreadable === undefined) chosen.push({ ...part, payload });
+      else await buryUnreadable({ ...part, payload }, `it can't be read: ${unreadable}`);
+    }
+    tell(processed);
+    return chosen;
+  };
+
+  const chosenOneByOne = async (parts: readonly Part[], abort: AbortSignal) => {
+    const chosen: Part[] = [];
+    for (const part of parts) {
+      try {
+        chosen.push(...(await chosenFrom([part])));
+      } catch (error) {
+        if (abort.aborted || !isLostThread(error)) throw error;
+        await buryUnreadable(part, `no thread survives processing it: ${(error as Error).message}`);
       }
-      tell(processed);
-      return chosen;
+    }
+    return chosen;
+  };
+
+  /** How often a thread was lost over the parts that begin there. */
+  const lost = new Map<number, number>();
+
+  return {
+    async choose(parts, abort) {
+      const { sequence } = parts[0]!;
+      const losses = lost.get(sequence) ?? 0;
+      try {
+        const chosen = await (losses < LOST_THREADS ? chosenFrom(parts) : chosenOneByOne(parts, abort));
+        lost.delete(sequence);
+        return chosen;
+      } catch (error) {
+        if (isLostThread(error)) lost.set(sequence, losses + 1);
+        throw error;
+      }
     },
   };
 }

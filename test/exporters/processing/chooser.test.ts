@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import type { RefusedLetter } from '../../../exporters/exporter.js';
 import { createProcessing } from '../../../exporters/processing/chooser.js';
+import type { ProcessTask } from '../../../exporters/processing/process.js';
 import type { Step } from '../../../exporters/processing/steps.js';
 import type { TaskPool } from '../../../src/component.js';
 import { createPool } from '../../../workers/pool.js';
@@ -64,4 +65,19 @@ it('a thread that is lost lets everything through, or loses it', async () => {
   expect(named(test.happenings, 'stuck')).toHaveLength(2);
   const letters: RefusedLetter[] = test.letters;
   expect(letters).toEqual([]);
+});
+
+it('a request that no thread survives holds its exporter up for ever, or takes its neighbours along', async () => {
+  const pool = createPool({ entry: 'export-encoder', threads: 1, maxQueue: 10 });
+  await pool.start();
+  onTestFinished(() => pool.shutdown({ deadlineMs: 1000 }));
+  const isDeadly = ({ payloads }: ProcessTask) => Buffer.from(payloads).includes('span 3');
+  const test = await withPool({
+    run: (operation, task, ...rest) =>
+      isDeadly(task as ProcessTask) ? Promise.reject(new Error('out of memory')) : pool.run(operation, task, ...rest),
+  });
+  await Promise.all([1, 3, 5].map((number) => test.buffer.append(frameWith([spanOf(number)]))));
+  await delivered(test);
+  expect(idsOf(test.backend.taken).sort()).toEqual([1, 5].map(spanId));
+  expect(test.buried).toEqual(['no thread survives processing it: out of memory']);
 });
