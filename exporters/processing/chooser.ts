@@ -56,6 +56,8 @@ export function createProcessing(options: ProcessingOptions): Chooser {
         chosen.push(...(await chosenFrom([part])));
       } catch (error) {
         if (abort.aborted || !isLostThread(error)) throw error;
+        // That there is no thread to be had is no request's fault: this rejects then.
+        await chosenFrom([]);
         await buryUnreadable(part, `no thread survives processing it: ${(error as Error).message}`);
       }
     }
