@@ -198,9 +198,15 @@ class QueueExporter implements Exporter {
     if (payload === undefined) return;
     const { signal, workspace } = frame;
     const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal).catch(asRetry);
-    if (answer.kind === 'accepted') return;
-    const words = `The exporter ${this.name} could not deliver it: ${answer.reason}`;
-    throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
+    if (answer.kind !== 'accepted') {
+      const words = `The exporter ${this.name} could not deliver it: ${answer.reason}`;
+      throw new GatewayError(answer.kind === 'retry' ? 'BACKEND_UNAVAILABLE' : 'CONFLICT', words);
+    }
+    // What it refused is nowhere but in the letter.
+    if (answer.rejected > 0) {
+      const words = `The backend of ${this.name} took it but for ${answer.rejected} items: ${answer.message}`;
+      throw new GatewayError('CONFLICT', words);
+    }
   }
 
   /** undefined where the configuration keeps all of it from this exporter. What is JSON was never chosen from. */

@@ -490,6 +490,8 @@ describe('a success', () => {
     await delivered(test);
     expect(backend.requests).toHaveLength(1);
     expect(test.happenings).toMatchObject([{ name: 'delivered', items: 3, rejected: 2, message: 'two' }]);
+    const resent = test.exporter.resend(frameWith([spanOf(1), spanOf(2), spanOf(3)]));
+    await expect(resent).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('2 items: two') });
   });
 
   it.each([
