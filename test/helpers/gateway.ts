@@ -93,7 +93,7 @@ export function sendContinuously(url: string, load: Load, connections: number) {
     if (!response.ok) {
       acknowledged.refused++;
       await sleep(5);
-    } else if (answer.byteLength === 0) {
+    } else if (answer.byteLength === 0 || Buffer.from(answer).toString() === '{}') {
       acknowledged.requests++;
       for (const id of traceIds) acknowledged.traces.set(id, load.spans / traceIds.length);
     }
