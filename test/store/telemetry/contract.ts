@@ -813,10 +813,9 @@ export function telemetryContract(name: string, makeStore: MakeStore): void {
         expect(page.total).toBeGreaterThanOrEqual(10_000);
         expect(page.totalRelation).toBe(page.total === 10_500 ? 'eq' : 'gte');
         const after = BASE_TIME_UNIX_NANO + 10_000n * MS;
-        expect(await session.traces({ limit: 1, fromUnixNano: after })).toMatchObject({
-          total: 500,
-          totalRelation: 'eq',
-        });
+        // A count that takes too long, on a machine with much else to do, is told as a part.
+        const few = () => session.traces({ limit: 1, fromUnixNano: after });
+        await expect.poll(few).toMatchObject({ total: 500, totalRelation: 'eq' });
       });
     });
 
