@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { labelProposalPageSchema, protectedLabelPageSchema } from '../../src/api/labels/schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
@@ -13,7 +13,7 @@ onEachDatabase((open) => {
     context.as((await context.access.mint('acme', scopes, { name })).key, 'acme');
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, IN_DATABASE);
       return { registry: fixture.registry };
     });
     admin = await as('read,write,admin', 'Ada');

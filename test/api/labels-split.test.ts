@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { labelMovePageSchema, labelSchema } from '../../src/api/labels/schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
@@ -10,7 +10,7 @@ onEachDatabase((open) => {
   let context: AccessApp;
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, IN_DATABASE);
       return { registry: fixture.registry };
     });
     key = (await context.access.mint('acme', 'read,write')).key;

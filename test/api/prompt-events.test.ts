@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { promptEventSchema } from '../../src/api/prompts/events-schema.js';
 import type { RateLimit } from '../../src/api/rate-limit.js';
 import { GatewayError } from '../../src/errors.js';
-import { type RegistryFixture, type RegistryFixtureOptions, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, type RegistryFixtureOptions, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 interface SeenEvent {
@@ -84,7 +84,7 @@ onEachDatabase((open) => {
       },
     };
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control, { watching });
+      fixture = await startRegistry(control, { ...IN_DATABASE, watching });
       return { registry: fixture.registry, limit };
     });
     base = await context.app.listen({ port: 0, host: '127.0.0.1' });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { promptComparisonSchema } from '../../src/api/prompts/comparison-schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
@@ -8,7 +8,7 @@ onEachDatabase((open) => {
   let acme: ReturnType<AccessApp['as']>;
   beforeEach(async () => {
     const context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, IN_DATABASE);
       return { registry: fixture.registry };
     });
     acme = context.as((await context.access.mint('acme', 'read,write')).key, 'acme');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { promptDetailSchema } from '../../src/api/prompts/schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
@@ -9,7 +9,7 @@ onEachDatabase((open) => {
   let acme: ReturnType<AccessApp['as']>;
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, IN_DATABASE);
       return { registry: fixture.registry };
     });
     acme = context.as((await context.access.mint('acme', 'read,write')).key, 'acme');

@@ -29,6 +29,9 @@ export interface RegistryFixtureOptions {
   watching?: Partial<Pick<RegistryConfig, 'maxWatchers' | 'heartbeatMs' | 'maxStreamMs'>>;
 }
 
+/** For what is the same whichever store has the content: the programs of Git take most of a test's time. */
+export const IN_DATABASE = { settings: { driver: 'database' } } as const satisfies RegistryFixtureOptions;
+
 export async function startRegistry(
   control: ControlStore,
   {

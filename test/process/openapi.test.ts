@@ -88,6 +88,10 @@ class Names {
     }
   }
 
+  learnBatch(id: string | null): void {
+    if (id !== null) this.ofPath.set('/v1/ingest/batches/{id}', id);
+  }
+
   urlOf({ path }: Call): string {
     return path.replaceAll(/\{(\w+)\}/g, (_, name: string, at: number) => {
       const known = this.ofPath.get(`${path.slice(0, at)}{${name}}`);
@@ -128,7 +132,8 @@ for (const [engine, skipped, environment] of engines) {
           headers: { 'content-type': 'application/json' },
         }),
       });
-      return { status: response.status, text: await response.text() };
+      const batch = response.headers.get('x-batch-id');
+      return { status: response.status, text: await response.text(), batch };
     };
 
     const schemaOf = ({ operation: { responses } }: Call, status: number) => {
@@ -140,9 +145,10 @@ for (const [engine, skipped, environment] of engines) {
       const names = new Names(document);
       for (const call of callsOf(document)) {
         const url = names.urlOf(call) + (QUERIES[`${call.method} ${call.path}`] ?? '');
-        const { status, text } = await send(call, url);
+        const { status, text, batch } = await send(call, url);
         const told = `${call.method} ${url}`;
         expect([told, status, text]).toEqual([told, expectedOf(call), text]);
+        names.learnBatch(batch);
         const schema = schemaOf(call, status);
         if (schema === undefined) continue;
         const answer = JSON.parse(text) as Record<string, unknown>;

@@ -14,9 +14,9 @@ import { OTLPTraceExporter as TraceGrpc } from '@opentelemetry/exporter-trace-ot
 import { OTLPTraceExporter as TraceJson } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as TraceProto } from '@opentelemetry/exporter-trace-otlp-proto';
 import { logs, metrics, resources, tracing } from '@opentelemetry/sdk-node';
-import { describe, expect, it } from 'vitest';
-import type { GatewayProcess } from '../../bench/gateway-process.js';
-import { getJson, startGateway, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
+import { getJson, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
 
 const resource = resources.resourceFromAttributes({ 'service.name': 'sdk-test', 'service.version': '1.2.3' });
 
@@ -63,8 +63,13 @@ interface ReadSpan {
 }
 
 describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it was sent', (exporters) => {
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory() });
+  });
+  afterAll(() => gateway?.stop());
+
   it('as spans', async () => {
-    const gateway = await startGateway({ dataDirectory: temporaryDirectory() });
     const provider = new tracing.BasicTracerProvider({
       resource,
       spanProcessors: [new tracing.SimpleSpanProcessor(exporters.traces(gateway))],
@@ -150,7 +155,6 @@ describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it wa
   });
 
   it('as log records', async () => {
-    const gateway = await startGateway({ dataDirectory: temporaryDirectory() });
     const provider = new logs.LoggerProvider({
       resource,
       processors: [new logs.BatchLogRecordProcessor({ exporter: exporters.logs(gateway) })],
@@ -191,7 +195,6 @@ describe.each(EXPORTERS)('what the Node SDK sends over $name comes back as it wa
   });
 
   it('as metric points', async () => {
-    const gateway = await startGateway({ dataDirectory: temporaryDirectory() });
     const reader = new metrics.PeriodicExportingMetricReader({
       exporter: exporters.metrics(gateway),
       exportIntervalMillis: 3_600_000,
@@ -240,6 +243,12 @@ await sdk.shutdown();
 `;
 
 describe('a program that knows only OTEL_EXPORTER_OTLP_ENDPOINT', () => {
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory() });
+  });
+  afterAll(() => gateway?.stop());
+
   it.each([
     ['http/protobuf', 'otlpHttp'],
     ['http/json', 'otlpHttp'],
@@ -247,7 +256,6 @@ describe('a program that knows only OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     ['http/protobuf', 'api'],
     ['http/json', 'api'],
   ] as const)('gets its trace stored over %s at %s', async (protocol, door) => {
-    const gateway = await startGateway({ dataDirectory: temporaryDirectory() });
     const endpoint = gateway[door].startsWith('http') ? gateway[door] : `http://${gateway[door]}`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', PROGRAM], {
       cwd: path.dirname(fileURLToPath(import.meta.url)),
