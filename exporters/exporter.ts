@@ -194,7 +194,7 @@ class QueueExporter implements Exporter {
   async resend(frame: ResentFrame): Promise<void> {
     const transport = this.#options.transports[frame.signal];
     if (!transport) throw new GatewayError('CONFLICT', `The exporter ${this.name} sends no ${frame.signal}`);
-    const payload = await this.#resendable(frame);
+    const payload = await this.#resendable(frame).catch((error: unknown) => Promise.reject(asUnavailable(error)));
     if (payload === undefined) return;
     const { signal, workspace } = frame;
     const answer = await transport.send({ signal, workspace, payload }, this.#ended.signal).catch(asRetry);
@@ -569,6 +569,12 @@ function groupOf({ signal, workspace, receivedTimeUnixMs }: Part, { byWorkspace,
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** What a lost thread says is no fault of who asked. */
+function asUnavailable(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  return new GatewayError('BACKEND_UNAVAILABLE', `It could not be made ready: ${(error as Error).message}`);
 }
 
 /** A transport answers whatever happens; one that doesn't must not end the process. */

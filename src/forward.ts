@@ -22,7 +22,7 @@ import type { Reloadable, ReloadEvents } from './config-file/reload.js';
 import { createDataDirectory } from './data-directory.js';
 import { GatewayError } from './errors.js';
 import { bufferHealth, createExporting } from './exporting.js';
-import { shutdownAll, startAll } from './lifecycle.js';
+import { Life } from './lifecycle.js';
 import { createObservability, type Observability } from './observability/observability.js';
 import { createPipeline } from './observability/pipeline.js';
 import { createSelfTelemetry } from './observability/self-telemetry/component.js';
@@ -42,7 +42,7 @@ export function createForwarder(config: Config): Forwarder {
   const folder = (name: string) => path.join(dataDirectory, name);
   const observability = createObservability({ config: config.logging, version: VERSION });
   const { logger, metrics, events } = observability;
-  let state: 'starting' | 'serving' | 'draining' = 'starting';
+  const life = new Life();
 
   const buffer = createBuffer({
     config: config.buffer,
@@ -77,18 +77,18 @@ export function createForwarder(config: Config): Forwarder {
     identifyOtlp: forOtlp,
     otlp: createOtlpHandler({
       transport: 'api',
-      next: { append: (frame) => (state === 'draining' ? refuseWhileDraining() : intake.append(frame)) },
+      next: life.whileServing(intake),
       inFlight,
       maxBodyBytes: config.receivers.maxBodyBytes,
       events: events.receiver,
-      closing: () => state === 'draining',
+      closing: life.isDraining,
     }),
     inFlight,
     deadLetters: { ...deadLetters, replay: (id) => deadLetters.replay(id, ofTheStore, exporters.resend) },
     batches: tracking.batches(exporters),
     readPipeline: createPipeline({ metrics, lastErrors: observability.lastErrors, buffer, exporters, inFlight }),
     health: {
-      state: () => state,
+      state: life.state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
       buffer: () => bufferHealth(buffer, exporters),
       exporters: exporters.states,
@@ -121,16 +121,7 @@ export function createForwarder(config: Config): Forwarder {
     name: 'forwarder',
     logger,
     reloading: { exporters: exporting.reloadable, events: events.reload },
-    async start() {
-      await startAll(components);
-      state = 'serving';
-      announce();
-    },
-    async shutdown({ deadlineMs }) {
-      state = 'draining';
-      await shutdownAll(components, deadlineMs);
-      logger.info({ event: 'stopped' }, 'Stopped');
-    },
+    ...life.of(components, { ready: announce, stopped: () => logger.info({ event: 'stopped' }, 'Stopped') }),
   };
 }
 
@@ -157,8 +148,3 @@ const ofTheStore: Appender = {
     throw new GatewayError('CONFLICT', 'This is for the store, which MODE=forward has not: replay it with MODE=full');
   },
 };
-
-/** The API answers until the end, for its probes; what it takes no more is data. */
-async function refuseWhileDraining(): Promise<never> {
-  throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
-}

@@ -23,13 +23,12 @@ import { announcement } from './announcement.js';
 import { createApi } from './api/server.js';
 import { createBuffer } from './buffer/buffer.js';
 import { MAX_FRAME_HEADER_BYTES } from './buffer/frame.js';
-import type { Appender, Component } from './component.js';
+import type { Component } from './component.js';
 import type { Config } from './config.js';
 import type { Reloadable, ReloadEvents } from './config-file/reload.js';
 import { createDataDirectory } from './data-directory.js';
-import { GatewayError } from './errors.js';
 import { bufferHealth, createExporting } from './exporting.js';
-import { shutdownAll, startAll } from './lifecycle.js';
+import { Life } from './lifecycle.js';
 import { createLimiter } from './limits/limiter.js';
 import type { ReadConversation } from './model/conversation.js';
 import { createObservability, type Observability } from './observability/observability.js';
@@ -64,7 +63,7 @@ export function createGateway(config: Config): Gateway {
   const folder = (name: string) => path.join(dataDirectory, name);
   const observability = createObservability({ config: config.logging, version: VERSION });
   const { logger, metrics, events } = observability;
-  let state: 'starting' | 'serving' | 'draining' = 'starting';
+  const life = new Life();
 
   // The store: control data, and telemetry.
   const controlThread = createPool({ entry: 'control-database', threads: 1, maxQueue: 1000 });
@@ -183,9 +182,6 @@ export function createGateway(config: Config): Gateway {
   const doors = { config: config.receivers, next: intake, authenticate, inFlight, events: events.receiver };
   const http = createHttpReceiver(doors);
   const grpc = createGrpcReceiver(doors);
-  const whileServing = (next: Appender): Appender => ({
-    append: (frame) => (state === 'draining' ? refuseWhileDraining() : next.append(frame)),
-  });
   const api = createApi({
     config: config.api,
     telemetry,
@@ -199,15 +195,15 @@ export function createGateway(config: Config): Gateway {
     ...(limiter.requests && { limit: limiter.requests }),
     otlp: createOtlpHandler({
       transport: 'api',
-      next: whileServing(intake),
+      next: life.whileServing(intake),
       inFlight,
       maxBodyBytes: config.receivers.maxBodyBytes,
       events: events.receiver,
-      closing: () => state === 'draining',
+      closing: life.isDraining,
     }),
     // A key's requests are limited, not the items within them: that limit is OTLP's.
     native: createNativeIntake({
-      next: whileServing(tracking.next),
+      next: life.whileServing(tracking.next),
       outcomes: drain,
       gatewayNumber: gatewayNumber.number,
       auditAdditions: config.access.auditTelemetry === 'all',
@@ -221,7 +217,7 @@ export function createGateway(config: Config): Gateway {
       store: { lag: () => consumer.lag(), writers: writers.length },
     }),
     health: {
-      state: () => state,
+      state: life.state,
       ports: () => ({ otlpHttp: http.addresses()[0]?.port, otlpGrpc: grpc.addresses()[0]?.port }),
       buffer: () => bufferHealth(buffer, exporters, consumer),
       exporters: () => exporters.states(),
@@ -278,22 +274,8 @@ export function createGateway(config: Config): Gateway {
     name: 'gateway',
     logger,
     reloading: { exporters: exporting.reloadable, events: events.reload },
-    async start() {
-      await startAll(components);
-      state = 'serving';
-      announce();
-    },
-    async shutdown({ deadlineMs }) {
-      state = 'draining';
-      await shutdownAll(components, deadlineMs);
-      logger.info({ event: 'stopped' }, 'Stopped');
-    },
+    ...life.of(components, { ready: announce, stopped: () => logger.info({ event: 'stopped' }, 'Stopped') }),
   };
-}
-
-/** The API answers until the end, for its probes; what it takes no more is data. */
-async function refuseWhileDraining(): Promise<never> {
-  throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
 }
 
 async function pingBoth(...stores: { ping(): Promise<void> }[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** Starting and stopping a row of components: forwards, and the other way round. */
-import type { Component } from './component.js';
+import type { Appender, Component } from './component.js';
+import { GatewayError } from './errors.js';
 
 /** Starts one after another. When one fails, those before it are shut down again, and its error is thrown. */
 export async function startAll(components: readonly Component[]): Promise<void> {
@@ -25,4 +26,36 @@ export async function shutdownAll(components: readonly Component[], deadlineMs: 
     await component.shutdown({ deadlineMs: leftMs }).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** Where a gateway stands between its start and its end. */
+export class Life {
+  #state: 'starting' | 'serving' | 'draining' = 'starting';
+
+  readonly state = () => this.#state;
+  readonly isDraining = () => this.#state === 'draining';
+
+  /** The API answers until the end, for its probes; what it takes no more is data. */
+  whileServing(next: Appender): Appender {
+    return { append: (frame) => (this.isDraining() ? refuseWhileDraining() : next.append(frame)) };
+  }
+
+  of(components: readonly Component[], told: { ready(): void; stopped(): void }): Omit<Component, 'name'> {
+    return {
+      start: async () => {
+        await startAll(components);
+        this.#state = 'serving';
+        told.ready();
+      },
+      shutdown: async ({ deadlineMs }) => {
+        this.#state = 'draining';
+        await shutdownAll(components, deadlineMs);
+        told.stopped();
+      },
+    };
+  }
+}
+
+async function refuseWhileDraining(): Promise<never> {
+  throw new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down');
 }

@@ -79,6 +79,11 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(words:
   return z.enum(words, { error: `expected one of: ${words.join(', ')}` });
 }
 
+/** `example`: what is told of a text that is none. */
+export function httpUrl(example: string) {
+  return z.string().refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), `expected ${example}`);
+}
+
 /** Text that is not empty. */
 export function text() {
   return z.string().min(1, 'expected some text');

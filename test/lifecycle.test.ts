@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Component } from '../src/component.js';
-import { shutdownAll, startAll } from '../src/lifecycle.js';
+import { Life, shutdownAll, startAll } from '../src/lifecycle.js';
 
 function record(log: string[], name: string, faults: { start?: boolean; shutdown?: boolean } = {}): Component {
   return {
@@ -52,5 +52,27 @@ describe('a row of components', () => {
     await shutdownAll([slow(), slow()], 1000);
     expect(deadlines[0]).toBeLessThanOrEqual(1000);
     expect(deadlines[1]).toBeLessThan(deadlines[0]!);
+  });
+});
+
+describe('a gateway', () => {
+  const frame = {} as Parameters<Parameters<Life['whileServing']>[0]['append']>[0];
+
+  it('is not told of as it starts, serves and drains, or takes data while it drains', async () => {
+    const life = new Life();
+    const log: string[] = [];
+    const told = { ready: () => log.push('ready'), stopped: () => log.push('stopped') };
+    const { start, shutdown } = life.of([record(log, 'a')], told);
+    const next = { append: async () => ({ batchId: 'b' }) as never };
+    const states = [life.state()];
+    await start();
+    states.push(life.state());
+    await life.whileServing(next).append(frame);
+    const ended = shutdown({ deadlineMs: 1000 });
+    states.push(life.state());
+    await expect(life.whileServing(next).append(frame)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await ended;
+    expect(states).toEqual(['starting', 'serving', 'draining']);
+    expect(log).toEqual(['start a', 'ready', 'stop a', 'stopped']);
   });
 });

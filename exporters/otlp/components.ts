@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Signal } from '../../src/component.js';
 import type { ComponentType, ConfiguredComponent } from '../../src/config-file/components.js';
 import { duration } from '../../src/config-file/duration.js';
-import { flag, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import { flag, httpUrl, oneOf, type SettingMeta, text } from '../../src/setting.js';
 import {
   assertTaken,
   type DefinedExporters,
@@ -53,11 +53,7 @@ const shared = {
 // The Collector compresses unless it is told not to.
 const compression = () => oneOf(['gzip', 'none']).prefault('gzip');
 
-function url() {
-  return z
-    .string()
-    .refine((given) => /^https?:\/\/./.test(given) && URL.canParse(given), 'expected http://host:4318 or https://…');
-}
+const url = () => httpUrl('http://host:4318 or https://…');
 
 const httpSettings = z
   .object({

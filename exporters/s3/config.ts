@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import { bytes, flag, integer, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
-
-function endpoint() {
-  return z
-    .string()
-    .refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), 'expected http://host:9000 or https://…');
-}
+import { bytes, flag, httpUrl, integer, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
 
 export const s3ExporterSettings = z.object({
   bucket: text()
@@ -24,7 +18,7 @@ export const s3ExporterSettings = z.object({
   region: text()
     .prefault('us-east-1')
     .meta({ env: 'S3_EXPORTER_REGION', description: 'Where that bucket is' } satisfies SettingMeta),
-  endpoint: endpoint()
+  endpoint: httpUrl('http://host:9000 or https://…')
     .optional()
     .meta({
       env: 'S3_EXPORTER_ENDPOINT',

@@ -644,6 +644,15 @@ describe('what is wrong on this side', () => {
     expect(idsOf(backend.taken)).toEqual([spanId(7)]);
   });
 
+  it('is a dead letter whose thread is lost as it is sent again: to be tried later, and no fault of who asked', async () => {
+    const backend = await httpBackend();
+    const toProtobuf = () => Promise.reject(new Error('The thread has ended'));
+    const test = await startExporter({ transports: httpTransports(backend.address), toProtobuf });
+    const refused = { code: 'BACKEND_UNAVAILABLE', retryable: true };
+    await expect(test.exporter.resend(jsonFrame)).rejects.toMatchObject(refused);
+    expect(backend.taken).toEqual([]);
+  });
+
   it('is a dead letter that is sent past what its exporter leaves out, which it never came through', async () => {
     const backend = await httpBackend();
     const payload = tracesOf(spanOf(1));

@@ -1,9 +1,5 @@
 import { z } from 'zod';
-import { milliseconds, type SettingMeta, text } from '../../setting.js';
-
-function url() {
-  return z.string().refine((given) => /^https?:\/\/./.test(given) && URL.canParse(given), 'expected https://…');
-}
+import { httpUrl, milliseconds, type SettingMeta, text } from '../../setting.js';
 
 /** git-check-ref-format(1), the part of it that people use. */
 function branch() {
@@ -26,7 +22,7 @@ export const githubSettings = z.object({
       description: 'Token that may read and write the contents of that repository',
       secret: true,
     } satisfies SettingMeta),
-  githubApiUrl: url()
+  githubApiUrl: httpUrl('https://…')
     .prefault('https://api.github.com')
     .meta({
       env: 'GITHUB_API_URL',

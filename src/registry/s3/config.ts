@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import { type SettingMeta, text } from '../../setting.js';
-
-function endpoint() {
-  return z
-    .string()
-    .refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), 'expected http://host:9000 or https://…');
-}
+import { httpUrl, type SettingMeta, text } from '../../setting.js';
 
 /** Of the s3 driver; part of the registry's. */
 export const s3Settings = z.object({
@@ -15,7 +9,7 @@ export const s3Settings = z.object({
   s3Region: text()
     .prefault('us-east-1')
     .meta({ env: 'S3_REGION', description: 'Where that bucket is' } satisfies SettingMeta),
-  s3Endpoint: endpoint()
+  s3Endpoint: httpUrl('http://host:9000 or https://…')
     .optional()
     .meta({
       env: 'S3_ENDPOINT',
