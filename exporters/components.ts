@@ -113,3 +113,28 @@ export function unlessReplaced<One extends Named>(fromVariables: readonly One[],
     ...fromFiles.filter(({ name }) => !fromVariables.some((own) => own.name === name)),
   ];
 }
+
+/**
+ * Those of `own` that stand before the exporter. What is received goes through all pipelines of its signal: those that lead
+ * to one exporter have to agree. Throws CONFIG_INVALID.
+ */
+export function agreedBefore<One extends { id: string }>(
+  { exporter, signal }: { exporter: string; signal: Signal },
+  pipelines: readonly Pipeline[],
+  { own, what }: { own: readonly One[]; what: string },
+): One[] {
+  const leading = pipelines.filter((one) => one.signal === signal && leadsTo(one, exporter));
+  const lists = leading.map(({ processors }) => processors.filter((id) => own.some((each) => each.id === id)));
+  const [first = []] = lists;
+  if (lists.some((list) => list.join() !== first.join())) {
+    const names = leading.map(({ id }) => id).join(' and ');
+    const message = `service.pipelines: ${names} lead to one exporter of ${signal}, and name different ${what}`;
+    throw new GatewayError('CONFIG_INVALID', message);
+  }
+  return first.map((id) => own.find((each) => each.id === id)!);
+}
+
+/** `exporter`: its name, as `exporterName` makes it. */
+export function leadsTo({ exporters }: Pick<Pipeline, 'exporters'>, exporter: string): boolean {
+  return exporters.some((id) => exporterName(id) === exporter);
+}

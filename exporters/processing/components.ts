@@ -5,18 +5,10 @@
 import { z } from 'zod';
 import { SIGNALS, type Signal } from '../../src/component.js';
 import type { ComponentType, ConfiguredComponent } from '../../src/config-file/components.js';
-import { GatewayError } from '../../src/errors.js';
 import { decimal, flag, integer, oneOf, type SettingMeta, text } from '../../src/setting.js';
-import { type DefinedExporters, exporterName } from '../components.js';
+import { agreedBefore, type DefinedExporters, leadsTo } from '../components.js';
+import { isPattern } from './patterns.js';
 import { ATTRIBUTE_CONTEXTS, type Match, type Step } from './steps.js';
-
-function isPattern(source: string): boolean {
-  try {
-    return new RegExp(source) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 // ---- filter ----
 
@@ -203,26 +195,11 @@ function stepsOf({ id: processor, type, settings }: ConfiguredComponent, signal:
 
 export type Steps = Partial<Record<Signal, readonly Step[]>>;
 
-/** What is received goes through all pipelines of its signal: those that lead to one exporter have to agree. */
-function processorsBefore(exporter: string, signal: Signal, { processors = [], pipelines }: DefinedExporters) {
-  const own = processors.filter(({ type }) => Object.hasOwn(processorComponentTypes, type));
-  const leading = pipelines.filter(
-    (pipeline) => pipeline.signal === signal && pipeline.exporters.some((id) => exporterName(id) === exporter),
-  );
-  const lists = leading.map((pipeline) => pipeline.processors.filter((id) => own.some((each) => each.id === id)));
-  const [first = []] = lists;
-  if (lists.some((list) => list.join() !== first.join())) {
-    const names = leading.map(({ id }) => id).join(' and ');
-    const message = `service.pipelines: ${names} lead to one exporter of ${signal}, and name different processors`;
-    throw new GatewayError('CONFIG_INVALID', message);
-  }
-  return first.map((id) => own.find((each) => each.id === id)!);
-}
-
 /** By signal, in the order of the pipeline. Throws CONFIG_INVALID. */
-export function stepsFromFiles(exporter: string, service: DefinedExporters): Steps {
+export function stepsFromFiles(exporter: string, { processors: all = [], pipelines }: DefinedExporters): Steps {
+  const own = all.filter(({ type }) => Object.hasOwn(processorComponentTypes, type));
   const steps = SIGNALS.map((signal) => {
-    const processors = processorsBefore(exporter, signal, service);
+    const processors = agreedBefore({ exporter, signal }, pipelines, { own, what: 'processors' });
     return [signal, processors.flatMap((processor) => stepsOf(processor, signal))];
   });
   return Object.fromEntries(steps) as Steps;
@@ -230,5 +207,5 @@ export function stepsFromFiles(exporter: string, service: DefinedExporters): Ste
 
 /** Whether a file says what goes to the exporter of that name. */
 export function isLedTo(exporter: string, { pipelines }: DefinedExporters): boolean {
-  return pipelines.some(({ exporters }) => exporters.some((id) => exporterName(id) === exporter));
+  return pipelines.some((pipeline) => leadsTo(pipeline, exporter));
 }

@@ -1,6 +1,6 @@
 /**
  * Regular expressions of the configuration, within bounds: only the beginning of a text is looked at, and one that goes on
- * for too long doesn't match from then on, as long as the run lasts. For worker threads.
+ * for too long doesn't match from then on, as long as the run lasts. Run them on worker threads alone.
  */
 import vm from 'node:vm';
 
@@ -12,6 +12,14 @@ let running: { source: string; sinceMs: number } | undefined;
 /** Of the attempt that is under way, by the pattern. */
 const spentMs = new Map<string, number>();
 const slow = new Set<string>();
+
+export function isPattern(source: string): boolean {
+  try {
+    return new RegExp(source) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 export function compilePattern(source: string): (text: string) => boolean {
   const pattern = new RegExp(source);

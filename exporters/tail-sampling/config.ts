@@ -7,21 +7,14 @@ import type { ComponentType } from '../../src/config-file/components.js';
 import { duration } from '../../src/config-file/duration.js';
 import { keyOf } from '../../src/config-file/key.js';
 import { decimal, flag, integer, oneOf, text } from '../../src/setting.js';
+import { MAX_TIME_MS } from '../config.js';
+import { isPattern } from '../processing/patterns.js';
 
-const MAX_TIME_MS = 2 ** 31 - 1;
 /** What a trace matched is a bit each of one number. */
 export const MAX_POLICIES = 30;
 
 const anyNumber = () => decimal(-Number.MAX_VALUE, Number.MAX_VALUE);
 const wholeNumber = () => integer(0, Number.MAX_SAFE_INTEGER);
-
-function isPattern(pattern: string): boolean {
-  try {
-    return new RegExp(pattern) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 const stringAttribute = z
   .object({

@@ -11,7 +11,7 @@ import type { ConfiguredComponent } from '../../src/config-file/components.js';
 import type { Pipeline } from '../../src/config-file/pipelines.js';
 import { GatewayError } from '../../src/errors.js';
 import { bySignal, type Chooser, inTurn } from '../chooser.js';
-import { exporterName } from '../components.js';
+import { agreedBefore, exporterName } from '../components.js';
 import type { ExporterEvents } from '../events.js';
 import { identityOf } from '../identity.js';
 import { TAIL_SAMPLING, type TailSamplingConfig } from './config.js';
@@ -114,7 +114,8 @@ class SamplerSet implements TailSamplers {
   plan(service: SamplingService = { pipelines: [] }): SamplingPlan {
     const { pipelines } = service;
     const samplers = samplersOf(service);
-    const between = (exporter: string, signal: Signal) => samplersBetween(exporter, signal, pipelines, samplers);
+    const between = (exporter: string, signal: Signal) =>
+      agreedBefore({ exporter, signal }, pipelines, { own: samplers, what: 'tail samplers' });
     return {
       samplers,
       identityOf: (exporter) =>
@@ -191,24 +192,4 @@ function samplersOf({ processors = [], pipelines }: SamplingService): PlannedSam
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw new GatewayError('CONFIG_INVALID', `Two tail samplers would both be named ${twice}`);
   return planned;
-}
-
-/** What is received goes through all pipelines of its signal: those that lead to one exporter have to agree. */
-function samplersBetween(
-  exporter: string,
-  signal: Signal,
-  pipelines: readonly Pipeline[],
-  samplers: readonly PlannedSampler[],
-): PlannedSampler[] {
-  const leading = pipelines.filter(
-    (pipeline) => pipeline.signal === signal && pipeline.exporters.some((id) => exporterName(id) === exporter),
-  );
-  const lists = leading.map(({ processors }) => processors.filter((id) => samplers.some((one) => one.id === id)));
-  const [first = []] = lists;
-  if (lists.some((list) => list.join() !== first.join())) {
-    const names = leading.map(({ id }) => id).join(' and ');
-    const message = `service.pipelines: ${names} lead to one exporter of ${signal}, and name different tail samplers`;
-    throw new GatewayError('CONFIG_INVALID', message);
-  }
-  return first.map((id) => samplers.find((one) => one.id === id)!);
 }
