@@ -10,7 +10,7 @@ import { GatewayError } from '../../src/errors.js';
 import { MAX_VALUE_DEPTH } from '../../src/model/json-value.js';
 import { inRange, parseDouble, parseInteger } from '../../src/otlp/json-scalar.js';
 import { type Field, type Message, messageNamed, messages, REQUESTS } from '../../src/otlp/schema.js';
-import type { CheckResult } from './check.js';
+import type { CheckResult } from './check-result.js';
 import { cutRanges } from './cut.js';
 import {
   BACKSLASH,

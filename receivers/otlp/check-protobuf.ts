@@ -21,7 +21,7 @@ import {
   skipVarint,
   WireError,
 } from '../../src/otlp/wire.js';
-import type { CheckResult } from './check.js';
+import type { CheckResult } from './check-result.js';
 import { cutProtobuf } from './cut.js';
 import { locate } from './locate.js';
 import { guessSignal, misdirected } from './misdirected.js';

@@ -9,16 +9,7 @@
 import type { Encoding, Signal } from '../../src/component.js';
 import { checkJson } from './check-json.js';
 import { checkProtobuf } from './check-protobuf.js';
-
-export interface CheckResult {
-  /** Spans, log records or data points. */
-  accepted: number;
-  rejected: number;
-  /** For the developer who sent it, in English: how many were rejected, by reason. Empty when none was; below 1 KiB. */
-  message: string;
-  /** The body itself when nothing was rejected, else a copy without the rejected items, all other bytes preserved. */
-  payload: Uint8Array;
-}
+import type { CheckResult } from './check-result.js';
 
 export interface CheckedRequest {
   signal: Signal;

@@ -1,10 +1,9 @@
 /** Takes versions that stand in the content store into the index: those that are prompts, each as it came. */
 import { GatewayError } from '../errors.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import { describeKey, type PromptKey } from '../store/control/prompt-version.js';
 import { compile } from './compiled.js';
 import type { Arrival, PromptDriver, StoredVersion } from './driver.js';
 import type { RegistryEvents } from './events.js';
-import { describeKey } from './index-writer.js';
 import { type Prompt, readPrompt } from './prompt.js';
 
 export interface Adoptable {

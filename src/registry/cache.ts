@@ -3,7 +3,7 @@
  * which never does. Both have a bound.
  */
 import { LRUCache } from 'lru-cache';
-import type { PromptVersion } from '../store/control/prompts.js';
+import type { PromptVersion } from '../store/control/prompt-version.js';
 import type { CompiledPrompt } from './compiled.js';
 
 /** One of several versions that a label stands for. */

@@ -15,7 +15,7 @@ import {
   type Template,
   TemplateError,
 } from './template.js';
-import type { Declarations } from './variables.js';
+import type { Declarations, Variables } from './variables.js';
 
 /** A prompt as it is handed out. */
 export interface Rendered {
@@ -97,8 +97,6 @@ async function eachText(prompt: Prompt, work: (text: PromptText) => void): Promi
     await turn();
   }
 }
-
-export type Variables = Readonly<Record<string, unknown>>;
 
 /** What a prompt is rendered with, beside its variables, when it includes others. */
 export interface Included {

@@ -4,26 +4,14 @@
  */
 import { GatewayError } from '../errors.js';
 import type { LabelKey, LabelTarget } from '../store/control/labels.js';
-import type { PromptKey } from '../store/control/prompts.js';
-import type { CompiledPrompt, Included } from './compiled.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
+import type { CompiledPrompt } from './compiled.js';
 import type { Include } from './include.js';
-import type { Resolved } from './resolver.js';
+import type { Composition, Part, Resolved } from './resolved.js';
 import { LATEST, type Selector } from './selector.js';
 import type { PartialText } from './template.js';
 import type { Declarations } from './variables.js';
 import { outranks } from './version.js';
-
-export interface Part {
-  readonly name: string;
-  readonly version: string;
-  /** By which it was included; undefined for one that is included by its version. */
-  readonly label: string | undefined;
-}
-
-export interface Composition extends Included {
-  /** All that is included, directly or not, each reference once. */
-  readonly parts: readonly Part[];
-}
 
 /** A prompt whose includes are followed. */
 interface Node {

@@ -1,6 +1,6 @@
 /** What keeps the content of prompts: versions that are written once and never changed. */
 import type { Component } from '../component.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
 
 export interface VersionContent extends PromptKey {
   /** Of the version's file: one JSON object. */

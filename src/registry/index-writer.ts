@@ -7,7 +7,12 @@ import type { Principal } from '../access/principal.js';
 import { GatewayError } from '../errors.js';
 import type { AuditEntry } from '../model/audit-entry.js';
 import { promptHashOf } from '../model/prompt-hash.js';
-import type { NewPromptVersion, PromptKey, PromptVersion } from '../store/control/prompts.js';
+import {
+  describeKey,
+  type NewPromptVersion,
+  type PromptKey,
+  type PromptVersion,
+} from '../store/control/prompt-version.js';
 import type { ControlStore, Repositories } from '../store/control/store.js';
 import type { Adoptable } from './adoption.js';
 import { compile, faultsOf } from './compiled.js';
@@ -32,10 +37,6 @@ export interface IndexWriterOptions {
 
 /** Another gateway's write that has not ended after so long was broken off. */
 const BROKEN_OFF_MS = 120_000;
-
-export function describeKey({ workspace, name, version }: PromptKey): string {
-  return `${workspace}/${name}/${version}`;
-}
 
 function alreadyExists({ name, version }: PromptKey): GatewayError {
   return new GatewayError('BAD_REQUEST', 'Prompt already exists', { details: { name, version } });

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { MAX_KNOWN_TEXTS } from '../model/prompt-hash.js';
 import type { HashedVersion, PromptHashes } from '../store/control/prompt-hashes.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
 import type { Renderings } from './renderings.js';
 
 export interface KnownTemplatesOptions {

@@ -1,7 +1,7 @@
 /** Where a version's file stands in the content store: the one place that turns names into paths, and back. */
 import { GatewayError } from '../errors.js';
 import { DEFAULT_WORKSPACE } from '../model/workspace.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
 import { isVersion } from './version.js';
 
 /** No dots: no part is `..`, and none is taken for a version. */

@@ -1,7 +1,7 @@
 /** A prompt as clients write it, and as it stands in the content store. */
 import { z } from 'zod';
 import { MAX_SEARCHED_CHARACTERS } from '../store/control/prompt-texts.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
 import { isPromptName } from './paths.js';
 import { isVersion } from './version.js';
 

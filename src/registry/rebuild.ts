@@ -4,11 +4,12 @@
  */
 import { GatewayError } from '../errors.js';
 import type { IndexedVersion } from '../store/control/prompt-index.js';
+import { describeKey } from '../store/control/prompt-version.js';
 import type { ControlStore } from '../store/control/store.js';
 import { Adoption } from './adoption.js';
 import type { Arrival, PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
-import { describeKey, type IndexWriter } from './index-writer.js';
+import type { IndexWriter } from './index-writer.js';
 import { VERSIONS_PER_STEP } from './reconciler.js';
 
 export interface RebuildOptions {

@@ -1,10 +1,11 @@
 /** Compares the index with the content store: what was broken off is settled, and what came past the gateway adopted. */
 import { GatewayError } from '../errors.js';
+import { describeKey } from '../store/control/prompt-version.js';
 import type { ControlStore } from '../store/control/store.js';
 import { Adoption } from './adoption.js';
 import type { Arrival, PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
-import { describeKey, type IndexWriter } from './index-writer.js';
+import type { IndexWriter } from './index-writer.js';
 
 export interface ReconcilerOptions {
   control: ControlStore;

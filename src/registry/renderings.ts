@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { MAX_KNOWN_TEXTS } from '../model/prompt-hash.js';
-import type { PromptKey } from '../store/control/prompts.js';
+import type { PromptKey } from '../store/control/prompt-version.js';
 import type { RegistryEvents } from './events.js';
 import { outranks } from './version.js';
 

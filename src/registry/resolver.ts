@@ -1,38 +1,19 @@
 /** From a name and a version or a label to what is served: from memory, where what was asked before costs no query. */
 import { GatewayError } from '../errors.js';
 import type { Label, Share } from '../store/control/labels.js';
-import type { PromptVersion } from '../store/control/prompts.js';
+import type { PromptVersion } from '../store/control/prompt-version.js';
 import type { ControlStore } from '../store/control/store.js';
 import { ContentCache, PointerCache, type Target } from './cache.js';
 import { type CompiledPrompt, compile } from './compiled.js';
-import type { Composition } from './composition.js';
 import type { PromptDriver } from './driver.js';
 import type { RegistryEvents } from './events.js';
 import { isPromptName } from './paths.js';
 import { readPrompt } from './prompt.js';
 import type { Renderings } from './renderings.js';
+import type { Resolved } from './resolved.js';
 import { isLabel, LATEST, type Selector } from './selector.js';
 import { assign, heaviest } from './split.js';
 import { isVersion } from './version.js';
-
-/** Which of several versions that a label stands for this is. */
-export interface AssignedVariant {
-  readonly label: string;
-  readonly version: string;
-  /** `unit`: the unit's own, the same each time. `largest`: no unit was named, so it is the one with the largest share. */
-  readonly by: 'unit' | 'largest';
-}
-
-export interface Resolved {
-  readonly version: PromptVersion;
-  /** undefined: the label stands for one version, or no label was asked for. */
-  readonly variant?: AssignedVariant | undefined;
-  readonly compiled: CompiledPrompt;
-  /** The database could not be asked: this is what it said before. */
-  readonly stale: boolean;
-  /** What it includes; undefined when it includes nothing, and before it is composed. */
-  readonly composition?: Composition | undefined;
-}
 
 export interface ResolverOptions {
   control: ControlStore;

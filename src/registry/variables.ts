@@ -1,8 +1,9 @@
 /** Values for the variables of a prompt, as they are declared: of their type, with their defaults, none missing. */
 import { GatewayError } from '../errors.js';
-import type { Variables } from './compiled.js';
 import type { Prompt } from './prompt.js';
 
+/** Values by the names of variables. */
+export type Variables = Readonly<Record<string, unknown>>;
 export type Declarations = NonNullable<Prompt['variables']>;
 type Type = Declarations[string]['type'];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Waiting } from '../../src/registry/waiting.js';
-import type { PromptVersion } from '../../src/store/control/prompts.js';
+import type { PromptVersion } from '../../src/store/control/prompt-version.js';
 
 const rowOf = (id: number) => ({ id }) as PromptVersion;
 

@@ -14,7 +14,7 @@ import type { Prompt } from '../../src/registry/prompt.js';
 import { rebuildIndex } from '../../src/registry/rebuild.js';
 import { Renderings } from '../../src/registry/renderings.js';
 import { isPrerelease, sortKeyOf } from '../../src/registry/version.js';
-import type { NewPromptVersion } from '../../src/store/control/prompts.js';
+import type { NewPromptVersion } from '../../src/store/control/prompt-version.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
 import { startPostgres } from '../helpers/postgres.js';

@@ -5,12 +5,11 @@ import {
   type Rendered,
   renderPrompt,
   renderWith,
-  type Variables,
 } from '../../registry/compiled.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Resolved } from '../../registry/resolver.js';
-import { settle } from '../../registry/variables.js';
-import type { PromptVersion } from '../../store/control/prompts.js';
+import type { Resolved } from '../../registry/resolved.js';
+import { settle, type Variables } from '../../registry/variables.js';
+import type { PromptVersion } from '../../store/control/prompt-version.js';
 import { etagOf } from '../etag.js';
 import { renderPart, renderPlace, renderVariant } from './render.js';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Comparison, compare, type TextChange } from '../../registry/comparison.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Resolved } from '../../registry/resolver.js';
+import type { Resolved } from '../../registry/resolved.js';
 import type { Selector } from '../../registry/selector.js';
 import { isVersion, sortKeyOf } from '../../registry/version.js';
 import { errorSchema } from '../errors.js';

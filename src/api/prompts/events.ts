@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { GatewayError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Resolved } from '../../registry/resolver.js';
+import type { Resolved } from '../../registry/resolved.js';
 import type { Watch } from '../../registry/watchers.js';
 import { errorSchema } from '../errors.js';
 import type { ApiPlugin } from '../plugin.js';

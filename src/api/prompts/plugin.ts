@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Variables } from '../../registry/compiled.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Resolved } from '../../registry/resolver.js';
+import type { Resolved } from '../../registry/resolved.js';
 import { LATEST, type Selector } from '../../registry/selector.js';
+import type { Variables } from '../../registry/variables.js';
 import { principalOf } from '../authentication.js';
 import { errorSchema, JSON_TYPE } from '../errors.js';
 import { etagOf, matches } from '../etag.js';

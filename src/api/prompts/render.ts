@@ -1,8 +1,7 @@
 import type { z } from 'zod';
-import type { Part } from '../../registry/composition.js';
 import type { Registry } from '../../registry/registry.js';
-import type { AssignedVariant } from '../../registry/resolver.js';
-import type { PromptVersion } from '../../store/control/prompts.js';
+import type { AssignedVariant, Part } from '../../registry/resolved.js';
+import type { PromptVersion } from '../../store/control/prompt-version.js';
 import type { createdPromptSchema, partSchema, promptDetailSchema, promptVersionSchema } from './schema.js';
 
 /** Where it is, as far as the driver has files and commits. */

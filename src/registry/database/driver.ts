@@ -1,7 +1,7 @@
 /** Prompts in the control database: for gateways that share a Postgres, and for those that want one file and no Git. */
 import { GatewayError } from '../../errors.js';
 import type { PromptContent } from '../../store/control/prompt-contents.js';
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import type { ControlStore } from '../../store/control/store.js';
 import type { Adopted, Arrival, Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
 import { pathOf } from '../paths.js';

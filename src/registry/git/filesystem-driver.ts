@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import { within } from '../../store/deadline.js';
 import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
 import { pathOf } from '../paths.js';

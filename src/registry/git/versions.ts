@@ -1,5 +1,5 @@
 /** Versions in a repository: a file, the commit that brought it, and a tag that stays. The same wherever the repository is. */
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import type { Arrival, Arrivals, StoredVersion } from '../driver.js';
 import { keyOf, pathOf, tagOf } from '../paths.js';
 import type { AddedFile, GitRepository } from './repository.js';

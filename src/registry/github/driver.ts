@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { GatewayError } from '../../errors.js';
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import { within } from '../../store/deadline.js';
 import type { Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
 import type { RegistryEvents } from '../events.js';

@@ -1,7 +1,7 @@
 /** Prompts in a bucket: a version is one object, written by one request on the condition that there is none yet. */
 import { createHash } from 'node:crypto';
 import { GatewayError } from '../../errors.js';
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import { within } from '../../store/deadline.js';
 import type { Adopted, Arrival, Arrivals, PromptDriver, StoredVersion, VersionContent } from '../driver.js';
 import type { Bucket, BucketOptions, ListedObject } from './bucket.js';

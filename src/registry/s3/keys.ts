@@ -1,5 +1,5 @@
 /** Keys of objects: `<prefix><name>/<version>.json`, as clients of older versions have them in their buckets. */
-import type { PromptKey } from '../../store/control/prompts.js';
+import type { PromptKey } from '../../store/control/prompt-version.js';
 import { keyOf, pathOf } from '../paths.js';
 
 const OWN_ROOM = 'prompts/';

@@ -2,8 +2,8 @@
 import type { Kysely, Selectable } from 'kysely';
 import { withoutNul } from '../../model/nul.js';
 import { type LabelKey, type LabelTarget, readTarget, writeSplit } from './labels.js';
-import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema, PromptLabelProposalTable } from './schema.js';
+import type { Slice, Slices } from './slice.js';
 
 export interface LabelProposal extends LabelKey {
   id: number;

@@ -1,8 +1,8 @@
 /** Labels of prompts: each names one version, or several with a share of each, and remembers where it stood before. */
 import type { Kysely, Selectable } from 'kysely';
 import { withoutNul } from '../../model/nul.js';
-import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema, PromptLabelMoveTable, PromptLabelTable } from './schema.js';
+import type { Slice, Slices } from './slice.js';
 
 export interface LabelKey {
   workspace: string;

@@ -2,7 +2,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import { withoutNul } from '../../model/nul.js';
 import { createInstallation } from './installation.js';
-import type { PromptKey } from './prompts.js';
+import type { PromptKey } from './prompt-version.js';
 import type { ControlSchema, PromptContentTable } from './schema.js';
 
 export interface NewPromptContent extends PromptKey {

@@ -1,6 +1,7 @@
 /** Prompt versions by the hash of their first text (src/model/prompt-hash.ts): what spans that name none are recognised by. */
 import { type Kysely, type Selectable, sql } from 'kysely';
-import { keyOfRow, type PromptKey, type PromptVersion } from './prompts.js';
+import type { PromptKey, PromptVersion } from './prompt-version.js';
+import { keyOfRow } from './prompts.js';
 import type { ControlSchema, PromptTable } from './schema.js';
 
 export interface HashedVersion extends PromptKey {

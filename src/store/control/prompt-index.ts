@@ -3,7 +3,8 @@ import { type Kysely, sql } from 'kysely';
 import type { DialectFacts } from '../dialect-facts.js';
 import { type LabelKey, readTarget } from './labels.js';
 import { createPromptTexts } from './prompt-texts.js';
-import { describeRow, keyOfRow, type NewPromptVersion, newRow, type PromptKey, textOf } from './prompts.js';
+import type { NewPromptVersion, PromptKey } from './prompt-version.js';
+import { describeRow, keyOfRow, newRow, textOf } from './prompts.js';
 import type { ControlSchema } from './schema.js';
 
 export interface IndexedVersion extends PromptKey {

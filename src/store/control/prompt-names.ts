@@ -2,8 +2,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { withoutNul } from '../../model/nul.js';
 import { type PromptTexts, wordsOf } from './prompt-texts.js';
-import type { Prompts, PromptVersion, Slice, Slices } from './prompts.js';
+import type { PromptVersion } from './prompt-version.js';
 import type { ControlSchema } from './schema.js';
+import type { Slice, Slices } from './slice.js';
 
 export interface NameQuery {
   workspace: string;
@@ -25,12 +26,17 @@ export interface NameQuery {
   label?: string | undefined;
 }
 
+export interface PromptNames {
+  /** In the order of their bytes. */
+  listNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
+  countNames(query: NameQuery): Promise<number>;
+  /** Those that `q` is in the name of, in their order; then those that have all of its words, the best first. */
+  searchNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
+}
+
 type Database = Kysely<ControlSchema>;
 
-export function createPromptNames(
-  db: Database,
-  texts: PromptTexts,
-): Pick<Prompts, 'listNames' | 'countNames' | 'searchNames'> {
+export function createPromptNames(db: Database, texts: PromptTexts): PromptNames {
   const countNames = async (query: NameQuery) => {
     const counted = selectNames(db, query).select((e) => e.fn.count<number>('name').distinct().as('total'));
     return Number((await counted.executeTakeFirstOrThrow()).total);

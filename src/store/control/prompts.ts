@@ -6,57 +6,11 @@ import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
 import { withoutNul } from '../../model/nul.js';
 import type { DialectFacts } from '../dialect-facts.js';
-import { createPromptNames, type NameQuery } from './prompt-names.js';
+import { createPromptNames, type PromptNames } from './prompt-names.js';
 import { createPromptTexts, type PromptText, type PromptTexts } from './prompt-texts.js';
+import type { NewPromptVersion, PromptKey, PromptVersion } from './prompt-version.js';
 import type { ControlSchema, PromptTable } from './schema.js';
-
-export interface PromptKey {
-  workspace: string;
-  name: string;
-  version: string;
-}
-
-export interface PromptVersion extends PromptKey {
-  id: number;
-  /** A deleted one is hidden from readers, and can be brought back. */
-  status: 'pending' | 'active' | 'deleted';
-  driver: string;
-  /** Of the commit that brought it; undefined where the driver has none, and while it is pending. */
-  commitSha: string | undefined;
-  author: string | undefined;
-  message: string | undefined;
-  tags: readonly string[];
-  /** Seconds since the epoch. */
-  createdAt: number;
-  /** Which gateway writes it; undefined for one that was adopted. */
-  writer: string | undefined;
-  /** Milliseconds since the epoch: when its writing was begun. */
-  writtenTimeUnixMs: number;
-  /** What the audit log is to be told when it becomes active. */
-  audit: AuditEntry | undefined;
-}
-
-export interface NewPromptVersion extends Omit<PromptVersion, 'id' | 'status'> {
-  /** Sorts by its bytes as versions do. */
-  sortKey: string;
-  prerelease: boolean;
-  /** What is searched beside its name and tags. */
-  text?: string | undefined;
-  /** Of its first text: src/model/prompt-hash.ts. */
-  textHash?: string | undefined;
-  /** Kept until it is active, for a content store that can't always be written to. */
-  pendingContent?: string | undefined;
-}
-
-export interface Slice {
-  limit: number;
-  offset: number;
-}
-
-export interface Slices<Item> {
-  items: Item[];
-  total: number;
-}
+import type { Slice, Slices } from './slice.js';
 
 export interface Hideable extends Omit<PromptKey, 'version'> {
   /** All of them when there is none. */
@@ -67,7 +21,7 @@ export interface KnownPrompt extends PromptKey {
   status: PromptVersion['status'];
 }
 
-export interface Prompts {
+export interface Prompts extends PromptNames {
   /** A row that nobody reads yet. Rejects with CONFLICT when there is one of that key. */
   begin(version: NewPromptVersion): Promise<PromptVersion>;
   /** Of any status. */
@@ -95,11 +49,6 @@ export interface Prompts {
   newest(workspace: string, name: string): Promise<PromptVersion | undefined>;
   active(key: PromptKey): Promise<PromptVersion | undefined>;
   exists(workspace: string, name: string): Promise<boolean>;
-  /** In the order of their bytes. */
-  listNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
-  countNames(query: NameQuery): Promise<number>;
-  /** Those that `q` is in the name of, in their order; then those that have all of its words, the best first. */
-  searchNames(query: NameQuery, slice: Slice): Promise<Slices<string>>;
   /** Youngest first; those of one second in the order of their making. */
   listVersions(workspace: string, name: string, slice: Slice): Promise<Slices<PromptVersion>>;
   countVersions(workspace: string, name: string): Promise<number>;

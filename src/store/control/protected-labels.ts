@@ -1,8 +1,8 @@
 /** Names of labels that not everybody may move, in all prompts of a workspace. */
 import type { Kysely } from 'kysely';
 import { withoutNul } from '../../model/nul.js';
-import type { Slice, Slices } from './prompts.js';
 import type { ControlSchema } from './schema.js';
+import type { Slice, Slices } from './slice.js';
 
 export interface ProtectedLabel {
   name: string;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { type CheckResult, checkRequest } from '../../../receivers/otlp/check.js';
+import { checkRequest } from '../../../receivers/otlp/check.js';
+import type { CheckResult } from '../../../receivers/otlp/check-result.js';
 import { SIGNALS, type Signal } from '../../../src/component.js';
 import { GatewayError } from '../../../src/errors.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';

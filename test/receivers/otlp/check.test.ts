@@ -1,6 +1,7 @@
 /** The rows of the protocol's requirements on payloads, each with what would be wrong. */
 import { describe, expect, it } from 'vitest';
-import { type CheckResult, checkRequest, looksLikeOtlpJson } from '../../../receivers/otlp/check.js';
+import { checkRequest, looksLikeOtlpJson } from '../../../receivers/otlp/check.js';
+import type { CheckResult } from '../../../receivers/otlp/check-result.js';
 import type { Signal } from '../../../src/component.js';
 import { MAX_VALUE_DEPTH } from '../../../src/model/json-value.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';
