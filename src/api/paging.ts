@@ -1,7 +1,7 @@
 /** Paging of every list: `page` and `limit` for clients that count pages, `cursor` for those that follow a list. */
 import { z } from 'zod';
 import { GatewayError } from '../errors.js';
-import type { Keyset, Page } from '../store/telemetry/telemetry.js';
+import type { Keyset, Page } from '../store/page.js';
 import { validationError } from './validation.js';
 
 /** An offset costs the store all the rows it skips; a cursor costs nothing. */

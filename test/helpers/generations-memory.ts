@@ -1,5 +1,6 @@
 /** A GenerationReader over an array: the interface's rules in their plainest form, sums by adding up the rows. */
 import { modelOf, TOKEN_TYPES } from '../../src/model/generation.js';
+import type { Keyset, Page } from '../../src/store/page.js';
 import {
   type Dimension,
   type GenerationQuery,
@@ -10,7 +11,6 @@ import {
   type UsageQuery,
   type UsageRow,
 } from '../../src/store/telemetry/generations.js';
-import type { Keyset, Page } from '../../src/store/telemetry/telemetry.js';
 import { generation } from './generations.js';
 
 type Row = StoredGeneration & { workspace: string };

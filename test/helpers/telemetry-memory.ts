@@ -1,11 +1,10 @@
 /** A TelemetryReader over arrays: the interface's rules in their plainest form, and a record of what was asked. */
 import type { LogRecord, MetricPoint, Span, TraceRecord } from '../../src/model/telemetry.js';
+import type { Keyset, Page } from '../../src/store/page.js';
 import type {
-  Keyset,
   ListQuery,
   LogQuery,
   MetricQuery,
-  Page,
   SpanQuery,
   StoredLogRecord,
   StoredMetricPoint,

@@ -1,8 +1,8 @@
 /** The generations of a run are those of its trace, which the run tells of: no generation names its run. */
 import { hexOfId } from '../../model/native-ids.js';
 import type { Runs } from '../../store/control/runs.js';
+import type { Page } from '../../store/page.js';
 import type { GenerationQuery } from '../../store/telemetry/generations.js';
-import type { Page } from '../../store/telemetry/telemetry.js';
 
 export const NO_GENERATIONS: Page<never> = { items: [], total: 0, totalRelation: 'eq' };
 

@@ -1,7 +1,7 @@
 /** Keys as the database has them: never the key itself, only its hash. */
 import { type Insertable, type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { DialectFacts } from '../dialect-facts.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ApiKeyTable, ControlSchema } from './schema.js';

@@ -5,7 +5,7 @@
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';
 import type { DialectFacts } from '../dialect-facts.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { type AuditRow, CHAIN_START, type ChainEnd, faultOf, link, storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import { type JsonColumns, jsonRows, jsonTexts } from './json-rows.js';

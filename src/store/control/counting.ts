@@ -1,5 +1,5 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
-import type { Page } from '../telemetry/telemetry.js';
+import type { Page } from '../page.js';
 import type { ControlSchema } from './schema.js';
 
 /** Further than this, a total is only known to be more. */

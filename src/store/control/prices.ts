@@ -2,7 +2,7 @@
 import { type Insertable, type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import type { Price } from '../../model/generation.js';
 import type { DialectFacts } from '../dialect-facts.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, PriceTable } from './schema.js';

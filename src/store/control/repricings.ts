@@ -1,6 +1,6 @@
 /** Jobs that compute the costs of a time range anew: as rows, so that they outlive the process that works on them. */
 import { type Kysely, type Selectable, sql } from 'kysely';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, RepricingTable } from './schema.js';

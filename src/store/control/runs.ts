@@ -1,7 +1,7 @@
 /** Runs of workflows: rows that change until they have ended. */
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { GatewayError } from '../../errors.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { storable } from './audit-chain.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, RunTable } from './schema.js';

@@ -1,7 +1,7 @@
 /** Lists that are sorted by a column of their table, and then by id: their order, and where a page goes on. */
 import { type RawBuilder, sql } from 'kysely';
 import { GatewayError } from '../../errors.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 
 export interface Sort<Field extends string = string> {
   field: Field;

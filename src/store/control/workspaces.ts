@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { GatewayError } from '../../errors.js';
-import type { Keyset, Page } from '../telemetry/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import { type Count, countUpToBound } from './counting.js';
 import type { ControlSchema, WorkspaceTable } from './schema.js';
 import { after, orderOf, pageOf, type Sort, type SortColumn, type Sorting } from './sorting.js';

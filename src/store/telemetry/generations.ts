@@ -1,6 +1,6 @@
 /** Generations, sessions, users and their sums: what the telemetry half answers beside spans as they came. */
 import type { Generation, GenerationKind, Usage } from '../../model/generation.js';
-import type { Keyset, Page } from './telemetry.js';
+import type { Keyset, Page } from '../page.js';
 
 export interface StoredGeneration extends Omit<Generation, 'searchText'> {
   source: 'span' | 'log';

@@ -2,6 +2,7 @@
 import type { Component, FrameOutcome, SequenceRange } from '../../component.js';
 import type { Cost } from '../../model/generation.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span, TraceRecord } from '../../model/telemetry.js';
+import type { Keyset, Page } from '../page.js';
 import type { GenerationReader, RepriceResult, RepriceStep, StoredGeneration } from './generations.js';
 
 /** Plain data that tells a worker thread how to open its writer. */
@@ -52,20 +53,6 @@ export interface TelemetryWriter {
    */
   reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult>;
   close(): Promise<void>;
-}
-
-/**
- * A position in a list, in the order of its query: what follows is older (or later, for `asc`), or equal in time and
- * further on in the engine's own, stable order of ties.
- *
- * Times are stored as signed 64-bit integers: one past 2^63 − 1 ns (the year 2262) comes back exact, but sorts before 1970.
- */
-export interface Keyset {
-  timeUnixNano: bigint;
-  /** Breaks ties: the trace id in hex, or the store's own opaque row address. */
-  id: string;
-  /** Matches still to be skipped from here: the page before ended within its offset. */
-  skip?: number;
 }
 
 export interface ListQuery {
@@ -123,18 +110,6 @@ export interface LogQuery extends ListQuery {
 
 export interface MetricQuery extends ListQuery {
   name?: string;
-}
-
-export interface Page<Item> {
-  items: Item[];
-  /** How many rows match. Counted exactly up to a bound; `totalRelation` is 'gte' when there are more than counted. */
-  total: number;
-  totalRelation: 'eq' | 'gte';
-  /**
-   * Where the next page starts; undefined on the last. A page that was not full when its budget ended has one as well:
-   * the place that was looked to. Its `total` counts what it found, and its `totalRelation` is 'gte'.
-   */
-  next?: Keyset;
 }
 
 export interface TraceSummary {

@@ -5,7 +5,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FrameOutcome } from '../../../src/component.js';
 import type { DecodedFrame, NativeWrite, Span, TraceRecord } from '../../../src/model/telemetry.js';
-import type { Page, SpanQuery, StoredSpan, TraceQuery } from '../../../src/store/telemetry/telemetry.js';
+import type { Page } from '../../../src/store/page.js';
+import type { SpanQuery, StoredSpan, TraceQuery } from '../../../src/store/telemetry/telemetry.js';
 import { BASE_TIME_UNIX_NANO, type RecordSource, recordSource, resource } from '../../helpers/records.js';
 import { BUFFER, following, hex, type MakeStore, type MakeStoreOptions, pages, Session } from './contract.js';
 

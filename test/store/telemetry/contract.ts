@@ -2,10 +2,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SequenceRange } from '../../../src/component.js';
 import type { DecodedFrame, LogRecord, MetricPoint, MetricType, Span } from '../../../src/model/telemetry.js';
+import type { Keyset, Page } from '../../../src/store/page.js';
 import {
-  type Keyset,
   MAX_TRACE_SPANS,
-  type Page,
   type TelemetryStore,
   type TelemetryWriter,
   type TraceQuery,

@@ -1,6 +1,7 @@
 /** Reading generations: a list in the order of an index, narrowed by words when it asks for some. */
+
+import type { Page } from '../../page.js';
 import type { GenerationQuery, StoredGeneration } from '../generations.js';
-import type { Page } from '../telemetry.js';
 import { addRange, Conditions } from './conditions.js';
 import { NO_TRACE } from './generation-changes.js';
 import {

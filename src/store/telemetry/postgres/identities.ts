@@ -1,7 +1,8 @@
 /** Reading sessions and users: their sums as they were kept, beside what traces tell of them. */
+
+import type { Page } from '../../page.js';
 import type { SessionQuery, SessionSummary, UserQuery, UserSummary } from '../generations.js';
 import { SUM_COLUMNS, toSums } from '../rollups.js';
-import type { Page } from '../telemetry.js';
 import { addRange, Conditions } from './conditions.js';
 import { IDENTITY_DIMENSIONS, NO_TRACE } from './generation-changes.js';
 import { indexedText } from './generation-rows.js';

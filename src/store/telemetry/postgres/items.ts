@@ -1,5 +1,7 @@
 /** Reading log records and metric points: lists in the order of their index. */
-import type { ListQuery, LogQuery, MetricQuery, Page, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
+
+import type { Page } from '../../page.js';
+import type { ListQuery, LogQuery, MetricQuery, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';
 import { restoreLogRecords } from './contents.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';

@@ -1,7 +1,8 @@
 /** A page of a list: its rows and, beside them, how many there are in all. */
 import { GatewayError } from '../../../errors.js';
+import type { Keyset, Page } from '../../page.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
-import type { Keyset, ListQuery, Page } from '../telemetry.js';
+import type { ListQuery } from '../telemetry.js';
 import type { Conditions } from './conditions.js';
 import type { Queries } from './queries.js';
 import { signed, unsigned } from './time.js';

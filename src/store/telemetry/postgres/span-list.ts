@@ -1,5 +1,7 @@
 /** Spans of one trace, page by page: found by the index of ids, and sorted. */
-import type { Page, SpanQuery, StoredSpan } from '../telemetry.js';
+
+import type { Page } from '../../page.js';
+import type { SpanQuery, StoredSpan } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';
 import { restoreSpans } from './contents.js';
 import { type ListSource, type Matching, type PageQuery, readPage } from './page.js';

@@ -3,10 +3,10 @@
  * stand in the order of the traces, so a page costs as much at the end of the list as at its beginning.
  */
 import type { Span } from '../../../model/telemetry.js';
+import type { Page } from '../../page.js';
 import {
   type ListQuery,
   MAX_TRACE_SPANS,
-  type Page,
   type StoredSpan,
   type StoredTrace,
   type TraceQuery,

@@ -1,6 +1,11 @@
 /** What an error of SQLite means for whoever called. */
-import { GatewayError } from '../../../errors.js';
-import type { Failure } from './messages.js';
+import { type ErrorCode, GatewayError } from '../../../errors.js';
+
+/** An error as it crosses between threads, where it would lose its class. */
+export interface Failure {
+  code: ErrorCode;
+  message: string;
+}
 
 /** Codes of the environment, not of the data: the same call may succeed later. */
 const TRANSIENT = /^(SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|NOMEM|READONLY|PROTOCOL|PERM|AUTH|INTERRUPT)|E[A-Z]+$)/;

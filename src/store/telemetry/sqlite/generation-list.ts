@@ -1,6 +1,7 @@
 /** Generations by the time of their start: each block by an index that keeps it, merged. */
+
+import type { Page } from '../../page.js';
 import type { GenerationQuery, StoredGeneration } from '../generations.js';
-import type { Page } from '../telemetry.js';
 import type { BlockReader } from './block-reader.js';
 import { allOf, type Conditions } from './conditions.js';
 import { generationConditions } from './generation-conditions.js';

@@ -3,10 +3,10 @@
  * their latest there, and one that is later in another block is passed over, because it comes, or came, there.
  */
 import { GatewayError } from '../../../errors.js';
+import type { Keyset, Page } from '../../page.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
 import type { SessionQuery, SessionSummary, UserSummary } from '../generations.js';
 import { type Amounts, addAmounts, noAmounts, SUM_COLUMNS, toSums } from '../rollups.js';
-import type { Keyset, Page } from '../telemetry.js';
 import type { BlockReader } from './block-reader.js';
 import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';

@@ -1,6 +1,7 @@
 /** A page out of what a scan yields, within its budget, and how many matches there are. */
 import { GatewayError } from '../../../errors.js';
-import type { Keyset, ListQuery, Page } from '../telemetry.js';
+import type { Keyset, Page } from '../../page.js';
+import type { ListQuery } from '../telemetry.js';
 import type { Budget } from './budget.js';
 import type { Catalog } from './catalog.js';
 import type { TraceHolders } from './trace-holders.js';

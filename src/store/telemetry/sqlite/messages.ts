@@ -1,6 +1,6 @@
 /** What crosses between the main thread and the reading threads: plain data, both ways. */
-import type { ErrorCode } from '../../../errors.js';
 import type { UnreadableBlock } from './catalog.js';
+import type { Failure } from './failures.js';
 
 export const READ_OPERATIONS = [
   'listTraces',
@@ -36,11 +36,6 @@ export type PointRead =
   | { operation: 'getSpan'; workspace: string; traceId: Uint8Array; spanId: Uint8Array };
 
 export type PointAnswer = { value: unknown } | { failure: Failure };
-
-export interface Failure {
-  code: ErrorCode;
-  message: string;
-}
 
 /** An error loses its class on its way between threads, so it goes as a result. */
 export type ReadAnswer = { unreadable: UnreadableBlock[] } & ({ value: unknown } | { failure: Failure });

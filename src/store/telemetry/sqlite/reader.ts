@@ -1,6 +1,7 @@
 /** All reads of one directory of blocks: synchronous, for a worker thread. */
 import { accessSync, constants } from 'node:fs';
 import type { SequenceRange } from '../../../component.js';
+import type { Page } from '../../page.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
 import { ContentRoom } from '../contents.js';
 import type {
@@ -17,7 +18,6 @@ import { mergeRanges } from '../ranges.js';
 import type {
   LogQuery,
   MetricQuery,
-  Page,
   SpanQuery,
   StoredLogRecord,
   StoredMetricPoint,

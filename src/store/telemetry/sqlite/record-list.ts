@@ -1,15 +1,8 @@
 /** Log records and metric points by time: each block by its time index, merged. */
 import { GatewayError } from '../../../errors.js';
+import type { Keyset, Page } from '../../page.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
-import type {
-  Keyset,
-  ListQuery,
-  LogQuery,
-  MetricQuery,
-  Page,
-  StoredLogRecord,
-  StoredMetricPoint,
-} from '../telemetry.js';
+import type { ListQuery, LogQuery, MetricQuery, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
 import type { BlockReader, Extent } from './block-reader.js';
 import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';

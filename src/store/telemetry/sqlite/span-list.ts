@@ -1,6 +1,7 @@
 /** Pages of the spans of one trace, by start time, each span once in its newest version. */
 import { GatewayError } from '../../../errors.js';
-import type { Keyset, Page, SpanQuery, StoredSpan } from '../telemetry.js';
+import type { Keyset, Page } from '../../page.js';
+import type { SpanQuery, StoredSpan } from '../telemetry.js';
 import type { Catalog } from './catalog.js';
 import { allOf, attributeConditions, type Conditions, serviceCondition, timeConditions } from './conditions.js';
 import { byStart, inOrder, type SpanPlace, type SpanPlaces, toSpanPlaces } from './span-places.js';

@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SequenceRange, TaskPool } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
+import type { Page } from '../../page.js';
 import { MAX_ANSWER_CHARS } from '../contents.js';
 import type {
   GenerationQuery,
@@ -20,7 +21,6 @@ import {
   type LogQuery,
   MAX_TRACE_SPANS,
   type MetricQuery,
-  type Page,
   type SpanQuery,
   type StoredLogRecord,
   type StoredMetricPoint,

@@ -1,7 +1,8 @@
 /** Pages of traces by time, and how many there are. */
 import { GatewayError } from '../../../errors.js';
+import type { Keyset, Page } from '../../page.js';
 import { COUNT_BUDGET_MS } from '../budgets.js';
-import type { Keyset, Page, TraceQuery, TraceSummary } from '../telemetry.js';
+import type { TraceQuery, TraceSummary } from '../telemetry.js';
 import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';
 import { type Conditions, timeConditions } from './conditions.js';
