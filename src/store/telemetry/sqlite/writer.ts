@@ -17,6 +17,7 @@ import { isDamaged, toWriteError, whileOpening } from './failures.js';
 import { RecentBlocks } from './recent-blocks.js';
 import { removeReplaced } from './replaced-generations.js';
 import { type PriceOf, Repricing } from './reprice.js';
+import { Successors } from './successors.js';
 import { TraceDeletions } from './trace-deletion.js';
 import type { TraceGroup } from './trace-groups.js';
 import { TraceIdentities } from './trace-identities.js';
@@ -56,17 +57,27 @@ class SqliteWriter {
   /** Every block is looked into: a trace may have come in at any time. */
   deleteTraces(deletions: readonly TraceDeletion[]): void {
     for (const { workspace, traceId } of deletions) this.generations.traces.forget(workspace, traceId);
+    if (deletions.length === 0) return;
+    const { directory } = this.options;
+    const oldestFirst = () =>
+      listBlocks(directory)
+        .map(({ file }) => file)
+        .reverse();
+    const successors = new Successors(directory, deletions, this.inBlock);
+    successors.count(oldestFirst());
     const traces = new TraceDeletions(deletions);
-    const oldestFirst = deletions.length === 0 ? [] : listBlocks(this.options.directory).reverse();
-    for (const { file } of oldestFirst) {
-      try {
-        traces.deleteFrom(this.options.directory, file);
-      } catch (error) {
-        if (this.isLost(file, error)) continue;
-        throw toWriteError(error);
-      }
-    }
+    for (const file of oldestFirst()) this.inBlock(file, () => traces.deleteFrom(directory, file));
+    if (successors.areNeeded) successors.count(oldestFirst());
   }
+
+  /** What is in a damaged block nobody reads. */
+  private readonly inBlock = (file: string, change: () => void): void => {
+    try {
+      change();
+    } catch (error) {
+      if (!this.isLost(file, error)) throw toWriteError(error);
+    }
+  };
 
   reprice(step: RepriceStep, priceOf: PriceOf): RepriceResult {
     try {
@@ -76,7 +87,6 @@ class SqliteWriter {
     }
   }
 
-  /** What is in a damaged block nobody reads. */
   private isLost(file: string, error: unknown): boolean {
     return isDamaged(error) || !existsSync(path.join(this.options.directory, file));
   }
