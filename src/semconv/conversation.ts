@@ -184,7 +184,7 @@ function outputOf(draft: ReadDraft, own: JsonObject, carried: readonly ContentEv
     () => toolResultOf(draft, room),
     () => answerOf(draft, room),
     () => flatMessages(own, ['llm.choices.'], 'assistant', room),
-    () => flatMessages(own, ['retrieval.documents.'], 'document', room),
+    () => flatMessages(own, ['retrieval.documents.', 'reranker.output_documents.'], 'document', room),
     () => eventOutput(attributeEvents(draft), room),
     () => detailMessages(carried, 'gen_ai.output.messages', 'assistant', room),
     () => eventOutput(carried, room),
@@ -217,10 +217,11 @@ function unwrapElement(element: unknown): unknown {
 }
 
 /** A tool's span: the model's call, and what the tool answered. */
-function toolCallOf({ content, kind, toolName, toolCallId }: ReadDraft, room: Room): Message[] {
-  if (content.toolArguments === undefined || (kind !== undefined && kind !== 'tool')) return [];
-  const given = structured(content.toolArguments, room);
-  const part = { type: 'tool_call', id: toolCallId ?? '', name: toolName ?? '', arguments: given } as const;
+function toolCallOf({ content, kind, toolName, entityName, toolCallId }: ReadDraft, room: Room): Message[] {
+  const given = content.toolArguments ?? (kind === 'tool' ? content.input : undefined);
+  if (given === undefined || (kind !== undefined && kind !== 'tool')) return [];
+  const name = toolName ?? entityName ?? '';
+  const part = { type: 'tool_call', id: toolCallId ?? '', name, arguments: structured(given, room) } as const;
   return [{ role: 'assistant', parts: [part] }];
 }
 

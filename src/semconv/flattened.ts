@@ -7,7 +7,8 @@ import type { JsonSlice } from './json-slice.js';
 export const MAX_INDEX = 9_999;
 
 const INPUT = /^(?:gen_ai\.prompt|llm\.input_messages|llm\.prompts|embedding\.embeddings)\.(\d+)\.(.+)$/;
-const OUTPUT = /^(?:gen_ai\.completion|llm\.output_messages|llm\.choices|retrieval\.documents)\.(\d+)\.(.+)$/;
+const OUTPUT =
+  /^(?:gen_ai\.completion|llm\.output_messages|llm\.choices|retrieval\.documents|reranker\.output_documents)\.(\d+)\.(.+)$/;
 
 /** What a message's text is under, whatever stands before it. */
 const TEXT = /(?:^|\.)(?:content|text|document\.content|arguments)$/;

@@ -37,7 +37,7 @@ export function generationOf(span: Span): Generation | undefined {
   if (draft.kind === undefined) return undefined;
   draft.provider = providerOfDraft(draft) || (draft.kind === 'llm' ? providerOfSpanName(span.name) : '');
   draft.isError ||= span.statusCode === STATUS_ERROR;
-  draft.isAggregate ||= isAnnouncement(draft, span.scope.name);
+  draft.isAggregate ||= isAnnouncement(draft, span.scope.name) || isAroundCall(draft, span);
   draft.durationNano = lengthOf(span);
   const text = contentText(draft, hasEvents ? contentEvents(span.events) : []);
   return generationOfDraft(draft, draft.kind, span.resource, text);
@@ -58,6 +58,18 @@ function isAnnouncement(draft: Draft, scopeName: string): boolean {
   if (!scopeName.startsWith('logfire.') || draft.isError || hasUsage(draft)) return false;
   return draft.content.outputMessages === undefined && draft.content.output === undefined;
 }
+
+/** A span around the call itself, which names the model too but says nothing of what was spent. */
+function isAroundCall(draft: Draft, { scope, parentSpanId }: Span): boolean {
+  if (hasUsage(draft)) return false;
+  // LiveKit's nodes for a model, for hearing and for speaking; its calls name an operation.
+  if (scope.name === 'livekit-agents') return draft.operation === undefined;
+  // Version 7 of the Vercel AI SDK names both by one operation, and where both failed the parent alone tells which is which.
+  if (scope.name !== 'gen_ai' || !VERCEL_PAIRS.has(draft.operation ?? '')) return false;
+  return parentSpanId === undefined || (draft.operation !== 'rerank' && !draft.isError);
+}
+
+const VERCEL_PAIRS = new Set(['embeddings', 'rerank', 'decide']);
 
 function hasUsage({ usage }: Draft): boolean {
   return usage.input !== undefined || usage.output !== undefined;

@@ -30,6 +30,13 @@ export class JsonSlice {
     return (to - from === 2 && this.isString) || (to - from === 4 && json.startsWith('null', from));
   }
 
+  /** Structured, or as text. */
+  get isEmptyList(): boolean {
+    const from = this.isString ? this.from + 1 : this.from;
+    const to = this.isString ? this.to - 1 : this.to;
+    return to - from === 2 && this.json.startsWith('[]', from);
+  }
+
   value(): unknown {
     return readValue(this.json, this.from, this.to);
   }

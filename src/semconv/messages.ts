@@ -22,10 +22,11 @@ export function messagesOf(value: unknown, role: string, room: Room, depth = 0):
 
 /** JSON that is no messages is a text that happens to be JSON: an answer of structured output, say. */
 function textMessages(text: string, role: string, room: Room, depth: number): Message[] {
-  const container = parseContainer(text, MAX_JSON_CHARS);
+  const said = scalarTextOf(text)!;
+  const container = parseContainer(said, MAX_JSON_CHARS);
   const messages = container === undefined ? [] : messagesOf(container, role, room, depth);
   const isKnown = messages.some(({ parts }) => parts.some(({ type }) => type !== 'other'));
-  return isKnown ? messages : textMessage(scalarTextOf(text), role, room);
+  return isKnown ? messages : textMessage(said, role, room);
 }
 
 function readText(text: string): unknown {
@@ -46,7 +47,7 @@ function listMessages(list: readonly unknown[], role: string, room: Room, depth:
   );
   if (isOfMessages) return elements.flatMap((element) => messagesOf(element, role, room, depth + 1));
   if (elements.every((element) => typeof element === 'string'))
-    return elements.flatMap((text) => textMessage(text, role, room));
+    return elements.flatMap((text) => textMessage(scalarTextOf(text), role, room));
   return messageOf(role, partsOf(elements, room));
 }
 
@@ -112,6 +113,8 @@ const WRAPPERS: readonly (readonly [string, Unwrap])[] = [
   ['message', choiceMessages],
   ['messages', requestMessages],
   ['contents', requestMessages],
+  // LiveKit's.
+  ['items', (object, role, room, depth) => messagesOf(object.items, role, room, depth)],
   ['choices', (object, _role, room, depth) => messagesOf(object.choices, 'assistant', room, depth)],
   ['candidates', (object, _role, room, depth) => messagesOf(object.candidates, 'assistant', room, depth)],
   ['generations', (object, _role, room, depth) => messagesOf(object.generations, 'assistant', room, depth)],
@@ -131,9 +134,15 @@ function choiceMessages(object: JsonObject, role: string, room: Room, depth: num
 }
 
 function requestMessages(object: JsonObject, role: string, room: Room, depth: number): Message[] {
-  const system = object.system ?? object.system_instruction ?? object.systemInstruction ?? object.instructions;
+  const { config } = object;
+  const system = instructionsIn(object) ?? (isObject(config) ? instructionsIn(config) : undefined);
   const messages = messagesOf(object.messages ?? object.contents, role, room, depth);
   return [...systemMessages(system, room), ...messages];
+}
+
+/** Google's SDK has them in the `config` of a request. */
+function instructionsIn(object: JsonObject): unknown {
+  return object.system ?? object.system_instruction ?? object.systemInstruction ?? object.instructions;
 }
 
 export function systemMessages(value: unknown, room: Room): Message[] {

@@ -8,6 +8,8 @@ const MAX_TOOLS = 1_000;
 
 /** Attributes whose name goes on with the parameter's. */
 const PREFIXES = ['gen_ai.request.', 'ai.settings.', 'gen_ai.openai.request.', 'openai.request.'];
+/** What an application told the Vercel AI SDK 7 of itself. */
+const CONTEXT = 'ai.settings.context.';
 /** Attributes that hold all of them. */
 const OBJECTS = ['llm.invocation_parameters', 'langfuse.observation.model.parameters', 'model_request_parameters'];
 /** OpenLLMetry's single ones. */
@@ -42,7 +44,7 @@ export function parametersOf(attributes: JsonObject, room: Room): Record<string,
   const set = (name: string, value: unknown) => setParameter(parameters, name, value, room);
   for (const name in attributes) {
     const prefix = PREFIXES.find((candidate) => name.startsWith(candidate));
-    if (prefix) set(name.slice(prefix.length), attributes[name]);
+    if (prefix && !name.startsWith(CONTEXT)) set(name.slice(prefix.length), attributes[name]);
     else if (SINGLE.has(name)) set(SINGLE.get(name)!, attributes[name]);
   }
   for (const name of OBJECTS) {
@@ -61,7 +63,12 @@ function setParameter(parameters: Record<string, unknown>, told: string, value: 
 /** Attributes that hold a list of them; the elements may be JSON texts. */
 const LISTS = ['gen_ai.tool.definitions', 'ai.prompt.tools', 'mlflow.chat.tools', 'gen_ai.request.tools'];
 const FLAT = ['llm.tools.', 'llm.request.functions.'];
-const REQUESTS = ['llm.invocation_parameters', 'request_data', 'langfuse.observation.input'];
+const REQUESTS = [
+  'llm.invocation_parameters',
+  'request_data',
+  'langfuse.observation.input',
+  'gcp.vertex.agent.llm_request',
+];
 
 export function toolsOf(attributes: JsonObject, room: Room): unknown[] {
   const found = firstTools(attributes, room).map(toolOf);
@@ -81,7 +88,14 @@ function firstTools(attributes: JsonObject, room: Room): unknown[] {
     const list = unflattened(attributes, prefix, onCut);
     if (list.length > 0) return list;
   }
-  return REQUESTS.map((name) => listOf(objectOf(attributes[name])?.tools)).find((list) => list.length > 0) ?? [];
+  return REQUESTS.map((name) => requestTools(objectOf(attributes[name]))).find((list) => list.length > 0) ?? [];
+}
+
+/** Google's SDK groups them, in the `config` of a request. */
+function requestTools(request: JsonObject | undefined): unknown[] {
+  const { config } = request ?? {};
+  const tools = listOf(request?.tools ?? (isObject(config) ? config.tools : undefined));
+  return tools.flatMap((tool) => (isObject(tool) ? (tool.function_declarations ?? tool) : tool));
 }
 
 function listOf(value: unknown): unknown[] {

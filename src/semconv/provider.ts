@@ -12,6 +12,8 @@ const PROVIDERS = new Map(
     aws_bedrock: 'aws.bedrock',
     'amazon-bedrock': 'aws.bedrock',
     bedrock_converse: 'aws.bedrock',
+    aws_bedrock_converse: 'aws.bedrock',
+    'aws bedrock': 'aws.bedrock',
     azure: 'azure.ai.openai',
     azure_openai: 'azure.ai.openai',
     'azure-openai': 'azure.ai.openai',
@@ -24,12 +26,15 @@ const PROVIDERS = new Map(
     deepseek: 'deepseek',
     gemini: 'gcp.gemini',
     google_genai: 'gcp.gemini',
+    'generativelanguage.googleapis.com': 'gcp.gemini',
     'google-gla': 'gcp.gemini',
     'google.generative-ai': 'gcp.gemini',
     google: 'gcp.gen_ai',
     gcp_gen_ai: 'gcp.gen_ai',
     vertex_ai: 'gcp.vertex_ai',
     vertexai: 'gcp.vertex_ai',
+    google_vertexai: 'gcp.vertex_ai',
+    google_anthropic_vertex: 'gcp.vertex_ai',
     vertex: 'gcp.vertex_ai',
     'google-vertex': 'gcp.vertex_ai',
     'google.vertex': 'gcp.vertex_ai',
@@ -43,6 +48,7 @@ const PROVIDERS = new Map(
     'mistral ai': 'mistral_ai',
     perplexity: 'perplexity',
     xai: 'x_ai',
+    'api.x.ai': 'x_ai',
     moonshot: 'moonshot_ai',
     moonshotai: 'moonshot_ai',
     together: 'together_ai',
@@ -96,7 +102,7 @@ const providers = new Memo(PLACES, MAX_KNOWN_CHARS, readProvider);
 function readProvider(told: string): string {
   const name = told.toLowerCase();
   if (FRAMEWORKS.has(name)) return '';
-  return PROVIDERS.get(name) ?? (STANDARD.has(name) ? name : (byHead(name) ?? name));
+  return PROVIDERS.get(name) ?? (STANDARD.has(name) ? name : (byHead(name) ?? byHost(name) ?? withoutTask(name)));
 }
 
 /** The Vercel AI SDK's: a provider, and what it does (`openai.chat`, `google.vertex.chat`). */
@@ -106,6 +112,20 @@ function byHead(name: string): string | undefined {
     if (provider !== undefined) return provider;
   }
   return undefined;
+}
+
+/** LiveKit's, of clients that speak to several: `api.openai.com`, `shop.openai.azure.com`. */
+function byHost(name: string): string | undefined {
+  if (name.endsWith('.openai.azure.com')) return 'azure.ai.openai';
+  const [, maker] = /^api\.([a-z]+)\.(?:com|ai|cn)$/.exec(name) ?? [];
+  return maker === undefined ? undefined : (PROVIDERS.get(maker) ?? maker);
+}
+
+const TASK = /\.(?:chat|completion|responses|messages|embedding|image|speech|transcription|reranking)$/;
+
+/** Of a provider that no convention names: `fireworks.chat`. */
+function withoutTask(name: string): string {
+  return name.replace(TASK, '');
 }
 
 /** '' where it could be several. */

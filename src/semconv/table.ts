@@ -103,8 +103,11 @@ function planOf(members: readonly Member<Meaning>[]): Plan {
   return { rows: known.sort((a, b) => a.order - b.order), flat };
 }
 
+/** Of them an empty list says nothing; elsewhere `[]` may be what a model answered. */
+const MESSAGES: ReadonlySet<ContentField> = new Set(['system', 'inputMessages', 'outputMessages']);
+
 function keepContent(draft: Draft, field: ContentField, value: JsonSlice): void {
-  if (draft.content[field] !== undefined || value.isNothing) return;
+  if (draft.content[field] !== undefined || value.isNothing || (MESSAGES.has(field) && value.isEmptyList)) return;
   if (draft.content === NO_CONTENT) draft.content = newContent();
   (draft.content as Content)[field] = value;
 }

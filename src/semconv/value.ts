@@ -108,9 +108,9 @@ function numberOfText(value: unknown): number | undefined {
 /** Dollars as whole picodollars. */
 export function moneyOf(value: unknown, attribute: string, warnings: Warnings): bigint | undefined {
   if (isNothing(value)) return undefined;
-  const text = typeof value === 'number' ? decimalOf(value) : (scalarTextOf(value) ?? '');
-  if (NOTHING.has(text)) return undefined;
-  const amount = picodollarsOf(text);
+  const text = typeof value === 'number' ? decimalOf(value) : scalarTextOf(value);
+  if (text !== undefined && NOTHING.has(text)) return undefined;
+  const amount = text === undefined ? undefined : picodollarsOf(text);
   if (amount === undefined) warnings.add(attribute, `is no amount of dollars: ${shown(value)}`);
   return amount;
 }

@@ -53,6 +53,14 @@ describe('messages are one form, whichever vocabulary carried them', () => {
     ['a request to Gemini', { 'input.value': '{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}' }],
     ['LangChain', { 'input.value': '{"messages":[[{"lc":1,"id":["a","HumanMessage"],"kwargs":{"content":"Hi"}}]]}' }],
     ['plain text', { 'input.value': 'Hi' }],
+    ['JSON within JSON', { 'gen_ai.input.messages': JSON.stringify(JSON.stringify(MESSAGES)) }],
+    ['a list of JSON texts', { 'gen_ai.input.messages': ['{"role":"user","content":"Hi"}'] }],
+    ['values of Vercel', { 'ai.operationId': 'ai.embedMany.doEmbed', 'ai.values': ['"Hi"'] }],
+    ['an empty list before them', { 'gen_ai.input.messages': '[]', 'gen_ai.prompt': 'Hi' }],
+    ['a structured empty list before them', { 'gen_ai.input.messages': [], 'input.value': 'Hi' }],
+    ['LiveKit', { 'lk.chat_ctx': '{"items":[{"type":"message","role":"user","content":["Hi"]}]}' }],
+    ['LiveKit, marked', { 'lk.pii.chat_ctx': '{"items":[{"type":"message","role":"user","content":["Hi"]}]}' }],
+    ['a question to a reranker', { 'openinference.span.kind': 'RERANKER', 'reranker.query': 'Hi' }],
     ['OpenLLMetry', { 'gen_ai.prompt.0.role': 'user', 'gen_ai.prompt.0.content': 'Hi' }],
     [
       'OpenLLMetry with blocks',
@@ -128,6 +136,28 @@ describe('messages are one form, whichever vocabulary carried them', () => {
   it('flattened messages keep the order of their index, and holes are no messages', () => {
     const attributes = Object.fromEntries([10, 2, 0].map((index) => [`gen_ai.prompt.${index}.content`, `n${index}`]));
     expect(read({ attributes }).input.map(({ parts }) => parts[0])).toEqual([text('n0'), text('n2'), text('n10')]);
+  });
+
+  it("instructions and tools of Google's ADK are in the config of the request", () => {
+    const config = { system_instruction: 'Be brief.', tools: [{ function_declarations: [{ name: 'get_weather' }] }] };
+    const request = JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], config });
+    const { input, tools } = read({ attributes: { 'gcp.vertex.agent.llm_request': request } });
+    expect(input).toEqual([{ role: 'system', parts: [text('Be brief.')] }, user('Hi')]);
+    expect(tools).toEqual([{ name: 'get_weather' }]);
+  });
+
+  it('documents of a reranker are its answer', () => {
+    const attributes = { 'openinference.span.kind': 'RERANKER', 'reranker.output_documents.0.document.content': 'Ho' };
+    expect(read({ attributes }).output).toEqual([{ role: 'document', parts: [text('Ho')] }]);
+  });
+
+  it('what an application told of itself is no parameter of a request', () => {
+    const attributes = { 'ai.settings.context.userId': 'u-1', 'ai.settings.maxRetries': 2 };
+    expect(read({ attributes }).parameters).toEqual({ max_retries: 2 });
+  });
+
+  it('an answer that is an empty list stays the text that it was', () => {
+    expect(read({ attributes: { 'ai.response.text': '[]' } }).output).toEqual([assistant('[]')]);
   });
 
   it('an answer that happens to be JSON stays the text that it was', () => {
@@ -255,6 +285,33 @@ describe('parts', () => {
     const { input, output } = read({ attributes });
     expect(input).toEqual([{ role: 'assistant', parts: [CALL] }]);
     expect(output[0]?.parts).toMatchObject([{ type: 'tool_call_response', id: 'c-1' }]);
+  });
+});
+
+describe('the span of a tool', () => {
+  const called = (args: unknown) => [
+    { role: 'assistant', parts: [{ type: 'tool_call', id: '', name: 'get_weather', arguments: args }] },
+  ];
+
+  it.each([
+    [
+      'OpenInference, whose parameters are the schema',
+      { 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather', 'tool.parameters': '{"type":"object"}' },
+      { 'input.value': '{"city":"Paris"}' },
+    ],
+    [
+      'OpenInference without its input',
+      { 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather' },
+      { 'tool.parameters': '{"city":"Paris"}' },
+    ],
+    [
+      'OpenLLMetry',
+      { 'traceloop.span.kind': 'tool', 'traceloop.entity.name': 'get_weather' },
+      { 'traceloop.entity.input': '{"city":"Paris"}' },
+    ],
+    ['LiveKit', { 'lk.function_tool.name': 'get_weather' }, { 'lk.pii.function_tool.arguments': '{"city":"Paris"}' }],
+  ])('of %s shows what it was called with', (_name, own, given) => {
+    expect(read({ attributes: { ...own, ...given } }).input).toEqual(called({ city: 'Paris' }));
   });
 });
 

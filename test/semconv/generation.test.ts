@@ -82,6 +82,27 @@ describe('only leaves of inference count (5.4 #1, 5.5 #13)', () => {
     expect(mapped({ ...CHAT, ...usage, 'logfire.span_type': 'log' }, { scope }).countable).toBe(true);
     expect(mapped({ ...CHAT, 'logfire.span_type': 'span' }, { scope, statusCode: 2 }).countable).toBe(true);
   });
+
+  it('version 7 of the Vercel AI SDK names an embedding and its request alike, and the request counts', () => {
+    const of = (operation: string, attributes = {}, changes = {}) =>
+      mapped({ ...CHAT, 'gen_ai.operation.name': operation, ...attributes }, { scope: scopeOf('gen_ai'), ...changes });
+    const within = { parentSpanId: new Uint8Array(8).fill(3) };
+    expect(of('embeddings').countable).toBe(false);
+    expect(of('embeddings', {}, within).countable).toBe(false);
+    expect(of('embeddings', { 'gen_ai.usage.input_tokens': 8 }, within).countable).toBe(true);
+    expect(of('embeddings', {}, { ...within, statusCode: 2 }).countable).toBe(true);
+    expect(of('rerank').countable).toBe(false);
+    expect(of('rerank', {}, within).countable).toBe(true);
+    expect(of('chat').countable).toBe(true);
+  });
+
+  it("of LiveKit's spans those count that name an operation: others have the model that hears, speaks or is asked", () => {
+    const { 'gen_ai.operation.name': operation, ...model } = CHAT;
+    const scope = scopeOf('livekit-agents');
+    expect(mapped({ ...model, 'lk.pii.chat_ctx': '{"items":[]}' }, { scope }).countable).toBe(false);
+    expect(mapped({ ...model, 'gen_ai.operation.name': operation }, { scope }).countable).toBe(true);
+    expect(mapped({ ...model, ...usage }, { scope }).countable).toBe(true);
+  });
 });
 
 describe('counts are inclusive (5.4 #3, 5.5 #3 and #4)', () => {
@@ -194,6 +215,14 @@ describe('numbers (5.4 #5, 5.5 #6)', () => {
     expect(generation).toMatchObject({ usage: {}, mappingWarnings: [] });
   });
 
+  it('a cost that is no number is a warning, whatever it is', () => {
+    for (const cost of ['$0.1', -1, { $double: '-Infinity' }, true, ['a']]) {
+      const generation = mapped({ ...CHAT, 'gen_ai.usage.cost': cost });
+      expect(generation.reportedCost).toBeUndefined();
+      expect(generation.mappingWarnings).toHaveLength(1);
+    }
+  });
+
   it('what can not be understood leaves its place to the next name', () => {
     const attributes = { 'gen_ai.usage.input_tokens': 'many', 'gen_ai.usage.prompt_tokens': 7 };
     expect(mapped({ ...CHAT, ...attributes }).usage).toEqual({ input: 7 });
@@ -250,6 +279,12 @@ describe('providers have one name each', () => {
     ['azure.ai.inference', 'azure.ai.inference'],
     ['MistralAI', 'mistral_ai'],
     ['openrouter', 'openrouter'],
+    ['fireworks.chat', 'fireworks'],
+    ['api.openai.com', 'openai'],
+    ['api.mistral.ai', 'mistral_ai'],
+    ['api.x.ai', 'x_ai'],
+    ['shop.openai.azure.com', 'azure.ai.openai'],
+    ['llm.example.com', 'llm.example.com'],
     ['constructor', 'constructor'],
   ])('%s is %s', (told, provider) => {
     expect(mapped({ 'gen_ai.operation.name': 'chat', 'gen_ai.system': told }).provider).toBe(provider);
@@ -298,6 +333,7 @@ describe('sessions, users and prompts (5.5 #9 and #10)', () => {
     [{ 'langfuse.session.id': 's-1', 'langfuse.user.id': 'u-1' }],
     [{ 'traceloop.association.properties.session_id': 's-1', 'traceloop.association.properties.user_id': 'u-1' }],
     [{ 'ai.telemetry.metadata.sessionId': 's-1', 'ai.telemetry.metadata.userId': 'u-1' }],
+    [{ ...CHAT, 'ai.settings.context.sessionId': 's-1', 'ai.settings.context.userId': 'u-1' }],
     [{ 'mlflow.trace.session': '"s-1"', 'mlflow.trace.user': '"u-1"' }],
   ])('%j', (attributes) => {
     expect(mapped({ ...CHAT, ...attributes })).toMatchObject({ sessionId: 's-1', userId: 'u-1' });
@@ -368,6 +404,8 @@ describe('types (5.5 #12)', () => {
   it.each([
     [{ 'gen_ai.response.time_to_first_chunk': 0.25 }],
     [{ 'ai.response.msToFirstChunk': 250 }],
+    [{ 'gen_ai.client.operation.time_to_first_chunk': 0.25 }],
+    [{ 'lk.response.ttft': 0.25 }],
     [{ 'langfuse.observation.completion_start_time': '"2026-11-21T20:57:21.142Z"' }],
   ])('the first token came after a quarter of a second: %j', (attributes) => {
     const startTimeUnixNano = BigInt(Date.parse('2026-11-21T20:57:20.892Z')) * 1_000_000n;

@@ -64,6 +64,7 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.usage.cache_read.input_tokens', count('cacheRead')],
   ['gen_ai.usage.cache_read_input_tokens', count('cacheRead')],
   ['gen_ai.usage.cache_read_tokens', count('cacheRead')],
+  ['gen_ai.usage.input_cached_tokens', count('cacheRead')],
   ['gen_ai.usage.details.cache_read_input_tokens', count('cacheRead')],
   ['gen_ai.usage.details.cache_read_tokens', count('cacheRead')],
   ['gen_ai.usage.details.cached_tokens', count('cacheRead')],
@@ -92,6 +93,9 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.response.finish_reason', list('finishReasons')],
   ['anthropic.message.stop_reason', list('finishReasons')],
   ['gen_ai.response.time_to_first_chunk', duration('timeToFirstTokenNano', 's')],
+  // Names of metrics, which the Vercel AI SDK 7 and OpenLIT put on spans.
+  ['gen_ai.client.operation.time_to_first_chunk', duration('timeToFirstTokenNano', 's')],
+  ['gen_ai.server.time_to_first_token', duration('timeToFirstTokenNano', 's')],
   ['gen_ai.request.stream', streaming()],
   ['gen_ai.is_streaming', streaming()],
 

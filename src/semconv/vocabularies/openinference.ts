@@ -111,7 +111,9 @@ export const OPENINFERENCE: Vocabulary = [
   ['graph.node.id', text('agentName')],
   ['tool.name', text('toolName')],
   ['tool_call.id', text('toolCallId')],
-  ['tool.parameters', content('toolArguments')],
   ['input.value', content('input')],
+  ['reranker.query', content('input')],
+  // Of most it is the schema of what a tool takes, of some what it was given.
+  ['tool.parameters', content('input')],
   ['output.value', content('output'), providerAnswer()],
 ];

@@ -2,6 +2,7 @@
 import {
   content,
   count,
+  duration,
   kind,
   list,
   type MemberVocabulary,
@@ -100,11 +101,21 @@ export const OTHERS: Vocabulary = [
   ['gcp.vertex.agent.tool_call_args', content('toolArguments')],
   ['gcp.vertex.agent.tool_response', content('toolResult')],
 
+  // LiveKit's later versions mark what a person said: `lk.pii.`.
   ['lk.user_id', text('userId')],
+  ['lk.function_tool.id', text('toolCallId')],
   ['lk.function_tool.name', text('toolName')],
-  ['lk.function_tool.arguments', content('toolArguments')],
-  ['lk.function_tool.output', content('toolResult')],
-  ['lk.chat_ctx', content('input')],
-  ['lk.input_text', content('input')],
-  ['lk.response.text', content('output')],
+  ['lk.response.ttft', duration('timeToFirstTokenNano', 's')],
+  ...['lk.', 'lk.pii.'].flatMap(
+    (prefix): Vocabulary => [
+      [`${prefix}function_tool.arguments`, content('toolArguments')],
+      [`${prefix}function_tool.output`, content('toolResult')],
+      [`${prefix}instructions`, content('system')],
+      [`${prefix}chat_ctx`, content('input')],
+      [`${prefix}user_input`, content('input')],
+      [`${prefix}input_text`, content('input')],
+      [`${prefix}response.text`, content('output')],
+      [`${prefix}response.function_calls`, content('outputToolCalls')],
+    ],
+  ),
 ];

@@ -1,4 +1,4 @@
-/** The Vercel AI SDK's `ai.*`, versions 4 to 6; version 7 sends OpenTelemetry's names. */
+/** The Vercel AI SDK's `ai.*`, versions 4 to 6; version 7 sends OpenTelemetry's names, and of its own what it is asked for. */
 import type { Draft } from '../draft.js';
 import {
   type Apply,
@@ -79,6 +79,12 @@ export const VERCEL: Vocabulary = [
   ['ai.telemetry.metadata.userId', text('userId')],
   ['ai.telemetry.metadata.user_id', text('userId')],
   ['ai.telemetry.metadata.tags', list('tags')],
+  ['ai.settings.context.sessionId', text('sessionId')],
+  ['ai.settings.context.session_id', text('sessionId')],
+  ['ai.settings.context.userId', text('userId')],
+  ['ai.settings.context.user_id', text('userId')],
+  ['ai.settings.context.tags', list('tags')],
+  ['ai.settings.context.langfusePrompt', members(LANGFUSE_PROMPT)],
   ['ai.telemetry.functionId', text('workflowName')],
   ['ai.toolCall.name', text('toolName')],
   ['ai.toolCall.id', text('toolCallId')],
