@@ -260,14 +260,23 @@ function only(signals: readonly string[], { transports }: Backend): Backend['tra
 
 /** Whole traces first: what goes with them needs not be looked at. undefined: everything goes there as it is. */
 function chooserOf(name: string, steps: Steps, sampling: SamplingPlan, options: ExportersOptions): Chooser | undefined {
-  const choosers = [sampling.chooserOf(name), processingOf(name, steps, options)];
+  const bury = buryingOf(name, options);
+  const choosers = [sampling.chooserOf(name, bury), processingOf(name, steps, { ...options, bury })];
   const chosen = choosers.filter((chooser) => chooser !== undefined);
   return chosen.length > 1 ? inTurn(chosen) : chosen[0];
 }
 
-function processingOf(exporter: string, steps: Steps, options: ExportersOptions): Chooser | undefined {
-  const { pool, events } = options;
-  const bury = (part: Part, reason: string) => options.bury(unprocessed(exporter, part, reason, options.buffer.id));
+/** Of parts that are as they were received: what can't be chosen from is not sent on. */
+function buryingOf(exporter: string, { bury, buffer, events }: ExportersOptions) {
+  return async (part: Part, reason: string): Promise<void> => {
+    await bury(unprocessed(exporter, part, reason, buffer.id));
+    events.unusable({ exporter, frames: 1, buried: 1, reason });
+  };
+}
+
+type ProcessingOptions = Pick<ExportersOptions, 'pool' | 'events'> & { bury: ReturnType<typeof buryingOf> };
+
+function processingOf(exporter: string, steps: Steps, { pool, events, bury }: ProcessingOptions): Chooser | undefined {
   const choosers = SIGNALS.flatMap((signal) => {
     const own = steps[signal] ?? [];
     if (own.length === 0) return [];

@@ -3,13 +3,13 @@
  * tells those who wait for their rows, and releases what is stored, deleted and in the audit log. What the store can't
  * take now is tried again with backoff while the buffer absorbs.
  */
+import { Casualty } from '../src/casualty.js';
 import type { BufferConsumer, Component, FrameRange, Outcomes, SequenceRange, TaskPool } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import type { AuditEntry } from '../src/model/audit-entry.js';
 import type { TelemetryStore } from '../src/store/telemetry/telemetry.js';
 import type { AuditBatch, AuditTrail, AuditTrailEvents } from './audit-trail.js';
 import { Backlog } from './backlog.js';
-import { Casualty } from './casualty.js';
 import type { WorkerConfig } from './config.js';
 import { type DeadLetterBox, trimBehind } from './dead-letters.js';
 import { Insistence } from './insistence.js';

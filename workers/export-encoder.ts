@@ -2,6 +2,7 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { ENCODE_TRACES } from '../exporters/datadog/agent.js';
 import { encodeTracesOrReason, type TracePayload } from '../exporters/datadog/encode.js';
+import type { NOTHING } from '../exporters/encoding.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
 import type { ENCODE_LINE } from '../exporters/file/transport.js';
 import { type PROCESS, type ProcessTask, processParts } from '../exporters/processing/process.js';
@@ -14,7 +15,8 @@ export type EncodeTask =
   | { operation: typeof ENCODE_LINE; argument: RequestPayload }
   | { operation: typeof ENCODE_OBJECT; argument: ObjectContent }
   | { operation: typeof CUT; argument: CutTask }
-  | { operation: typeof PROCESS; argument: ProcessTask };
+  | { operation: typeof PROCESS; argument: ProcessTask }
+  | { operation: typeof NOTHING; argument: undefined };
 
 /** The payloads go back without a copy. */
 function process(task: ProcessTask) {
@@ -22,7 +24,7 @@ function process(task: ProcessTask) {
   return move({ [transferableSymbol]: [processed.payloads.buffer], [valueSymbol]: processed });
 }
 
-/** Answers EncodedTraces, EncodedLine, EncodedObject, Pieces or Processed. */
+/** Answers EncodedTraces, EncodedLine, EncodedObject, Pieces, Processed, or nothing. */
 export default function run(task: EncodeTask) {
   switch (task.operation) {
     case 'datadog-traces':
@@ -35,5 +37,7 @@ export default function run(task: EncodeTask) {
       return cutToSize(task.argument);
     case 'process':
       return process(task.argument);
+    case 'nothing':
+      return;
   }
 }

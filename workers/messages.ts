@@ -1,4 +1,5 @@
 /** What crosses between the main thread and the store writers: plain data, both ways. */
+import type { Care } from '../src/casualty.js';
 import type { FrameRange } from '../src/component.js';
 import type { AuditEntry } from '../src/model/audit-entry.js';
 import type { RepriceResult, RepriceStep } from '../src/store/telemetry/generations.js';
@@ -43,18 +44,11 @@ export interface Informed {
   knowledge: Knowledge;
 }
 
-/** For a range at which a thread died: frame by frame, each in a transaction of its own. */
-export interface Care {
-  /** Shared memory: the sequence of the frame that the thread is at, 0 when at none. */
-  at: Float64Array;
-  /** Sequences that go to the dead letters without a look. */
-  bury: readonly number[];
-}
-
 /** Of the operations `store`, and `recall`: then all of the range is stored already, and its trailers alone are read. */
 export interface StoreTask extends Partial<Informed> {
   bufferId: string;
   range: FrameRange;
+  /** Frame by frame, then, each in a transaction of its own; what is condemned goes to the dead letters. */
   care?: Care | undefined;
 }
 

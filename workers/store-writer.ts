@@ -4,6 +4,7 @@
  */
 import { workerData } from 'node:worker_threads';
 import { type DamagedFrame, readFrames } from '../src/buffer/reader.js';
+import type { Care } from '../src/casualty.js';
 import type { Frame, FrameOutcome } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
 import type { AuditEntry } from '../src/model/audit-entry.js';
@@ -17,7 +18,6 @@ import { isDeadLetter, writeDeadLetter } from './dead-letters.js';
 import { Enrichment } from './enrichment.js';
 import type {
   Burial,
-  Care,
   Deleted,
   DeleteResult,
   DeleteTask,

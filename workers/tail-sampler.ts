@@ -3,6 +3,7 @@
  * what it has read, and a thread that is new, or one whose decider failed, says that it knows nothing.
  */
 import { randomUUID } from 'node:crypto';
+import type { NOTHING } from '../exporters/encoding.js';
 import type {
   Addressed,
   ChooseTask,
@@ -24,7 +25,8 @@ export type TailSamplerTask =
   | { operation: 'open'; argument: OpenTask }
   | { operation: 'fold'; argument: Addressed<FoldTask> & Partial<Informed> }
   | { operation: 'choose'; argument: Addressed<ChooseTask> }
-  | { operation: 'close'; argument: CloseTask };
+  | { operation: 'close'; argument: CloseTask }
+  | { operation: typeof NOTHING; argument: undefined };
 
 interface Session {
   id: string;
@@ -50,7 +52,7 @@ function close(sampler: string): void {
   sessions.delete(sampler);
 }
 
-/** After a throw the decider is not asked again. */
+/** After a throw the decider is not asked again. What its disk threw may be otherwise the next time. */
 function within<Result>(
   { sampler, session }: Addressed<object>,
   work: (decider: TraceDecider) => Result,
@@ -61,6 +63,8 @@ function within<Result>(
     return { outcome: 'done', result: work(found.decider) };
   } catch (error) {
     close(sampler);
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) return { outcome: 'failed', reason: message };
     throw error;
   }
 }
@@ -79,6 +83,7 @@ function fold({ knowledge, ...task }: Addressed<FoldTask> & Partial<Informed>) {
 
 /** Answers a session, what a SessionAnswer is, or nothing to who closes. */
 export default function run(task: TailSamplerTask) {
+  if (task.operation === 'nothing') return;
   if (task.operation === 'open') return open(task.argument);
   if (task.operation === 'fold') return fold(task.argument);
   if (task.operation === 'close') return close(task.argument.sampler);

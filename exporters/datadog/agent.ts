@@ -5,6 +5,7 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { TaskPool } from '../../src/component.js';
 import { headerText, readAnswer } from '../answer-body.js';
+import { encodedOn } from '../encoding.js';
 import { answerOfHttp, reasonOf } from '../otlp/answer.js';
 import { userAgent } from '../otlp/destination.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
@@ -79,7 +80,7 @@ const ACCEPTED: Answer = { kind: 'accepted', rejected: 0, message: '' };
 
 /** What can't be encoded now can never be. */
 async function encoded(pool: TaskPool, payloads: TracePayload[]): Promise<TraceRequest[] | Answer> {
-  const { requests, reason } = await pool.run<EncodedTraces>(ENCODE_TRACES, payloads);
+  const { requests, reason } = await encodedOn<EncodedTraces>(pool, ENCODE_TRACES, payloads);
   return requests ?? { kind: 'refused', reason, ofContent: true };
 }
 

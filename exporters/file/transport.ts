@@ -3,6 +3,7 @@
  * acknowledged, is written again: readers must expect repetitions, as with any exporter.
  */
 import { SIGNALS, type Signal, type TaskPool } from '../../src/component.js';
+import { encodedOn } from '../encoding.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import type { FileConfig } from './config.js';
 import type { EncodedLine, RequestPayload } from './otlp-json.js';
@@ -39,7 +40,7 @@ function createFileTransport(path: string, { pool, ...options }: FileTransportOp
     try {
       // A copy: what is handed to a thread takes the whole range along that it is a view of.
       const request: RequestPayload = { signal, payload: new Uint8Array(payload) };
-      const { line, reason } = await pool.run<EncodedLine>(ENCODE_LINE, request);
+      const { line, reason } = await encodedOn<EncodedLine>(pool, ENCODE_LINE, request);
       if (line === undefined) return { kind: 'refused', reason, ofContent: true };
       if (abort.aborted) return ABORTED;
       await file.append(line);

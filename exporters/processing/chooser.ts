@@ -2,8 +2,9 @@
 import type { Signal, TaskPool } from '../../src/component.js';
 import type { Part } from '../batch.js';
 import type { Chooser } from '../chooser.js';
+import { NOTHING } from '../encoding.js';
 import type { ExporterEvents } from '../events.js';
-import { isLostThread, LOST_THREADS } from '../transcoding.js';
+import { Isolation } from '../isolation.js';
 import { PROCESS, type Processed, type ProcessTask } from './process.js';
 import type { Step } from './steps.js';
 
@@ -14,9 +15,9 @@ export interface ProcessingOptions {
   steps: readonly Step[];
   /** Runs `processParts` as the operation PROCESS. */
   pool: TaskPool;
-  /** To the dead letters: what can't be read is not sent past its processors. */
+  /** To the dead letters, and told: what can't be read is not sent past its processors. */
   bury(part: Part, reason: string): Promise<void>;
-  events: Pick<ExporterEvents, 'leftOut' | 'unusable' | 'stuck'>;
+  events: Pick<ExporterEvents, 'leftOut' | 'stuck'>;
 }
 
 export function createProcessing(options: ProcessingOptions): Chooser {
@@ -32,55 +33,24 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     }
   };
 
-  const buryUnreadable = async (part: Part, reason: string) => {
-    await bury(part, reason);
-    events.unusable({ exporter, frames: 1, buried: 1, reason });
-  };
-
   const chosenFrom = async (parts: readonly Part[]) => {
     const task = taskOf(signal, steps, parts);
     const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
     const chosen: Part[] = [];
     for (const { part, payload, unreadable } of outcomesOf(parts, processed)) {
       if (unreadable === undefined) chosen.push({ ...part, payload });
-      else await buryUnreadable({ ...part, payload }, `it can't be read: ${unreadable}`);
+      else await bury({ ...part, payload }, `it can't be read: ${unreadable}`);
     }
     tell(processed);
     return chosen;
   };
 
-  const chosenOneByOne = async (parts: readonly Part[], abort: AbortSignal) => {
-    const chosen: Part[] = [];
-    for (const part of parts) {
-      try {
-        chosen.push(...(await chosenFrom([part])));
-      } catch (error) {
-        if (abort.aborted || !isLostThread(error)) throw error;
-        // That there is no thread to be had is no request's fault: this rejects then.
-        await chosenFrom([]);
-        await buryUnreadable(part, `no thread survives processing it: ${(error as Error).message}`);
-      }
-    }
-    return chosen;
-  };
-
-  /** How often a thread was lost over the parts that begin there. */
-  const lost = new Map<number, number>();
-
-  return {
-    async choose(parts, abort) {
-      const { sequence } = parts[0]!;
-      const losses = lost.get(sequence) ?? 0;
-      try {
-        const chosen = await (losses < LOST_THREADS ? chosenFrom(parts) : chosenOneByOne(parts, abort));
-        lost.delete(sequence);
-        return chosen;
-      } catch (error) {
-        if (isLostThread(error)) lost.set(sequence, losses + 1);
-        throw error;
-      }
-    },
-  };
+  const isolation = new Isolation({
+    work: chosenFrom,
+    probe: () => pool.run(NOTHING, undefined),
+    setAside: (part, { message }) => bury(part, `no thread survives processing it: ${message}`),
+  });
+  return { choose: (parts, abort) => isolation.choose(parts, abort) };
 }
 
 /** Copied into memory that can be handed over: what is read from the buffer may lie in memory that others have a part in. */

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { TaskPool } from '../../src/component.js';
+import { encodedOn } from '../encoding.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import type { StoredObject, TargetBucket } from './bucket.js';
 import { compressionOf, type S3Target } from './config.js';
@@ -67,7 +68,7 @@ class S3Transport implements Transport {
   async #archive(request: ExportRequest, abort: AbortSignal): Promise<Answer> {
     try {
       const content = this.#contentOf(request);
-      const encoded = await this.#options.pool.run<EncodedObject>(ENCODE_OBJECT, content);
+      const encoded = await encodedOn<EncodedObject>(this.#options.pool, ENCODE_OBJECT, content);
       if (encoded.reason !== undefined) return { kind: 'refused', reason: encoded.reason, ofContent: true };
       await this.#put(archivedOf(request, content, encoded), abort);
       return ACCEPTED;

@@ -9,6 +9,8 @@ export interface TailSamplingEvents {
   folded(folded: Named & FoldCounts): void;
   /** Items of traces of which nothing is known any more: they are kept. */
   unknown(unknown: Named & { exporter: string; items: number }): void;
+  /** No thread survives reading that frame: it tells no policy anything, and goes on as its traces do otherwise. */
+  passedOver(passed: Named & { sequence: number; reason: string }): void;
   /** The sampler lost its oldest frames, as every consumer did: the buffer was full. */
   lost(lost: Named & { frames: number; items: number }): void;
   /** Something of this gateway's own keeps the sampler, and so its exporters, waiting: its disk, or its thread. */
@@ -18,6 +20,7 @@ export interface TailSamplingEvents {
 export const nopTailSamplingEvents: TailSamplingEvents = {
   folded() {},
   unknown() {},
+  passedOver() {},
   lost() {},
   stuck() {},
 };

@@ -1,4 +1,5 @@
 /** What crosses between a sampler and its thread: plain data, both ways. */
+import type { Care } from '../../src/casualty.js';
 import type { FrameRange, Signal } from '../../src/component.js';
 import type { TailSamplingConfig } from './config.js';
 import type { Verdict } from './verdict-table.js';
@@ -27,6 +28,8 @@ export interface FoldTask {
   decideBefore?: number | undefined;
   /** Exporters ask for nothing before that sequence any more. */
   neededFrom: number;
+  /** What is condemned is passed over: nothing of it is told to any policy. */
+  care?: Care | undefined;
 }
 
 export interface Folded {
@@ -52,7 +55,7 @@ export interface FoldCounts {
   early: number;
   /** Spans and log records that came when their trace was decided, by the verdict. */
   late: Record<Verdict, number>;
-  /** Requests that could not be read. */
+  /** Requests that could not be read, or that no thread survives reading. */
   unreadable: number;
 }
 
@@ -77,5 +80,11 @@ export interface Chosen {
 /** To a decider that was opened before. */
 export type Addressed<Task> = Task & { sampler: string; session: string };
 
-/** unknown: there is no such session any more; open another one, and fold again from the oldest undecided trace on. */
-export type SessionAnswer<Result> = { outcome: 'done'; result: Result } | { outcome: 'unknown' };
+/**
+ * unknown: there is no such session any more; open another one, and fold again from the oldest undecided trace on. failed:
+ * the same, for something that may be otherwise the next time, a full disk mostly.
+ */
+export type SessionAnswer<Result> =
+  | { outcome: 'done'; result: Result }
+  | { outcome: 'unknown' }
+  | { outcome: 'failed'; reason: string };

@@ -3,11 +3,15 @@
  * a range when every trace that begins in it is decided and its verdict is on the disk: after a crash it reads again from
  * the oldest undecided trace on. No span is held in memory: the exporters' ranges wait in the buffer for the verdicts.
  */
+import { Casualty } from '../../src/casualty.js';
 import type { BufferConsumer, Component, ConsumerOptions, FrameRange, Loss, TaskPool } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { pause } from '../backoff.js';
 import type { Part } from '../batch.js';
 import type { Chooser } from '../chooser.js';
+import { NOTHING } from '../encoding.js';
+import { Isolation } from '../isolation.js';
+import { isLostThread } from '../transcoding.js';
 import type { TailSamplingConfig } from './config.js';
 import type { TailSamplingEvents } from './events.js';
 import type {
@@ -40,6 +44,8 @@ export interface SamplerOptions {
   events: TailSamplingEvents;
   /** For which frames are gathered, and verdicts: each reading may end in a sync. */
   lingerMs: number;
+  /** Between two attempts at what its disk or its thread failed at. */
+  retryMs?: number;
   now?: () => number;
 }
 
@@ -49,13 +55,15 @@ export interface SamplerState {
   remembered: number;
 }
 
-export interface LeftOut {
+export interface ChoosingFor {
   exporter: string;
   leftOut(signal: ChoosePart['signal'], items: number): void;
+  /** To the dead letters: no thread survives looking for the traces in it. */
+  bury(part: Part, reason: string): Promise<void>;
 }
 
 export interface TailSampler extends Component {
-  chooser(options: LeftOut): Chooser;
+  chooser(options: ChoosingFor): Chooser;
   state(): SamplerState;
 }
 
@@ -71,7 +79,7 @@ export function samplerConsumer(sampler: string): string {
 
 const READ_BYTES = 4 * 1024 * 1024;
 const READ_ITEMS = 10_000;
-const OWN_FAULT_PAUSE_MS = 1000;
+const RETRY_MS = 1000;
 /** A trace longer than a timer can wait is looked at again before. */
 const MAX_SLEEP_MS = 60_000;
 
@@ -96,6 +104,8 @@ class ReadAhead implements TailSampler {
   #nextVerdictAtMs = Number.POSITIVE_INFINITY;
   #state: SamplerState = { waiting: 0, remembered: 0 };
   readonly #waiting = new Set<Waiting>();
+  /** What no thread survives is passed over. */
+  readonly #casualty = new Casualty();
   #wake = () => {};
   #loop: Promise<void> | undefined;
 
@@ -127,10 +137,15 @@ class ReadAhead implements TailSampler {
     return this.#state;
   }
 
-  chooser({ exporter, leftOut }: LeftOut): Chooser {
+  chooser({ exporter, leftOut, bury }: ChoosingFor): Chooser {
+    const isolation = new Isolation({
+      work: (parts) => this.#choose(parts, exporter, leftOut),
+      probe: () => this.#options.pool.run(NOTHING, undefined),
+      setAside: (part, { message }) => bury(part, `no thread survives looking for its traces: ${message}`),
+    });
     return {
       ready: (sequence, signals) => this.#ready(sequence, signals),
-      choose: (parts) => this.#choose(parts, exporter, leftOut),
+      choose: (parts, abort) => isolation.choose(parts, abort),
     };
   }
 
@@ -145,7 +160,7 @@ class ReadAhead implements TailSampler {
         if (this.#ended.signal.aborted) return;
         this.#session = undefined;
         this.#options.events.stuck({ sampler: this.name, reason: (error as Error).message });
-        await pause(OWN_FAULT_PAUSE_MS, this.#ended.signal);
+        await pause(this.#options.retryMs ?? RETRY_MS, this.#ended.signal);
       }
       await this.#somethingToDo();
     }
@@ -215,11 +230,27 @@ class ReadAhead implements TailSampler {
 
   /** undefined when the thread knows nothing of it any more. */
   async #fold(task: FoldTask): Promise<Folded | undefined> {
-    const addressed: Addressed<FoldTask> = { ...task, sampler: this.name, session: this.#session! };
-    const answer = await this.#options.pool.run<SessionAnswer<Folded>>('fold', addressed);
+    const { care } = this.#casualty;
+    const addressed: Addressed<FoldTask> = { ...task, care, sampler: this.name, session: this.#session! };
+    const answer = await this.#askToFold(addressed);
     if (answer.outcome === 'done') return answer.result;
+    if (answer.outcome === 'failed') throw new GatewayError('OVERLOADED', answer.reason);
     this.#session = undefined;
     return undefined;
+  }
+
+  async #askToFold(task: Addressed<FoldTask>): Promise<SessionAnswer<Folded>> {
+    try {
+      return await this.#options.pool.run<SessionAnswer<Folded>>('fold', task);
+    } catch (error) {
+      if (isLostThread(error) && !this.#ended.signal.aborted) this.#threadLost((error as Error).message);
+      throw error;
+    }
+  }
+
+  #threadLost(reason: string): void {
+    const sequence = this.#casualty.threadDied();
+    if (sequence !== undefined) this.#options.events.passedOver({ sampler: this.name, sequence, reason });
   }
 
   #learn({ decidedThrough, nextVerdictInMs, waiting, remembered, ...folded }: Folded, foldedThrough: number): void {
@@ -269,9 +300,9 @@ class ReadAhead implements TailSampler {
   }
 
   /** Metrics belong to no trace. */
-  async #choose(parts: Part[], exporter: string, leftOut: LeftOut['leftOut']): Promise<Part[]> {
+  async #choose(parts: readonly Part[], exporter: string, leftOut: ChoosingFor['leftOut']): Promise<Part[]> {
     const sampled = parts.filter(isSampled);
-    if (sampled.length === 0) return parts;
+    if (sampled.length === 0) return [...parts];
     const { parts: kept, unknown } = await this.#verdictsOn(sampled);
     if (unknown > 0) this.#options.events.unknown({ sampler: this.name, exporter, items: unknown });
     const left = new Map(sampled.map((part, index) => [part as Part, leftOf(part, kept[index])]));
@@ -294,7 +325,8 @@ class ReadAhead implements TailSampler {
     if (answer.outcome === 'done') return answer.result;
     if (this.#session === session) this.#session = undefined;
     this.#wake();
-    throw new GatewayError('OVERLOADED', `${this.name} is opening its verdicts again`);
+    const reason = answer.outcome === 'failed' ? `: ${answer.reason}` : '';
+    throw new GatewayError('OVERLOADED', `${this.name} is opening its verdicts again${reason}`);
   }
 }
 

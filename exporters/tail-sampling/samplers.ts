@@ -17,6 +17,7 @@ import { identityOf } from '../identity.js';
 import { TAIL_SAMPLING, type TailSamplingConfig } from './config.js';
 import type { CloseTask } from './messages.js';
 import {
+  type ChoosingFor,
   createTailSampler,
   type SamplerOptions,
   type SamplerState,
@@ -49,8 +50,11 @@ export interface SamplingPlan {
   readonly samplers: readonly PlannedSampler[];
   /** Those in front of the exporter of that name, for comparison. Throws CONFIG_INVALID. */
   identityOf(exporter: string): unknown;
-  /** Of the exporter of that name, once the plan is carried out; undefined when no pipeline to it names a tail sampler. */
-  chooserOf(exporter: string): Chooser | undefined;
+  /**
+   * Of the exporter of that name, once the plan is carried out; undefined when no pipeline to it names a tail sampler.
+   * `bury`: to its dead letters.
+   */
+  chooserOf(exporter: string, bury: ChoosingFor['bury']): Chooser | undefined;
 }
 
 interface PlannedSampler {
@@ -120,9 +124,9 @@ class SamplerSet implements TailSamplers {
       samplers,
       identityOf: (exporter) =>
         SIGNALS.map((signal) => between(exporter, signal).map(({ id, identity }) => [id, identity])),
-      chooserOf: (exporter) => {
+      chooserOf: (exporter, bury) => {
         const chosen = SIGNALS.flatMap((signal) => {
-          const choosers = between(exporter, signal).map(({ id }) => this.#chooser(id, exporter));
+          const choosers = between(exporter, signal).map(({ id }) => this.#chooser(id, exporter, bury));
           return choosers.length === 0 ? [] : [[signal, inTurn(choosers)] as const];
         });
         return chosen.length === 0 ? undefined : bySignal(Object.fromEntries(chosen));
@@ -171,10 +175,11 @@ class SamplerSet implements TailSamplers {
     pool.run('close', task).catch(() => {});
   }
 
-  #chooser(processor: string, exporter: string): Chooser {
+  #chooser(processor: string, exporter: string, bury: ChoosingFor['bury']): Chooser {
     const { exporterEvents } = this.#options;
     return this.#running.get(processor)!.sampler.chooser({
       exporter,
+      bury,
       leftOut: (signal, items) => exporterEvents.leftOut({ exporter, signal, processor, items }),
     });
   }

@@ -6,6 +6,7 @@
  * After a throw nothing is known of its state: another one, given all frames from the oldest undecided trace on, goes on.
  */
 import { readFrames } from '../../src/buffer/reader.js';
+import type { Care } from '../../src/casualty.js';
 import type { Frame } from '../../src/component.js';
 import type { Generation } from '../../src/model/generation.js';
 import type { LogRecord, Span } from '../../src/model/telemetry.js';
@@ -51,12 +52,12 @@ export class TraceDecider {
     this.#keys = new TraceKeys(this.#journal.secret);
   }
 
-  fold({ ranges, nowUnixMs, decideBefore, neededFrom }: FoldTask): Folded {
+  fold({ ranges, nowUnixMs, decideBefore, neededFrom, care }: FoldTask): Folded {
     this.#counts = noCounts();
     this.#slowPatterns = new Set();
     this.#journal.reach(ranges[0]?.firstSequence ?? this.#readThrough + 1);
     for (const range of ranges) {
-      for (const frame of readFrames(range)) if (!('damaged' in frame)) this.#foldFrame(frame);
+      for (const frame of readFrames(range)) if (!('damaged' in frame)) this.#foldCarefully(frame, care);
       this.#readThrough = range.lastSequence;
     }
     const clockMs = this.#clockAt(nowUnixMs);
@@ -103,9 +104,19 @@ export class TraceDecider {
 
   // ---- what passes by ----
 
-  #foldFrame(frame: Frame): void {
+  #foldCarefully(frame: Frame, care: Care | undefined): void {
     this.#advance(frame.receivedTimeUnixMs);
     this.#decideDue(this.#clockMs);
+    if (care === undefined) this.#foldFrame(frame);
+    else if (care.bury.includes(frame.sequence)) this.#counts.unreadable += 1;
+    else {
+      care.at[0] = frame.sequence;
+      this.#foldFrame(frame);
+      care.at[0] = 0;
+    }
+  }
+
+  #foldFrame(frame: Frame): void {
     if (frame.signal === 'metrics' || frame.items === 0) return;
     if (frame.signal === 'logs' && !this.#options.samplesLogs && !this.#policies.needs.logs) return;
     const decoded = this.#decode(frame);

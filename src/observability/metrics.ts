@@ -306,6 +306,11 @@ function tailSamplingMetrics(registry: Registry) {
       'Traces that were decided on before their time, because too much waited',
       [],
     ),
+    unreadable: counter(
+      'promptmetrics_tail_sampling_unreadable_frames_total',
+      'Requests that told no policy anything: they could not be read, or no thread survived it; after a restart some count again',
+      [],
+    ),
     unknown: counter(
       'promptmetrics_tail_sampling_unknown_items_total',
       'Spans and log records that were kept because nothing is known of their trace any more',

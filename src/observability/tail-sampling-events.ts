@@ -11,6 +11,7 @@ function countFolded({ tailSampling: metrics }: Metrics, { sampler: processor, .
   metrics.decided.inc({ processor, sampled: 'false' }, folded.dropped);
   for (const [policy, traces] of Object.entries(folded.keptBy)) metrics.keptBy.inc({ processor, policy }, traces);
   metrics.early.inc({ processor }, folded.early);
+  metrics.unreadable.inc({ processor }, folded.unreadable);
   metrics.late.inc({ processor, sampled: 'true' }, folded.late.kept);
   metrics.late.inc({ processor, sampled: 'false' }, folded.late.dropped);
 }
@@ -39,6 +40,12 @@ export function createTailSamplingEvents(log: Logger, metrics: Metrics, repetiti
           { event: 'tail_sampling.unknown', sampler, exporter, items, quiet },
           `${exporter} is sent what ${sampler} knows no verdict of (any more)`,
         ),
+      );
+    },
+    passedOver({ sampler, sequence, reason }) {
+      log.error(
+        { event: 'tail_sampling.passed_over', sampler, sequence, reason },
+        `${sampler} passes a request over that its thread was lost over again and again: ${reason}`,
       );
     },
     lost({ sampler, frames, items }) {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { createExporters, type Exporters, type Reconciled } from '../../exporters/exporters.js';
+import { nopTailSamplingEvents } from '../../exporters/tail-sampling/events.js';
 import { createTailSamplers } from '../../exporters/tail-sampling/samplers.js';
 import { drain, range, type TestBuffer, temporaryDirectory, testBuffer } from '../buffer/fixture.js';
 import { configOf } from '../config-file/fixture.js';
@@ -74,7 +75,7 @@ async function startWith(setting: Setting): Promise<Test> {
     directory: path.join(directory, 'verdicts'),
     pool,
     neededFrom: () => exporters.persistedCursor(),
-    events: { folded() {}, unknown() {}, lost() {}, stuck() {} },
+    events: nopTailSamplingEvents,
     exporterEvents: events,
   });
   const exporters: Exporters = createExporters({

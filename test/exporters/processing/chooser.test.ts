@@ -48,7 +48,6 @@ it('a thread leaves other spans out than it should, or some uncounted', async ()
   expect(left.reduce((sum, { items }) => sum + items, 0)).toBe(6);
   expect(new Set(left.map(({ processor }) => processor))).toEqual(new Set(['odd']));
   expect(test.buried).toEqual([expect.stringMatching(/^it can't be read: /)]);
-  expect(named(test.told, 'unusable')).toMatchObject([{ buried: 1 }]);
 });
 
 it('a thread that is lost lets everything through, or loses it', async () => {
@@ -71,11 +70,11 @@ it('a request that no thread survives holds its exporter up for ever, or takes i
   const pool = createPool({ entry: 'export-encoder', threads: 1, maxQueue: 10 });
   await pool.start();
   onTestFinished(() => pool.shutdown({ deadlineMs: 1000 }));
-  const isDeadly = ({ payloads }: ProcessTask) => Buffer.from(payloads).includes('span 3');
+  const isDeadly = (task: unknown) => Buffer.from((task as ProcessTask | undefined)?.payloads ?? []).includes('span 3');
   let withoutThreads = 5;
   const test = await withPool({
     run: (operation, task, ...rest) =>
-      withoutThreads-- > 0 || isDeadly(task as ProcessTask)
+      withoutThreads-- > 0 || isDeadly(task)
         ? Promise.reject(new Error('out of memory'))
         : pool.run(operation, task, ...rest),
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stepsFromFiles } from '../../../exporters/processing/components.js';
+import { nopTailSamplingEvents } from '../../../exporters/tail-sampling/events.js';
 import { createTailSamplers } from '../../../exporters/tail-sampling/samplers.js';
 import type { BufferConsumer } from '../../../src/component.js';
 import { configOf, read } from '../../config-file/fixture.js';
@@ -37,11 +38,13 @@ function samplersOf(text: string) {
     directory: '/nowhere',
     pool: { run: async () => Promise.reject(new Error('no pool')) },
     neededFrom: () => 0,
-    events: { folded() {}, unknown() {}, lost() {}, stuck() {} },
+    events: nopTailSamplingEvents,
     exporterEvents: { leftOut() {} },
   });
   return { plan: samplers.plan(service), consumers };
 }
+
+const bury = async () => {};
 
 describe('processors.tail_sampling', () => {
   it('takes the policies of the Collector, and our own', () => {
@@ -98,8 +101,8 @@ describe('processors.tail_sampling', () => {
       ),
     );
     expect(consumers).toEqual(['tail_sampling.sampler']);
-    expect(plan.chooserOf('file')).toBeDefined();
-    expect(plan.chooserOf('file_b')).toBeUndefined();
+    expect(plan.chooserOf('file', bury)).toBeDefined();
+    expect(plan.chooserOf('file_b', bury)).toBeUndefined();
   });
 
   it('is no step of what is processed item by item', () => {
@@ -115,6 +118,6 @@ describe('processors.tail_sampling', () => {
           'traces/b: {receivers: [otlp], processors: [tail_sampling/other], exporters: [file]}',
       ),
     );
-    expect(() => plan.chooserOf('file')).toThrow('traces and traces/b lead to one exporter of traces');
+    expect(() => plan.chooserOf('file', bury)).toThrow('traces and traces/b lead to one exporter of traces');
   });
 });

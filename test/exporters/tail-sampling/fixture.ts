@@ -2,6 +2,7 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished, vi } from 'vitest';
+import { NOTHING } from '../../../exporters/encoding.js';
 import { createExporter, type Exporter } from '../../../exporters/exporter.js';
 import { cutToSize } from '../../../exporters/split.js';
 import { type TailSamplingConfig, tailSamplingSettings } from '../../../exporters/tail-sampling/config.js';
@@ -46,6 +47,7 @@ export function threadlessPool(): TaskPool & { forget(): void; deciders: Map<str
     if (operation === 'choose') {
       return within(argument as Addressed<ChooseTask>, (each) => each.choose(argument as ChooseTask));
     }
+    if (operation === NOTHING) return undefined;
     const describe = (workspace: string, decoded: Parameters<SamplerDescribe>[1]) =>
       void enrichment.enrich({ workspace, ...decoded });
     const session = `session ${sessions++}`;
@@ -76,6 +78,7 @@ export interface SampledExporter {
   sent: string[];
   /** Items that were left out. */
   leftOut: number[];
+  buried: { sequence: number; reason: string }[];
   /** In good order. */
   stop(): Promise<void>;
   /** As kill -9 would leave it now, on a copy; the answer is where. Nothing of what is left behind counts any more. */
@@ -115,10 +118,12 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     neededFrom: () => exporter!.persistedCursor(),
     events: recorded(happened),
     lingerMs: 0,
+    retryMs: 5,
     ...options.rest,
   });
   const sent = options.sent ?? [];
   const leftOut: number[] = [];
+  const buried: SampledExporter['buried'] = [];
   let isAlive = true;
   const transport = sink(options.outage ?? { isDown: false }, (ids) => isAlive && sent.push(...ids));
   exporter = createExporter({
@@ -127,7 +132,11 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     bufferMaxBytes,
     buffer,
     transports: { traces: transport, logs: transport, metrics: transport },
-    chooser: sampler.chooser({ exporter: 'otlp', leftOut: (_signal, items) => void leftOut.push(items) }),
+    chooser: sampler.chooser({
+      exporter: 'otlp',
+      leftOut: (_signal, items) => void leftOut.push(items),
+      bury: async (part, reason) => void buried.push({ sequence: part.sequence, reason }),
+    }),
     toProtobuf: transcode,
     cut: async (task) => cutToSize(task),
     bury: async () => {},
@@ -152,6 +161,7 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     directory,
     sent,
     leftOut,
+    buried,
     stop,
     async kill() {
       const copy = await temporaryDirectory();

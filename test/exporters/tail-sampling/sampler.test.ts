@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ChooseTask, FoldTask } from '../../../exporters/tail-sampling/messages.js';
 import { createPool } from '../../../workers/pool.js';
 import { range } from '../../buffer/fixture.js';
 import { until } from '../fixture.js';
@@ -186,6 +187,83 @@ describe('a tail sampler', () => {
     expect(test.sent).toEqual([spanIdOf(1)]);
   });
 
+  it('stands still at a frame that no thread survives reading, instead of deciding on the rest', async () => {
+    const clock = stopTheClock();
+    const test = await startSampled({ config: errorsOnly });
+    const { run } = test.pool;
+    const deadly = 2;
+    // The thread dies at that frame, with all that it knew.
+    test.pool.run = async (operation, argument) => {
+      const { ranges, care } = (argument ?? {}) as Partial<FoldTask>;
+      const isRead = ranges?.some((one) => one.firstSequence <= deadly && deadly <= one.lastSequence);
+      if (operation !== 'fold' || !isRead || care?.bury.includes(deadly)) return run(operation, argument);
+      if (care !== undefined) care.at[0] = deadly;
+      test.pool.forget();
+      throw new Error('out of memory');
+    };
+    await test.buffer.append(spansFrame([{ trace: 1, span: 1, isError: true }]));
+    await test.buffer.append(
+      spansFrame([
+        { trace: 2, span: 2, isError: true },
+        { trace: 3, span: 3 },
+      ]),
+    );
+    await test.buffer.append(
+      spansFrame([
+        { trace: 4, span: 4 },
+        { trace: 3, span: 5 },
+      ]),
+    );
+    await until(() => test.sampler.state().waiting === 3);
+    clock.advance(201);
+    await caughtUp(test);
+    // Of the trace that nothing else tells of there is no verdict: it is kept.
+    expect(test.sent.sort()).toEqual([1, 2].map(spanIdOf));
+    const passed = test.happened.filter(({ name }) => name === 'passedOver');
+    expect(passed).toMatchObject([{ sequence: deadly, reason: 'out of memory' }]);
+    expect(folded(test).reduce((sum, { unreadable }) => sum + unreadable, 0)).toBe(1);
+  });
+
+  it('takes a full disk for a frame that no thread survives', async () => {
+    const clock = stopTheClock();
+    const test = await startSampled({ config: errorsOnly });
+    const { run } = test.pool;
+    let failures = 5;
+    test.pool.run = async (operation, argument) => {
+      const { care } = argument as FoldTask;
+      if (operation !== 'fold' || failures-- <= 0) return run(operation, argument);
+      if (care !== undefined) care.at[0] = 1;
+      return { outcome: 'failed', reason: 'ENOSPC: no space left on device' } as never;
+    };
+    await test.buffer.append(spansFrame([{ trace: 1, span: 1 }]));
+    await until(() => sumOf(test, 'newTraces') === 1);
+    clock.advance(201);
+    await caughtUp(test);
+    expect(test.sent).toEqual([]);
+    expect(test.happened.filter(({ name }) => name === 'passedOver')).toEqual([]);
+    expect(test.happened.filter(({ name }) => name === 'stuck')[0]).toMatchObject({
+      reason: expect.stringMatching(/ENOSPC/),
+    });
+  });
+
+  it('holds an exporter up for ever at a request that no thread survives looking through', async () => {
+    const clock = stopTheClock();
+    const test = await startSampled({ config: errorsOnly });
+    const { run } = test.pool;
+    test.pool.run = async (operation, argument) => {
+      const { parts = [] } = (argument ?? {}) as Partial<ChooseTask>;
+      if (operation !== 'choose' || !parts.some(({ sequence }) => sequence === 2)) return run(operation, argument);
+      test.pool.forget();
+      throw new Error('out of memory');
+    };
+    for (const span of [1, 2, 3]) await test.buffer.append(spansFrame([{ trace: span, span, isError: true }]));
+    await read(test, 3);
+    clock.advance(201);
+    await caughtUp(test);
+    expect(test.sent.sort()).toEqual([1, 3].map(spanIdOf));
+    expect(test.buried).toEqual([{ sequence: 2, reason: 'no thread survives looking for its traces: out of memory' }]);
+  });
+
   it('knows its verdicts for an exporter that is farther behind than they are remembered', async () => {
     const clock = stopTheClock();
     const cache = { sampledCacheSize: '8', nonSampledCacheSize: '8' };
@@ -252,5 +330,11 @@ describe('a tail sampler', () => {
     clock.advance(201);
     await caughtUp(test);
     expect(test.sent.sort()).toEqual([1, 3].map(spanIdOf));
+    // What its disk throws is no fault of a frame's.
+    const range = { path: '/nowhere/segment', offset: 0, length: 9, firstSequence: 9, lastSequence: 9 };
+    const open = { sampler: 'other', config, directory: `${test.directory}/other`, bufferId: 'b', samplesLogs: true };
+    const session = await pool.run('open', open);
+    const fold = { sampler: 'other', session, ranges: [range], neededFrom: 1 };
+    expect(await pool.run('fold', fold)).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(/ENOENT/) });
   });
 });
