@@ -3,8 +3,9 @@ import * as foundation from './0001-foundation.js';
 import * as native from './0002-native.js';
 import * as generations from './0003-generations.js';
 import * as contents from './0004-contents.js';
+import * as furtherSightings from './0005-further-sightings.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations, contents],
+  migrations: [foundation, native, generations, contents, furtherSightings],
 };

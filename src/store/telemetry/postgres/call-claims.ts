@@ -10,7 +10,7 @@ import type { GenerationRow } from './generation-rows.js';
 import { rowsOf } from './statements.js';
 
 /** Instrumentations of one process tell of a call within seconds; a gateway may be days behind. */
-const KEPT_MS = 3 * 24 * 3_600_000;
+export const KEPT_MS = 3 * 24 * 3_600_000;
 const MAX_SWEPT = 1_000;
 
 interface SeenCall {

@@ -101,6 +101,13 @@ export class GenerationChanges {
     this.sum(row, 1);
   }
 
+  /** It takes the place of a sighting of its call that goes. */
+  count(row: GenerationRow): void {
+    this.sum(row, -1);
+    row.counted = true;
+    this.sum(row, 1);
+  }
+
   /** Without spans that are there, under another start perhaps. */
   private accept(kept: readonly GenerationRow[], added: readonly GenerationRow[]): GenerationRow[] {
     const known = new Set(kept.filter(isOfSpan).map(({ spanId }) => spanId));

@@ -18,6 +18,7 @@ import { Partitions } from './partitions.js';
 import { QuietTraces } from './quiet-traces.js';
 import { reprice } from './reprice.js';
 import { createShared } from './shared-rows.js';
+import { Successors } from './successors.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** No statement of a batch takes that long on a server that is well; one that isn't must not hold the batch for ever. */
@@ -52,9 +53,12 @@ class PostgresWriter implements TelemetryWriter {
   }
 
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void> {
-    return this.inTurn(({ client, shared, quiet }) => {
+    return this.inTurn(async ({ client, shared, quiet }) => {
       for (const { workspace, traceId } of deletions) quiet.forget({ workspace, traceId: hexOf(traceId) });
-      return deleteTraces(client, shared, deletions);
+      const successors = new Successors(deletions);
+      await successors.count(client);
+      await deleteTraces(client, shared, deletions);
+      if (successors.areNeeded) await successors.count(client);
     });
   }
 
