@@ -14,7 +14,7 @@ import type { WorkerConfig } from './config.js';
 import { type DeadLetterBox, trimBehind } from './dead-letters.js';
 import { Insistence } from './insistence.js';
 import { Intake } from './intake.js';
-import type { Burial, Deleted, DeleteTask, Stored, StoreTask, Unavailable } from './messages.js';
+import type { Burial, Deleted, DeleteTask, Forgotten, Stored, StoreTask, Unavailable } from './messages.js';
 import { OutcomeWaiters } from './outcome-waiters.js';
 import { Progress } from './progress.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -64,11 +64,11 @@ function covers(applied: readonly SequenceRange[], range: FrameRange): boolean {
   return applied.some(({ first, last }) => first <= range.firstSequence && last >= range.lastSequence);
 }
 
-type Operation = 'store' | 'recall' | 'delete';
+type Operation = 'store' | 'recall' | 'delete' | 'forget';
 
 /** Throws what can be tried again: the store's refusal, or (no GatewayError) the death of the thread. */
 async function ask<Done>(writer: TaskPool, operation: Operation, task: StoreTask | DeleteTask): Promise<Done> {
-  const result = await writer.run<Stored | Deleted | Unavailable>(operation, task);
+  const result = await writer.run<Stored | Deleted | Forgotten | Unavailable>(operation, task);
   if (result.outcome === 'unavailable') throw new GatewayError('STORE_UNAVAILABLE', result.reason);
   return result as Done;
 }
@@ -126,7 +126,11 @@ export function createDrain(options: DrainOptions): Drain {
   /** What another writer is still storing of the time before may be what is to be deleted. */
   const deleteTraces = async (writer: TaskPool, task: DeleteTask): Promise<Deleted | undefined> => {
     await unlessAborted(storing.endedBefore(task.range.firstSequence), ended.signal, undefined);
-    return store.until(() => ask<Deleted>(writer, 'delete', task));
+    const deleted = await store.until(() => ask<Deleted>(writer, 'delete', task));
+    const others = options.writers.filter((other) => other !== writer);
+    // They remember whose the traces were, for the spans that are still to come.
+    await Promise.all(others.map((other) => store.until(() => ask<Forgotten>(other, 'forget', task))));
+    return deleted;
   };
 
   const handleRange = async (writer: TaskPool, range: FrameRange): Promise<void> => {

@@ -106,7 +106,7 @@ export interface RepriceTask extends Partial<Informed> {
 
 export type RepriceTaskResult = ({ outcome: 'repriced' } & RepriceResult) | Unavailable;
 
-/** Of the operation `delete`. */
+/** Of the operation `delete`, and of `forget`, for the writers that another one deletes beside. */
 export interface DeleteTask {
   bufferId: string;
   range: FrameRange;
@@ -120,3 +120,9 @@ export interface Deleted {
 }
 
 export type DeleteResult = Deleted | Unavailable;
+
+export interface Forgotten {
+  outcome: 'forgotten';
+}
+
+export type ForgetResult = Forgotten | Unavailable;

@@ -21,6 +21,8 @@ import type {
   Deleted,
   DeleteResult,
   DeleteTask,
+  ForgetResult,
+  Forgotten,
   FrameDeletion,
   Ignorant,
   Informed,
@@ -313,6 +315,11 @@ async function deleteAll(task: DeleteTask, target: TelemetryWriter): Promise<Del
   }
 }
 
+async function forgetAll({ deletions }: DeleteTask, target: TelemetryWriter): Promise<Forgotten> {
+  await target.forgetTraces(deletions.flatMap(tracesOf));
+  return { outcome: 'forgotten' };
+}
+
 async function deleteEach(task: DeleteTask, target: TelemetryWriter): Promise<Burial[]> {
   const buried: Burial[] = [];
   for (const deletion of task.deletions) {
@@ -386,6 +393,7 @@ const OPERATIONS = {
   reprice: (task: RepriceTask): Promise<RepriceTaskResult | Ignorant> => informed(task, () => reprice(task)),
   recall: (task: StoreTask): Promise<StoreResult> => answering((target) => new StoreRun(task, target).recall()),
   delete: (task: DeleteTask): Promise<DeleteResult> => answering((target) => deleteAll(task, target)),
+  forget: (task: DeleteTask): Promise<ForgetResult> => answering((target) => forgetAll(task, target)),
   close,
 };
 

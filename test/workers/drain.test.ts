@@ -37,6 +37,34 @@ describe('the drain', () => {
     expect(drain.healthy()).toBe(true);
   });
 
+  it('tells the other writers of a deletion before its range is released', async () => {
+    const deletion = {
+      sequence: 1,
+      workspace: 'default',
+      traceIds: [new Uint8Array(16)],
+      receivedUntilUnixMs: 5,
+      audit: [],
+    };
+    const deleting = createWriter([
+      { ...STORED, deletions: [deletion] },
+      { outcome: 'deleted', deadLetters: [] },
+    ]);
+    const other = createWriter([new Error('worker exited')]);
+    const idle = { run: () => new Promise<never>(() => {}) };
+    const { released } = startDrain({ ranges: [rangeOf(1)], writers: [deleting.pool, other.pool] });
+    await until(() => released.length === 1);
+    expect(deleting.operations).toEqual(['store', 'delete']);
+    expect(other.operations).toEqual(['forget', 'forget']);
+    expect(other.tasks[1]).toMatchObject({ deletions: [deletion] });
+    const held = createWriter([
+      { ...STORED, deletions: [deletion] },
+      { outcome: 'deleted', deadLetters: [] },
+    ]);
+    const waiting = startDrain({ ranges: [rangeOf(1)], writers: [held.pool, idle] });
+    await until(() => held.operations.length === 2);
+    expect(waiting.released).toEqual([]);
+  });
+
   it('releases what a crash had left applied without writing it again', async () => {
     const writer = createWriter();
     const { released } = startDrain({

@@ -47,6 +47,8 @@ export interface TelemetryWriter {
    * Throws STORE_UNAVAILABLE when trying again can help. Log records of the trace stay.
    */
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void>;
+  /** Another writer has deleted them: what this one remembers of whose they were counts no longer. */
+  forgetTraces(deletions: readonly TraceDeletion[]): Promise<void>;
   /**
    * Sets the cost of what `priceOf` says another one of, in the rows and in every sum, in one transaction. Throws
    * STORE_UNAVAILABLE when trying again can help.

@@ -731,6 +731,24 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         expect(await session.list({ traceId })).toMatchObject([{ sessionId: '', userId: '' }]);
       });
 
+      test.each([
+        ['calls no model', []],
+        ['has a call', [{}]],
+      ])('a trace that %s, which another writer deletes, leaves its session behind', async (_, calls) => {
+        const session = await open();
+        const source = recordSource(34);
+        const root = generationSpan(source, identity({ sessionId: 's', userId: 'u' }));
+        const { traceId, spanId: parentSpanId } = root;
+        const call = (of: Partial<Generation>) => generationSpan(source, of, { traceId, parentSpanId });
+        await session.writeOne({ spans: [root, ...calls.map(call)] }, 1);
+        const deletion = { workspace: 'default', traceId, receivedUntilUnixMs: LATE };
+        await (await session.target.writer()).deleteTraces([deletion]);
+        await (await session.target.writer(1)).forgetTraces([deletion]);
+        await session.writeOne({ spans: [call({})] }, 1);
+        expect(await session.list({ traceId })).toMatchObject([{ sessionId: '', userId: '' }]);
+        await expectSumsOfRows(session);
+      });
+
       test('calls that came before the session of their root are not found by it', async () => {
         const session = await open();
         const source = recordSource(16);

@@ -53,13 +53,20 @@ class PostgresWriter implements TelemetryWriter {
   }
 
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void> {
-    return this.inTurn(async ({ client, shared, quiet }) => {
-      for (const { workspace, traceId } of deletions) quiet.forget({ workspace, traceId: hexOf(traceId) });
+    return this.inTurn(async (session) => {
+      const { client, shared } = session;
+      forget(session, deletions);
       const successors = new Successors(deletions);
       await successors.count(client);
       await deleteTraces(client, shared, deletions);
       if (successors.areNeeded) await successors.count(client);
     });
+  }
+
+  /** Without a connection nothing is remembered. */
+  async forgetTraces(deletions: readonly TraceDeletion[]): Promise<void> {
+    await this.turn;
+    if (this.session) forget(this.session, deletions);
   }
 
   reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult> {
@@ -110,6 +117,10 @@ class PostgresWriter implements TelemetryWriter {
     // In the middle of a statement pg doesn't wait for the server, but cuts the connection.
     void session?.client.end().catch(() => {});
   }
+}
+
+function forget({ quiet }: Session, deletions: readonly TraceDeletion[]): void {
+  for (const { workspace, traceId } of deletions) quiet.forget({ workspace, traceId: hexOf(traceId) });
 }
 
 /** That is swept later: an idempotency key, or the id of a response. */

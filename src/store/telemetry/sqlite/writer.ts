@@ -54,10 +54,14 @@ class SqliteWriter {
     }
   }
 
+  forgetTraces(deletions: readonly TraceDeletion[]): void {
+    for (const { workspace, traceId } of deletions) this.generations.traces.forget(workspace, traceId);
+  }
+
   /** Every block is looked into: a trace may have come in at any time. */
   deleteTraces(deletions: readonly TraceDeletion[]): void {
-    for (const { workspace, traceId } of deletions) this.generations.traces.forget(workspace, traceId);
     if (deletions.length === 0) return;
+    this.forgetTraces(deletions);
     const { directory } = this.options;
     const oldestFirst = () =>
       listBlocks(directory)
@@ -225,6 +229,7 @@ export async function openSqliteWriter(options: SqliteWriterOptions): Promise<Te
   return {
     write: async (batch) => writer.write(batch),
     deleteTraces: async (deletions) => writer.deleteTraces(deletions),
+    forgetTraces: async (deletions) => writer.forgetTraces(deletions),
     reprice: async (step, priceOf) => writer.reprice(step, priceOf),
     close: async () => writer.close(),
   };
