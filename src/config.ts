@@ -3,6 +3,7 @@
  * what the environment doesn't set, and from configuration files for what neither does. The only reader of process.env.
  * Every fault is reported at once, each with its name, its line and what was expected; then the start fails.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'dotenv';
@@ -53,6 +54,7 @@ import { selfTelemetrySettings } from './observability/self-telemetry/config.js'
 import { registrySettings } from './registry/config.js';
 import { milliseconds, oneOf, type SettingMeta } from './setting.js';
 import { storeSettings } from './store/config.js';
+import { withoutPassword } from './url-user.js';
 
 const processSettings = z.object({
   mode: oneOf(['full', 'forward'])
@@ -332,6 +334,12 @@ function valueGiven(field: string, type: z.ZodType, source: Source, given: Given
   return { text: undefined, name: env, place: 'default', secret };
 }
 
+const HIDDEN = '(hidden)';
+
+function shown(text: string): string {
+  return JSON.stringify(withoutPassword(text, HIDDEN));
+}
+
 interface ReadSection {
   data: unknown;
   settings: EffectiveSetting[];
@@ -353,7 +361,7 @@ function readSection({ schema, keys, source, given, findings }: SectionSource): 
   const parsed = schema.safeParse(Object.fromEntries([...values].map(([field, { text }]) => [field, text])));
   for (const issue of parsed.error?.issues ?? []) {
     const { text = '', name, place, secret } = values.get(String(issue.path[0]))!;
-    findings.fault(`${name}=${secret ? '(hidden)' : JSON.stringify(text)} (${place}): ${issue.message}`);
+    findings.fault(`${name}=${secret ? HIDDEN : shown(text)} (${place}): ${issue.message}`);
   }
   const settings = fieldsOfSection(schema).map(([field, type]) => {
     const { text, place, secret } = values.get(field)!;

@@ -3,6 +3,7 @@
  * that carries the name of its environment variable; every value arrives as text.
  */
 import { z } from 'zod';
+import { basicAuthorization } from './url-user.js';
 
 export interface SettingMeta {
   /** The environment variable. */
@@ -82,6 +83,11 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(words:
 /** `example`: what is told of a text that is none. */
 export function httpUrl(example: string) {
   return z.string().refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), `expected ${example}`);
+}
+
+/** For a client that has another way to say who it is: it would leave a user out, and nobody would know why it is refused. */
+export function namesNoUser(url: string): boolean {
+  return !URL.canParse(url) || basicAuthorization(new URL(url)) === undefined;
 }
 
 /** Text that is not empty. */

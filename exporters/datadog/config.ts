@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, milliseconds, oneOf, port, type SettingMeta, text } from '../../src/setting.js';
+import { flag, milliseconds, namesNoUser, oneOf, port, type SettingMeta, text } from '../../src/setting.js';
 
 function json() {
   return z.string().refine((value) => {
@@ -37,6 +37,7 @@ export const datadogSettings = z.object({
   agentUrl: z
     .string()
     .regex(/^(https?:\/\/.|unix:\/\/\/.)/, 'expected http://host:8126 or unix:///var/run/datadog/apm.socket')
+    .refine(namesNoUser, 'expected no user in it: the Agent asks nobody who it is')
     .optional()
     .meta({
       env: 'DD_TRACE_AGENT_URL',

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { SIGNALS, type Signal } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
 import { flag, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import { basicAuthorization, withoutUser } from '../../src/url-user.js';
 import { MAX_TIME_MS, type QueueConfig } from '../config.js';
 import type { Destination } from './destination.js';
 
@@ -160,9 +161,11 @@ function httpUrl(endpoint: string, signal: Signal, isWhole: boolean): URL {
 }
 
 function grpcUrl(endpoint: string, insecure: boolean): URL {
-  const { protocol, host } = parseUrl(endpoint)!;
-  if (protocol === 'unset:') return new URL(`${insecure ? 'http' : 'https'}://${host}`);
-  return new URL(`${protocol}//${host}`);
+  const { protocol, host, username, password } = parseUrl(endpoint)!;
+  const scheme = protocol !== 'unset:' ? protocol : insecure ? 'http:' : 'https:';
+  const url = new URL(`${scheme}//${host}`);
+  Object.assign(url, { username, password });
+  return url;
 }
 
 /** grpc-js refuses others in every request, and names ending in -bin hold bytes. */
@@ -189,13 +192,20 @@ function sendable(headers: Readonly<Record<string, string>>, protocol: Destinati
   return headers;
 }
 
+/** What a user and a password in the endpoint stand for, unless a header says it: as Go's client does for the Collector. */
+function authorized(headers: Readonly<Record<string, string>>, url: URL): Readonly<Record<string, string>> {
+  const authorization = basicAuthorization(url);
+  return authorization === undefined ? headers : { authorization, ...headers };
+}
+
 /** Throws CONFIG_INVALID. */
 export function destinationOf(set: Variables, signal: Signal, isWhole: boolean): Destination {
   const { endpoint, protocol = 'http/protobuf', insecure = false } = set;
+  const url = protocol === 'grpc' ? grpcUrl(endpoint!, insecure) : httpUrl(endpoint!, signal, isWhole);
   return {
     protocol,
-    url: protocol === 'grpc' ? grpcUrl(endpoint!, insecure) : httpUrl(endpoint!, signal, isWhole),
-    headers: sendable(set.headers ?? {}, protocol),
+    url: withoutUser(url),
+    headers: authorized(sendable(set.headers ?? {}, protocol), url),
     compression: set.compression ?? 'none',
     timeoutMs: set.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     tls: { certificate: set.certificate, clientKey: set.clientKey, clientCertificate: set.clientCertificate },

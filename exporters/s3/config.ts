@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { bytes, flag, httpUrl, integer, milliseconds, oneOf, type SettingMeta, text } from '../../src/setting.js';
+import {
+  bytes,
+  flag,
+  httpUrl,
+  integer,
+  milliseconds,
+  namesNoUser,
+  oneOf,
+  type SettingMeta,
+  text,
+} from '../../src/setting.js';
 
 export const s3ExporterSettings = z.object({
   bucket: text()
@@ -19,6 +29,7 @@ export const s3ExporterSettings = z.object({
     .prefault('us-east-1')
     .meta({ env: 'S3_EXPORTER_REGION', description: 'Where that bucket is' } satisfies SettingMeta),
   endpoint: httpUrl('http://host:9000 or https://…')
+    .refine(namesNoUser, 'expected no user in it: the access key and the secret key say who asks')
     .optional()
     .meta({
       env: 'S3_EXPORTER_ENDPOINT',

@@ -1,6 +1,7 @@
 /** The effective configuration as YAML that could be read again, each value with where it came from; secrets hidden. */
 import { Document, isScalar, type Pair, parse, type Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import type { z } from 'zod';
+import { withoutPassword } from '../url-user.js';
 import type { ReadComponent } from './components.js';
 import { keyOf } from './key.js';
 import type { ReadPipeline } from './pipelines.js';
@@ -54,7 +55,7 @@ class Printer {
 
   scalar(value: unknown, place: string): Scalar {
     // What is read again is expanded again.
-    const written = typeof value === 'string' ? value.replaceAll('$', '$$$$') : value;
+    const written = typeof value === 'string' ? withoutPassword(value, REDACTED).replaceAll('$', '$$$$') : value;
     const scalar = this.document.createNode(written) as Scalar;
     scalar.comment = ` ${place}`;
     return scalar;
@@ -73,7 +74,10 @@ class Printer {
   variables(settings: readonly EffectiveSetting[]): void {
     const said = settings.filter(({ text }) => text !== undefined);
     if (said.length === 0) return;
-    const lines = said.map(({ path, text, place, secret }) => ` ${path[0]}=${secret ? REDACTED : text} (${place})`);
+    const lines = said.map(
+      ({ path, text, place, secret }) =>
+        ` ${path[0]}=${secret ? REDACTED : withoutPassword(text!, REDACTED)} (${place})`,
+    );
     this.document.comment = [' Variables that have no place in a file:', ...lines].join('\n');
   }
 

@@ -1,6 +1,7 @@
 /** The settings of one component: a node of the file, read as its zod schema asks for it. */
 import { z } from 'zod';
 import type { SettingMeta } from '../setting.js';
+import { withoutPassword } from '../url-user.js';
 import type { Findings } from './findings.js';
 import { keyOf } from './key.js';
 import { suggestion } from './nearest.js';
@@ -181,8 +182,14 @@ function describe(issue: z.core.$ZodIssue, { places, names, secrets }: InputRead
   const missing = rest.length > 0 && issue.code === 'invalid_type';
   if (missing) return `${name} (${places.get(key)}) is missing`;
   const shown =
-    typeof value === 'object' || value === undefined ? '' : `=${secrets.has(key) ? '(hidden)' : JSON.stringify(value)}`;
+    typeof value === 'object' || value === undefined ? '' : `=${secrets.has(key) ? HIDDEN : shownValue(value)}`;
   return `${name}${rest.length > 0 ? '' : shown} (${places.get(key)}): ${messageOf(issue)}`;
+}
+
+const HIDDEN = '(hidden)';
+
+function shownValue(value: unknown): string {
+  return JSON.stringify(typeof value === 'string' ? withoutPassword(value, HIDDEN) : value);
 }
 
 /** Of a record's key that is none, what its own schema says. */

@@ -219,6 +219,17 @@ describe('print-config', () => {
     expect(printed).not.toContain('hunter2');
   });
 
+  it.each(['http://me:hunter2@b:4318', 'me:hunter2@b:4317', 'hunter2@b:4317'])(
+    'hides the password in %s',
+    (endpoint) => {
+      const file = `exporters: {otlp: {endpoint: "${endpoint}"}}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}`;
+      const printed = read(file, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint, DATA_DIR: 'a@b' }).print();
+      expect(printed).not.toContain('hunter2');
+      expect(printed.match(/\[REDACTED\]@b:43/g)).toHaveLength(2);
+      expect(printed).toContain('a@b');
+    },
+  );
+
   it('is a configuration that says the same', () => {
     const printed = read(KEYS + PIPELINE, { DATA_DIR: 'a$b', PROMPTS_DIR: '${X}' }).print();
     expect(configOf(printed)).toEqual(configOf(KEYS + PIPELINE, { DATA_DIR: 'a$b', PROMPTS_DIR: '${X}' }));

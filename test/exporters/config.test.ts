@@ -136,6 +136,39 @@ describe("an SDK's variables", () => {
     expect(make).not.toThrow(/hunter2/);
   });
 
+  const BASIC = `Basic ${Buffer.from('me:p@ss:w').toString('base64')}`;
+
+  it.each([
+    [{ [ENDPOINT]: 'https://me:p%40ss:w@b:4318/x' }, 'https://b:4318/x/v1/traces', BASIC],
+    [{ [ENDPOINT]: 'me:p%40ss:w@b:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'https://b:4317/', BASIC],
+    [{ [ENDPOINT]: 'http://me:p%40ss:w@b:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'http://b:4317/', BASIC],
+    [
+      { [ENDPOINT]: 'http://me:other@b', OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer t' },
+      'http://b/v1/traces',
+      'Bearer t',
+    ],
+  ] as [Record<string, string>, string, string][])(
+    'leave the user of an endpoint out, or send its password elsewhere (%#)',
+    (env, url, authorization) => {
+      const { traces } = exportersOf(env)[0]!.destinations;
+      expect([traces!.url.href, traces!.headers.authorization]).toEqual([url, authorization]);
+    },
+  );
+
+  it.each(['S3_EXPORTER_ENDPOINT', 'DD_TRACE_AGENT_URL'])('leave the user of %s out in silence', (name) => {
+    const start = () => loadConfig({ env: { [name]: 'http://me:hunter2@host:9' }, directory });
+    expect(start).toThrow(`${name}="http://(hidden)@host:9" (environment): expected no user in it`);
+  });
+
+  it.each(['ftp://me:hunter2@b', 'http://me:hunter2/@b:80:80', 'https://hunter2@b:x'])(
+    'fail the start with the password of %s in what is told',
+    (endpoint) => {
+      const start = () => loadConfig({ env: { [ENDPOINT]: endpoint }, directory });
+      expect(start).toThrow('(hidden)@b');
+      expect(start).not.toThrow(/hunter2/);
+    },
+  );
+
   it('fail the start when HTTP is asked for without a scheme', () => {
     expect(() => exportersOf({ [ENDPOINT]: 'backend:4318' })).toThrow(/backend:4318.*http:\/\//);
   });

@@ -1,5 +1,6 @@
 /** OTLP/HTTP for what this process tells of itself. The SDK's own exporters would take the headers that are meant for others. */
 import { request } from 'undici';
+import { basicAuthorization } from '../../url-user.js';
 
 export interface SenderOptions {
   /** What is put behind its path: `/v1/traces`. */
@@ -14,10 +15,12 @@ export type Send = (path: '/v1/traces' | '/v1/metrics', body: Uint8Array) => Pro
 /** Rejects when the other end didn't take it; nothing is sent twice. */
 export function createSender({ endpoint, headers }: SenderOptions): Send {
   const base = `${endpoint.origin}${endpoint.pathname.replace(/\/+$/, '')}`;
+  const authorization = basicAuthorization(endpoint);
+  const own = { ...(authorization !== undefined && { authorization }), ...headers };
   return async (path, body) => {
     const response = await request(`${base}${path}${endpoint.search}`, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/x-protobuf' },
+      headers: { ...own, 'content-type': 'application/x-protobuf' },
       body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
