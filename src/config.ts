@@ -36,6 +36,7 @@ import {
   type ConfiguredComponent,
   type ReadComponent,
   readComponents,
+  readsAhead,
   typeOf,
 } from './config-file/components.js';
 import { readFiles } from './config-file/files.js';
@@ -399,7 +400,11 @@ function readServiceParts({ root, receivers, stores, findings }: ServicePartsSou
   };
   const defined = {
     receivers: { ids: receivers, builtIn: [] },
-    processors: { ids: ids('processors'), builtIn: [] },
+    processors: {
+      ids: ids('processors'),
+      builtIn: [],
+      readsAhead: (id: string) => readsAhead(id, COMPONENT_KINDS.processors),
+    },
     exporters: { ids: ids('exporters'), builtIn: [STORE] },
     extensions: { ids: ids('extensions'), builtIn: [] },
   };

@@ -132,5 +132,5 @@ export type TailSamplingConfig = z.output<typeof tailSamplingSettings>;
 export const TAIL_SAMPLING = 'tail_sampling';
 
 export const tailSamplingComponentTypes = {
-  [TAIL_SAMPLING]: { settings: tailSamplingSettings },
+  [TAIL_SAMPLING]: { settings: tailSamplingSettings, readsAhead: true },
 } as const satisfies Record<string, ComponentType>;

@@ -10,6 +10,8 @@ export interface ComponentType {
   settings: z.ZodObject;
   /** Names that the Collector has, or had, for the same. */
   aliases?: readonly string[];
+  /** A processor that sees what was received, whatever stands before it: nothing else may stand before it, then. */
+  readsAhead?: true;
 }
 
 export interface ComponentKind {
@@ -44,6 +46,12 @@ export function typeOf(id: string): string | undefined {
 function findType(name: string, types: ComponentKind['types']): string | undefined {
   if (Object.hasOwn(types, name)) return name;
   return Object.keys(types).find((type) => types[type]!.aliases?.includes(name));
+}
+
+/** Whether the component of that id is of a type that reads ahead. */
+export function readsAhead(id: string, { types }: ComponentKind): boolean {
+  const type = findType(typeOf(id) ?? '', types);
+  return type !== undefined && types[type]!.readsAhead === true;
 }
 
 function unknownType(name: string, { key, types, instead }: ComponentKind): string {

@@ -27,6 +27,8 @@ export interface Defined {
   ids: ReadonlyMap<string, string>;
   /** Always there, without being defined in a file. */
   builtIn: readonly string[];
+  /** Of processors: whether that one can only stand before those that do not. */
+  readsAhead?(id: string): boolean;
 }
 
 export type DefinedComponents = Record<Stage | 'extensions', Defined>;
@@ -59,6 +61,16 @@ function checkReferences(references: readonly Reference[], defined: Defined, pat
   });
 }
 
+/** An order that would not hold is none that somebody may believe in. */
+function checkOrder(references: readonly Reference[], { readsAhead }: Defined, path: string, findings: Findings): void {
+  if (readsAhead === undefined) return;
+  const before = references.find(({ id }) => !readsAhead(id));
+  const late = before && references.slice(references.indexOf(before)).find(({ id }) => readsAhead(id));
+  if (late === undefined) return;
+  const why = 'it decides by what was received, before any other processor: name it first';
+  findings.fault(`${path} (${late.place}) names ${late.id} behind ${before!.id}; ${why}`);
+}
+
 function signalOf(id: string): Pipeline['signal'] | undefined {
   const [word, ...name] = id.split('/');
   const wellFormed = name.length === 0 || (name.length === 1 && name[0] !== '');
@@ -82,6 +94,7 @@ class ServiceReader {
   references(node: ConfigNode | undefined, stage: keyof DefinedComponents, path: string): string[] {
     const references = readReferences(node, path, this.findings);
     checkReferences(references, this.defined[stage], path, this.findings);
+    checkOrder(references, this.defined[stage], path, this.findings);
     for (const { id } of references) this.used.add(`${stage}.${id}`);
     return references.map(({ id }) => id);
   }

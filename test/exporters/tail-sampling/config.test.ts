@@ -92,6 +92,24 @@ describe('processors.tail_sampling', () => {
     expect(faultsOf(policies)).toContain(fault);
   });
 
+  it('is believed to come behind what it stands behind, and does not', () => {
+    const pipeline = (...ids: string[]) =>
+      `traces: {receivers: [otlp], processors: [${ids.join(', ')}], exporters: [file]}`;
+    const given = (...ids: string[]) => {
+      const yaml = file(ERRORS, pipeline(...ids)).replace(
+        'processors:',
+        'processors:\n  resource: {attributes: [{key: a, action: delete}]}',
+      );
+      return read(yaml).faults;
+    };
+    expect(given('tail_sampling', 'tail_sampling/other', 'resource')).toEqual([]);
+    expect(given('tail_sampling', 'resource', 'tail_sampling/other')).toEqual([
+      expect.stringMatching(
+        /^service\.pipelines\.traces\.processors \(gateway\.yaml:\d+\) names tail_sampling\/other behind resource; .*name it first$/,
+      ),
+    ]);
+  });
+
   it('chooses for the exporters that its pipelines lead to, and for no others', () => {
     const { plan, consumers } = samplersOf(
       file(
