@@ -28,6 +28,8 @@ export interface GatewayProcess {
 export interface GatewayProcessOptions {
   dataDirectory: string;
   env?: Record<string, string>;
+  /** The file to run, in place of dist/src/main.js. */
+  entry?: string;
   /** Words of the command line. */
   args?: readonly string[];
   /** Where `.env` would be read; a folder without one by default. */
@@ -84,13 +86,13 @@ export function memoryOf(pid: number): { now: number; peak: number } {
 }
 
 function commandOf(options: GatewayProcessOptions): { file: string; words: string[] } {
-  if (options.tmpfsMebibytes === undefined)
-    return { file: process.execPath, words: [entryFile(), ...(options.args ?? [])] };
+  const { entry = entryFile(), args = [] } = options;
+  if (options.tmpfsMebibytes === undefined) return { file: process.execPath, words: [entry, ...args] };
   const mount = `mount -t tmpfs -o size=${options.tmpfsMebibytes}m tmpfs "$1" && cd "$1" && exec "$2" "$3"`;
   // Each exec replaces the one before: the process that is signalled and measured is the gateway.
   return {
     file: 'unshare',
-    words: ['-Urm', 'sh', '-c', mount, 'sh', options.dataDirectory, process.execPath, entryFile()],
+    words: ['-Urm', 'sh', '-c', mount, 'sh', options.dataDirectory, process.execPath, entry],
   };
 }
 

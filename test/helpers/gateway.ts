@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach } from 'vitest';
+import { afterAll, afterEach, inject } from 'vitest';
 import { type GatewayProcess, type GatewayProcessOptions, startGatewayProcess } from '../../bench/gateway-process.js';
 import type { Load } from '../../bench/load.js';
 
@@ -24,8 +24,18 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
+/** A command of the build whose modules are joined: `main.js`, `api-key.js`. */
+export function commandFile(name: string): string {
+  return path.join(inject('joinedBuild'), 'src', name);
+}
+
+/** For several tests: who starts it ends it. */
+export function startGatewayForAll(options: GatewayProcessOptions): Promise<GatewayProcess> {
+  return startGatewayProcess({ entry: commandFile('main.js'), ...options });
+}
+
 export async function startGateway(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const gateway = await startGatewayProcess(options);
+  const gateway = await startGatewayForAll(options);
   running.add(gateway);
   return gateway;
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
-import { startGateway, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { commandFile, startGateway, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
 
 const KEY = /\bpm_[0-9a-f]{64}\b/;
 
@@ -185,7 +185,7 @@ describe('with OTLP_AUTH=required, an SDK that has its key in OTEL_EXPORTER_OTLP
   );
 });
 
-const command = path.join(path.dirname(entryFile()), 'api-key.js');
+const command = commandFile('api-key.js');
 
 async function runCommand(dataDirectory: string, words: string[], env: Record<string, string> = {}) {
   const options = { cwd: dataDirectory, env: { PATH: process.env.PATH, DATA_DIR: dataDirectory, ...env } };

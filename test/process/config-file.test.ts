@@ -5,9 +5,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { createLoad } from '../../bench/load.js';
-import { getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import { commandFile, getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
 import { spanIdsOf, startHttpBackend } from '../helpers/otlp-backend.js';
 
 interface Ended {
@@ -19,7 +19,7 @@ interface Ended {
 function run(directory: string, ...words: string[]): Promise<Ended> {
   return new Promise((resolve) => {
     const options = { cwd: directory, env: { PATH: process.env.PATH } };
-    execFile(process.execPath, [entryFile(), ...words], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [commandFile('main.js'), ...words], options, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });

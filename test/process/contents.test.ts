@@ -1,8 +1,8 @@
 /** What is large through the whole gateway, on each database: in by both doors, out in both formats. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
-import { temporaryDirectory, untilDrained } from '../helpers/gateway.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { startGatewayForAll, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
 import { startPostgres } from '../helpers/postgres.js';
 
 const server = await startPostgres();
@@ -57,7 +57,7 @@ for (const [engine, skipped, environment] of engines) {
     afterEach(() => gateway?.stop());
 
     it('large contents come back whole, whichever door they came in by and in either format', async () => {
-      gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory(), env: await environment() });
+      gateway = await startGatewayForAll({ dataDirectory: temporaryDirectory(), env: await environment() });
       const key = /pm_[0-9a-f]{64}/.exec(gateway.output.join('\n'))![0];
       const { api, otlpHttp } = gateway;
       const post = async (url: string, body: unknown) => {

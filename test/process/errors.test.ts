@@ -1,9 +1,9 @@
 /** Every error that a client of the native routes can provoke, from a whole gateway: one shape, each its status and code. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { errorSchema } from '../../src/api/errors.js';
-import { temporaryDirectory } from '../helpers/gateway.js';
+import { startGatewayForAll, temporaryDirectory } from '../helpers/gateway.js';
 
 const LOG = { prompt_name: 'p', version_tag: '1' };
 const TRACE = randomUUID();
@@ -40,7 +40,7 @@ describe('an error of a native route', () => {
   let key: string;
   beforeAll(async () => {
     const env = { API_AUTH: 'required', RATE_LIMIT_MAX_REQUESTS: String(MAX_REQUESTS) };
-    gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory(), env });
+    gateway = await startGatewayForAll({ dataDirectory: temporaryDirectory(), env });
     key = /\bpm_[0-9a-f]{64}\b/.exec(gateway.output.join('\n'))![0];
     expect((await send({ path: '/v1/traces', body: { trace_id: TRACE } })).status).toBe(201);
   });

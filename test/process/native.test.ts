@@ -1,8 +1,8 @@
 /** Native requests through the whole gateway, on each database: answered when what they wrote can be read. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
-import { temporaryDirectory } from '../helpers/gateway.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { startGatewayForAll, temporaryDirectory } from '../helpers/gateway.js';
 import { startPostgres } from '../helpers/postgres.js';
 
 const server = await startPostgres();
@@ -48,7 +48,7 @@ for (const [engine, skipped, environment] of engines) {
     // One for all tests of the engine: each has a workspace of its own.
     beforeAll(async () => {
       const env = { RATE_LIMIT_MAX_REQUESTS: '1000000', ...(await environment()) };
-      gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory(), env });
+      gateway = await startGatewayForAll({ dataDirectory: temporaryDirectory(), env });
       key = /pm_[0-9a-f]{64}/.exec(gateway.output.join('\n'))![0];
     });
     afterAll(() => gateway?.stop());

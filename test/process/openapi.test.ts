@@ -1,7 +1,7 @@
 /** Each documented operation of a whole gateway, called with its documented example, on each database. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type GatewayProcess, startGatewayProcess } from '../../bench/gateway-process.js';
-import { getJson, temporaryDirectory } from '../helpers/gateway.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { getJson, startGatewayForAll, temporaryDirectory } from '../helpers/gateway.js';
 import { faults, type Schema } from '../helpers/json-schema.js';
 import { startPostgres } from '../helpers/postgres.js';
 
@@ -118,7 +118,7 @@ for (const [engine, skipped, environment] of engines) {
     let gateway: GatewayProcess;
     let document: Document;
     beforeAll(async () => {
-      gateway = await startGatewayProcess({ dataDirectory: temporaryDirectory(), env: await environment() });
+      gateway = await startGatewayForAll({ dataDirectory: temporaryDirectory(), env: await environment() });
       document = await getJson(`${gateway.api}/openapi.json`);
     });
     afterAll(() => gateway?.stop());

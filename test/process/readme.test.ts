@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
 
 const run = promisify(execFile);
@@ -35,9 +35,10 @@ const KEY = /\bpm_[0-9a-f]{64}\b/;
 
 describe.skipIf(!hasCurl)('the calls of the README', () => {
   it('are not answered with an error, with the key that the first start prints', async () => {
-    const gateway = await startGateway({ dataDirectory: temporaryDirectory(), env: { API_AUTH: 'required' } });
-    const env = { ...process.env, PROMPTMETRICS_API_KEY: KEY.exec(gateway.output.join('\n'))![0] };
-    const { stdout } = await run('bash', ['-eo', 'pipefail', '-c', scriptAt(gateway)], { env });
+    const env = { API_AUTH: 'required' };
+    const gateway = await startGateway({ entry: entryFile(), dataDirectory: temporaryDirectory(), env });
+    const keyed = { ...process.env, PROMPTMETRICS_API_KEY: KEY.exec(gateway.output.join('\n'))![0] };
+    const { stdout } = await run('bash', ['-eo', 'pipefail', '-c', scriptAt(gateway)], { env: keyed });
     const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
     expect(answers.length).toBeGreaterThan(15);
     for (const found of [

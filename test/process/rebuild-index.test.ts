@@ -4,8 +4,8 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
-import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
+import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { commandFile, startGateway, temporaryDirectory } from '../helpers/gateway.js';
 import { startPostgres } from '../helpers/postgres.js';
 
 const postgres = await startPostgres();
@@ -13,7 +13,7 @@ afterAll(() => postgres?.remove());
 
 async function runCommand(dataDirectory: string, env: Record<string, string> = {}) {
   const options = { cwd: dataDirectory, env: { PATH: process.env.PATH, DATA_DIR: dataDirectory, ...env } };
-  return promisify(execFile)(process.execPath, [entryFile(), 'rebuild-index'], options).then(
+  return promisify(execFile)(process.execPath, [commandFile('main.js'), 'rebuild-index'], options).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, stdout, stderr }),
   );
