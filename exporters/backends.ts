@@ -46,12 +46,12 @@ export function createBackends(options: BackendOptions): Backend[] {
   ];
 }
 
-function otlpBackend(one: OtlpExporterConfig, { version, gatewayId, ...options }: BackendOptions): Backend {
+function otlpBackend(one: OtlpExporterConfig, { pool, version, gatewayId, ...options }: BackendOptions): Backend {
   const queue = { ...options.queue, ...one.queue };
   return {
     name: one.name,
     queue,
-    transports: createTransports(one, { connections: queue.maxInFlight, version, gatewayId }),
+    transports: createTransports(one, { connections: queue.maxInFlight, pool, version, gatewayId }),
     urls: Object.values(one.destinations).map(({ url }) => url),
     advice: one.advice,
     making: one.destinations,

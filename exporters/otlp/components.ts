@@ -61,6 +61,8 @@ const httpSettings = z
     tracesEndpoint: url().optional(),
     logsEndpoint: url().optional(),
     metricsEndpoint: url().optional(),
+    /** The Collector's words. */
+    encoding: oneOf(['proto', 'json']).prefault('proto'),
     compression: compression(),
     timeout: duration(1, MAX_TIME_MS).prefault('30s'),
     ...shared,
@@ -79,7 +81,7 @@ const grpcSettings = z.object({
 /** A backend for traces alone. Port 4317 tells gRPC, unless the protocol is said. */
 const tracesSettings = z.object({
   endpoint: endpointText(),
-  protocol: oneOf(['grpc', 'http/protobuf']).optional(),
+  protocol: oneOf(['grpc', 'http/protobuf', 'http/json']).optional(),
   compression: compression(),
   timeout: duration(1, MAX_TIME_MS).prefault('10s'),
   ...shared,
@@ -119,7 +121,8 @@ function variablesOf({ headers, tls, compression, timeout }: Shared): Variables 
 type Destinations = OtlpExporterConfig['destinations'];
 
 function httpDestinations(settings: Settings<'otlp_http'>, signals: readonly Signal[]): Destinations {
-  const set = { ...variablesOf(settings), protocol: 'http/protobuf' as const };
+  const protocol = settings.encoding === 'json' ? ('http/json' as const) : ('http/protobuf' as const);
+  const set = { ...variablesOf(settings), protocol };
   const own = { traces: settings.tracesEndpoint, logs: settings.logsEndpoint, metrics: settings.metricsEndpoint };
   const entries = signals.flatMap((signal) => {
     const endpoint = own[signal] ?? settings.endpoint;

@@ -80,7 +80,9 @@ function variables(signal?: Signal) {
       .meta(
         meta('HEADERS', 'Headers of each request: name=value,name=value; {workspace} stands for the workspace', true),
       ),
-    protocol: oneOf(['http/protobuf', 'grpc']).optional().meta(meta('PROTOCOL', 'http/protobuf (the default) or grpc')),
+    protocol: oneOf(['http/protobuf', 'http/json', 'grpc'])
+      .optional()
+      .meta(meta('PROTOCOL', 'http/protobuf (the default), http/json or grpc')),
     compression: oneOf(['none', 'gzip']).optional().meta(meta('COMPRESSION', 'none (the default) or gzip')),
     timeoutMs: milliseconds(1, MAX_TIME_MS)
       .optional()

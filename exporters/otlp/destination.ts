@@ -1,7 +1,7 @@
 /** Where requests go, and how. */
 export interface Destination {
-  protocol: 'http/protobuf' | 'grpc';
-  /** http/protobuf: the whole URL of the signal. grpc: `http://` or `https://`, host and port. */
+  protocol: 'http/protobuf' | 'http/json' | 'grpc';
+  /** Over HTTP the whole URL of the signal. grpc: `http://` or `https://`, host and port. */
   url: URL;
   /** Names in lower case. `{workspace}` in a value becomes the id of the workspace. */
   headers: Readonly<Record<string, string>>;

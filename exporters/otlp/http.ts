@@ -1,4 +1,4 @@
-/** OTLP/HTTP with protobuf bodies, over undici. */
+/** OTLP/HTTP, over undici. */
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -20,7 +20,7 @@ export interface HttpTransportOptions {
 }
 
 export function createHttpTransport({ destination, connections, version, gatewayId }: HttpTransportOptions): Transport {
-  const { url, timeoutMs, compression } = destination;
+  const { url, protocol, timeoutMs, compression } = destination;
   let agent: Promise<Agent> | undefined;
 
   /** Made with the first request: files of certificates are read then, and again when they could not be read. */
@@ -34,7 +34,7 @@ export function createHttpTransport({ destination, connections, version, gateway
 
   const headersOf = (workspace: string) => ({
     ...headersFor(destination, workspace),
-    'content-type': 'application/x-protobuf',
+    'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
     'user-agent': userAgent(version),
     ...(gatewayId && { [GATEWAY_HEADER]: gatewayId() }),
     ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),

@@ -101,7 +101,7 @@ describe("an SDK's variables", () => {
   it.each([
     [{ [ENDPOINT]: 'ftp://backend' }, 'expected http://host:port'],
     [{ [ENDPOINT]: 'http://' }, 'expected http://host:port'],
-    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, 'expected one of: http/protobuf, grpc'],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' }, 'expected one of: http/protobuf, http/json, grpc'],
     [{ OTEL_EXPORTER_OTLP_LOGS_COMPRESSION: 'zstd' }, 'OTEL_EXPORTER_OTLP_LOGS_COMPRESSION="zstd"'],
     [{ OTEL_EXPORTER_OTLP_HEADERS: 'secret-without-a-name' }, 'OTEL_EXPORTER_OTLP_HEADERS=(hidden)'],
     [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=x%0d%0ay' }, 'expected name=value,name=value'],
