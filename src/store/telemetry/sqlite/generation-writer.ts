@@ -8,20 +8,17 @@ import type { DecodedFrame, LogRecord, Span } from '../../../model/telemetry.js'
 import { callOf, isUnpriced } from '../rollups.js';
 import { haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
+import { GenerationInserts } from './generation-inserts.js';
 import {
   areDescribedAlike,
   DESCRIPTION_COLUMNS,
   descriptionOf,
-  generationColumns,
   INHERITED_SESSION,
   INHERITED_USER,
-  insertGenerations,
-  isPlainGeneration,
   OF_TRACE,
   PRICE_COLUMNS,
   priceColumns,
   ROWS_OF_TRACE,
-  rareColumns,
   SESSION,
   SIGHTINGS_OF_TRACE,
   type SightingRow,
@@ -74,6 +71,7 @@ const NOBODY: TraceIdentity = { session: UNTOLD, user: UNTOLD };
 export class GenerationWriter {
   private readonly statements;
   private readonly changes: GenerationChanges;
+  private readonly rows: GenerationInserts;
   private readonly descriptions;
   private readonly prices;
   private readonly sessions;
@@ -82,6 +80,8 @@ export class GenerationWriter {
   private latestDescribed: { generation: Generation; id: number } | undefined;
   /** Of each call of the batch the first sighting: traces are written in another order than they came. */
   private readonly firsts = new Map<string, Arrival[]>();
+  /** Of the group that was added last: groups of one trace follow one another. */
+  private latestTrace: Uint8Array | undefined;
   /** Of the traces of the batch's logs of which nobody knows anything. */
   private readonly unknown = new Set<string>();
   private min: bigint | null = null;
@@ -93,6 +93,7 @@ export class GenerationWriter {
   ) {
     this.statements = prepareStatements(db);
     this.changes = new GenerationChanges(db);
+    this.rows = new GenerationInserts(db);
     this.descriptions = byDigest(db, 'descriptions', DESCRIPTION_COLUMNS);
     this.prices = byDigest(db, 'prices', PRICE_COLUMNS);
     this.sessions = new IdentityNumbers(db, SESSION);
@@ -126,6 +127,9 @@ export class GenerationWriter {
   /** Call it when the spans of the group are rows, one after another from `firstSpan` on. */
   addTrace(group: TraceGroup, firstSpan: number, workspaceId: number): void {
     const place: TracePlace = { traceId: group.traceId, workspaceId, first: firstSpan, isNew: false };
+    // A trace has several groups where one of them revises: what is asked of its rows is told by the table alone.
+    if (this.latestTrace && Buffer.compare(this.latestTrace, group.traceId) === 0) this.rows.flush();
+    this.latestTrace = group.traceId;
     if (group.revision > 0) this.removeReplaced(group.spans, place);
     else if (group.spans.every(({ generation }) => generation === undefined)) return;
     place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
@@ -150,6 +154,8 @@ export class GenerationWriter {
       return;
     }
     const { traceId } = record;
+    // Among spans `firsts` tells of one response; before a log's may be a row of this batch.
+    if (record.generation.responseId !== '') this.rows.flush();
     const identity = traceId && this.identityForLog(workspace, workspaceId, traceId);
     const generation = storable(record.generation);
     const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
@@ -158,9 +164,9 @@ export class GenerationWriter {
 
   /** Ends the batch, within its transaction; from its first generation to its last. */
   flush(): { min: bigint | null; max: bigint | null } {
+    this.rows.flush();
     this.changes.flush();
-    this.unknown.clear();
-    this.firsts.clear();
+    this.forgetBatch();
     const { min, max } = this;
     this.min = this.max = null;
     return { min, max };
@@ -176,13 +182,19 @@ export class GenerationWriter {
   }
 
   rollback(): void {
+    this.rows.clear();
     this.changes.clear();
-    this.unknown.clear();
-    this.firsts.clear();
+    this.forgetBatch();
     this.options.traces.rollback();
     this.min = this.max = null;
     this.latestDescribed = undefined;
     for (const numbered of [this.descriptions, this.prices, this.sessions, this.users]) numbered.forget();
+  }
+
+  private forgetBatch(): void {
+    this.unknown.clear();
+    this.firsts.clear();
+    this.latestTrace = undefined;
   }
 
   private insert(generation: Generation, id: bigint, place: Place, counted: boolean, identity: TraceIdentity): void {
@@ -193,7 +205,7 @@ export class GenerationWriter {
     const userId = user === '' ? null : this.users.idOf(workspaceId, user);
     const startTime = signed(generation.startTimeUnixNano);
     const { cost } = generation;
-    const columns = generationColumns(generation, {
+    this.rows.add(generation, {
       id,
       workspaceId,
       descriptionId: this.descriptionId(generation),
@@ -205,8 +217,6 @@ export class GenerationWriter {
         (session === generation.sessionId ? 0 : INHERITED_SESSION) | (user === generation.userId ? 0 : INHERITED_USER),
       priceId: cost ? this.prices.idOf(cost.price.key, () => priceColumns(cost.price)) : null,
     });
-    if (isPlainGeneration(generation)) this.statements.plain.run(columns);
-    else this.statements.whole.run(columns, rareColumns(generation));
     this.changes.addText(id, generation.searchText);
     const call = counted ? callOf(`${workspaceId}`, generation, { session, user }) : undefined;
     this.changes.add({ traceId, startTime, call, sessionId, userId });
@@ -264,6 +274,7 @@ export class GenerationWriter {
     if (known) return known;
     const name = `${workspaceId} ${Buffer.from(traceId).toString('latin1')}`;
     if (this.unknown.has(name)) return NOBODY;
+    this.rows.flushSpans();
     const place = { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false };
     const identity = this.knownIdentity(workspace, place);
     if (identity.session.name === '' && identity.user.name === '') this.unknown.add(name);
@@ -376,7 +387,6 @@ function toldBy(spans: readonly Span[], tell: (generation: Generation) => string
 }
 
 function prepareStatements(db: Database.Database) {
-  const { whole, plain } = insertGenerations();
   const withBigints = (sql: string) => db.prepare(sql).safeIntegers(true);
   // What was given to others is the trace's; a row's own may be its alone.
   const name = (column: string, bit: number) =>
@@ -403,8 +413,6 @@ function prepareStatements(db: Database.Database) {
         ORDER BY span.parent_span_id IS NOT NULL, x.id LIMIT 1`,
     );
   return {
-    whole: db.prepare(whole),
-    plain: db.prepare(plain),
     earlier: db
       .prepare(
         `SELECT 1 FROM trace_batches INDEXED BY trace_batches_by_trace
