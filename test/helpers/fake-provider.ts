@@ -1,7 +1,8 @@
 /**
  * A model provider to test instrumentations against: the chat completions, responses and embeddings of OpenAI and the
- * messages of Anthropic, as plain JSON and as a stream, with answers and usage that are known beforehand. What is
- * answered follows from the request alone: from the last message of the user, from the tools that are offered.
+ * messages of Anthropic, as plain JSON and as a stream, and the content that Gemini generates, as plain JSON, with answers
+ * and usage that are known beforehand. What is answered follows from the request alone: from the last message of the user,
+ * from the tools that are offered.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -394,6 +395,38 @@ function messagePieces(answer: Answer): Piece[] {
   return pieces.map((data) => ({ event: data.type, data }));
 }
 
+// ---- Gemini ----
+
+const GEMINI = /^\/v1(?:beta)?\/models\/([^/:]+):generateContent$/;
+
+/** Its model stands in the path, and its tools are groups. */
+function withGeminiModel(request: Loose, path: string): Loose {
+  const model = GEMINI.exec(path)?.[1];
+  if (model === undefined) return request;
+  const tools = (request.tools ?? []).flatMap((group: Loose) => group.functionDeclarations ?? []);
+  return { model, messages: (request.contents ?? []).map(geminiMessage), tools };
+}
+
+function geminiMessage({ role, parts }: Loose) {
+  return parts.some((part: Loose) => part.functionResponse) ? { role: 'tool' } : { role, content: parts };
+}
+
+const GEMINI_FINISH = { stop: 'STOP', length: 'MAX_TOKENS', tool: 'STOP' } as const;
+
+/** The candidates are counted without the thoughts. */
+function geminiUsage({ input, output, cacheRead = 0, reasoning = 0 }: KnownUsage) {
+  const counts = { promptTokenCount: input, candidatesTokenCount: output - reasoning, totalTokenCount: input + output };
+  return { ...counts, cachedContentTokenCount: cacheRead, thoughtsTokenCount: reasoning };
+}
+
+function geminiContent(answer: Answer) {
+  const { tool, text } = answer;
+  const part = tool === undefined ? { text } : { functionCall: { name: tool, args: TOOL_CALL.arguments } };
+  const candidate = { content: { role: 'model', parts: [part] }, finishReason: GEMINI_FINISH[answer.finish], index: 0 };
+  const ids = { modelVersion: answer.model, responseId: answer.id('gemini-') };
+  return { candidates: [candidate], usageMetadata: geminiUsage(answer.usage), ...ids };
+}
+
 // ---- the server ----
 
 /** 2026-11-21T12:00:00Z, in seconds. */
@@ -420,6 +453,11 @@ const ANTHROPIC_MISSING = {
   request_id: 'req_fake',
 };
 
+const GEMINI_MISSING = {
+  error: { code: 404, message: `models/${MISSING_MODEL} is not found`, status: 'NOT_FOUND' },
+};
+
+const GEMINI_ENDPOINT: Endpoint = { whole: geminiContent, missing: GEMINI_MISSING };
 const ENDPOINTS: Record<string, Endpoint> = {
   '/v1/chat/completions': { whole: chat, pieces: chatPieces, missing: OPENAI_MISSING },
   '/v1/responses': { whole: response, pieces: responsePieces, missing: OPENAI_MISSING },
@@ -460,9 +498,10 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   const requests: FakeProvider['requests'] = [];
   const serve = async (incoming: IncomingMessage, out: ServerResponse) => {
     const path = new URL(incoming.url ?? '/', 'http://provider').pathname;
-    const request = await bodyOf(incoming);
-    requests.push({ path, body: request });
-    const endpoint = ENDPOINTS[path];
+    const body = await bodyOf(incoming);
+    requests.push({ path, body });
+    const request = withGeminiModel(body, path);
+    const endpoint = GEMINI.test(path) ? GEMINI_ENDPOINT : ENDPOINTS[path];
     if (endpoint === undefined) return sendJson(out, 404, { error: { message: `no ${path} here` } });
     if (request.model === MISSING_MODEL) return sendJson(out, 404, endpoint.missing);
     const answer = answerTo(request, idsOf(seed, requests.length));

@@ -48,7 +48,7 @@ function areSameModel(a: string, b: string): boolean {
 function looksLikeSameCall(a: Sighting, b: Sighting): boolean {
   return (
     (a.responseId === '' || b.responseId === '') &&
-    a.scope !== b.scope &&
+    (a.scope !== b.scope || isWithin(a, b) || isWithin(b, a)) &&
     areSameModel(a.model, b.model) &&
     areRelated(a, b) &&
     hasTokens(a.usage) &&
@@ -59,9 +59,15 @@ function looksLikeSameCall(a: Sighting, b: Sighting): boolean {
 
 /** Siblings, or parent and child. */
 function areRelated(a: Sighting, b: Sighting): boolean {
-  if (a.spanId !== '' && a.spanId === b.parentSpanId) return true;
-  if (b.spanId !== '' && b.spanId === a.parentSpanId) return true;
-  return a.parentSpanId !== '' && a.parentSpanId === b.parentSpanId;
+  return isWithin(a, b) || isWithin(b, a) || (a.parentSpanId !== '' && a.parentSpanId === b.parentSpanId);
+}
+
+/**
+ * Siblings of one instrumentation are calls of their own, but Google's ADK (its first schema) has a call within a call, both
+ * with all its tokens.
+ */
+function isWithin(inner: Sighting, outer: Sighting): boolean {
+  return outer.spanId !== '' && outer.spanId === inner.parentSpanId;
 }
 
 /** Nothing equals nothing: that says little. */
@@ -96,11 +102,13 @@ export class SightingIndex {
     const tokens = tokensOf(sighting.usage);
     const { spanId, parentSpanId } = sighting;
     const looksAlike = (other: Sighting) => looksLikeSameCall(other, sighting);
-    const alone = (ofOneKind: readonly Sighting[]) => mayMatch(ofOneKind[0]!, sighting) && ofOneKind.some(looksAlike);
+    const within = (ofOneKind: readonly Sighting[]) =>
+      !areAnswered(ofOneKind[0]!, sighting) && ofOneKind.some(looksAlike);
+    const beside = (ofOneKind: readonly Sighting[]) => ofOneKind[0]!.scope !== sighting.scope && within(ofOneKind);
     return (
       (this.bySpan.get(`${parentSpanId} ${tokens}`)?.some(looksAlike) ||
-        this.byParent.get(`${spanId} ${tokens}`)?.some(alone) ||
-        this.byParent.get(`${parentSpanId} ${tokens}`)?.some(alone)) ??
+        this.byParent.get(`${spanId} ${tokens}`)?.some(within) ||
+        this.byParent.get(`${parentSpanId} ${tokens}`)?.some(beside)) ??
       false
     );
   }
@@ -127,8 +135,9 @@ function isAnswered({ responseId }: Sighting): boolean {
   return responseId !== '';
 }
 
-function mayMatch(kind: Sighting, sighting: Sighting): boolean {
-  return kind.scope !== sighting.scope && !(isAnswered(kind) && isAnswered(sighting));
+/** Their ids tell. */
+function areAnswered(one: Sighting, other: Sighting): boolean {
+  return isAnswered(one) && isAnswered(other);
 }
 
 function tokensOf(usage: Usage): string {

@@ -305,10 +305,9 @@ export class GenerationWriter {
     for (const id of ids) this.changes.change(id, () => rows.give.run({ identityId, id }));
   }
 
-  /** What calls of the group are compared with; undefined where all are of one instrumentation, as in most traces. */
+  /** What calls of the group are compared with; undefined where none can be of one call, as in most traces. */
   private countedCalls({ spans }: TraceGroup, { isNew, ...place }: TracePlace): SightingIndex | undefined {
-    const [first] = spans;
-    if (isNew && spans.every(({ scope }) => scope.name === first!.scope.name)) return undefined;
+    if (isNew && !maySeeTwice(spans)) return undefined;
     const index = new SightingIndex();
     if (isNew) return index;
     const answered = Number(spans.every(({ generation }) => generation?.responseId !== ''));
@@ -356,6 +355,16 @@ export class GenerationWriter {
 
 function isCountedCall({ kind, countable }: Generation): boolean {
   return countable && (kind === 'llm' || kind === 'embedding');
+}
+
+/** Calls of one trace: of two instrumentations, or without responses and one within the other. */
+function maySeeTwice(spans: readonly Span[]): boolean {
+  const [first] = spans;
+  if (spans.some(({ scope }) => scope.name !== first!.scope.name)) return true;
+  const calls = spans.filter(({ generation }) => generation !== undefined && isCountedCall(generation));
+  if (calls.length < 2 || calls.every(({ generation }) => generation!.responseId !== '')) return false;
+  const ids = new Set(calls.map(({ spanId }) => spanIdKey(spanId)));
+  return calls.some(({ parentSpanId }) => parentSpanId !== undefined && ids.has(spanIdKey(parentSpanId)));
 }
 
 function cameBefore(a: Arrival, b: Arrival): boolean {

@@ -1,4 +1,4 @@
-// The Vercel AI SDK (4, 5 and 6) with its experimental telemetry.
+// The Vercel AI SDK: 4, 5 and 6 with their experimental telemetry, 7 with its integration for OpenTelemetry.
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -19,8 +19,20 @@ const openai = createOpenAI({
 });
 const anthropic = createAnthropic({ baseURL: `${ANTHROPIC_BASE_URL}/v1` });
 const gpt = openai.chat('gpt-4o-mini');
+if (VERCEL_AI === '7') {
+  const { OpenTelemetry } = await import('@ai-sdk/otel');
+  ai.registerTelemetry(new OpenTelemetry({ runtimeContext: process.env.CONTEXT === 'sent' }));
+}
+const included = (context) => Object.fromEntries(Object.keys(context).map((key) => [key, true]));
+/** Version 7 has a context instead of metadata, and sends of it what is asked for. */
+const contextOf = (metadata) => metadata && { runtimeContext: metadata };
 const telemetry = (functionId, metadata) => ({
-  experimental_telemetry: { isEnabled: true, functionId, ...(metadata && { metadata }) },
+  ...(VERCEL_AI === '7'
+    ? {
+        telemetry: { functionId, ...(metadata && { includeRuntimeContext: included(metadata) }) },
+        ...contextOf(metadata),
+      }
+    : { experimental_telemetry: { isEnabled: true, functionId, ...(metadata && { metadata }) } }),
   maxRetries: 0,
 });
 
