@@ -1,12 +1,15 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { GenerationReader } from '../../../src/store/telemetry/generations.js';
 import { apply } from '../../../src/store/telemetry/postgres/apply.js';
 import { Partitions } from '../../../src/store/telemetry/postgres/partitions.js';
+import { PendingWords } from '../../../src/store/telemetry/postgres/pending-words.js';
 import { QuietTraces } from '../../../src/store/telemetry/postgres/quiet-traces.js';
 import { createShared } from '../../../src/store/telemetry/postgres/shared-rows.js';
 import { takeOutContents } from '../../../workers/contents.js';
 import { startPostgres } from '../../helpers/postgres.js';
-import { decodedFrame, resource } from '../../helpers/records.js';
+import { decodedFrame, recordSource, resource } from '../../helpers/records.js';
+import { llmSpan } from './generation-records.js';
 import { type Line, openLine } from './line.js';
 import { BUFFER, batchOf, openSetting, type Setting, spansOfToday } from './setting.js';
 
@@ -23,6 +26,22 @@ describe.skipIf(!server)('Postgres writer', () => {
     await setting.close();
     await line?.close();
     line = undefined;
+  });
+
+  const connect = async () => {
+    const client = new pg.Client({ connectionString: setting.connectionString });
+    await client.connect();
+    return client;
+  };
+
+  const sessionOver = (client: pg.Client, words = new PendingWords(connect)) => ({
+    client,
+    writer: 1,
+    shared: createShared(),
+    partitions: new Partitions(),
+    hasStaging: false,
+    quiet: new QuietTraces(),
+    words,
   });
 
   const counted = async () => {
@@ -48,8 +67,7 @@ describe.skipIf(!server)('Postgres writer', () => {
     const [span] = spansOfToday(1, 1);
     const other = await setting.writer();
     await other.write(batchOf(1, [span!]));
-    const client = new pg.Client({ connectionString: setting.connectionString });
-    await client.connect();
+    const client = await connect();
     onTestFinished(() => client.end());
     const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
     const overtaken = async (...args: unknown[]) => {
@@ -62,14 +80,7 @@ describe.skipIf(!server)('Postgres writer', () => {
     const spans = [{ ...span!, attributes: JSON.stringify({ large: 'x'.repeat(70_000) }) }];
     const batch = batchOf(2, spans);
     takeOutContents(batch.frames[0]!, 2 ** 20);
-    const session = {
-      client,
-      writer: 1,
-      shared: createShared(),
-      partitions: new Partitions(),
-      quiet: new QuietTraces(),
-    };
-    expect(await apply({ ...session, hasStaging: false }, batch)).toMatchObject({ spans: 0, duplicateSpans: 0 });
+    expect(await apply(sessionOver(client), batch)).toMatchObject({ spans: 0, duplicateSpans: 0 });
     expect(await setting.sql('select * from contents')).toEqual([]);
   });
 
@@ -200,6 +211,42 @@ describe.skipIf(!server)('Postgres writer', () => {
     }
     expect(await writer.write(batchOf(1, [good!]))).toMatchObject({ spans: 1 });
     expect(await counted()).toEqual({ spans: 1, summed: 1 });
+  });
+
+  it('words wait for whoever comes last to sort them in, or are lost to a search meanwhile', async () => {
+    let connections = 0;
+    const words = new PendingWords(() => {
+      connections++;
+      return connections === 1 ? Promise.reject(new Error('Nobody is let in')) : connect();
+    }, 1);
+    const client = await connect();
+    onTestFinished(() => client.end());
+    onTestFinished(() => words.close());
+    const session = sessionOver(client, words);
+    const source = recordSource(5);
+    const spans = Array.from({ length: 3 }, (_, at) => llmSpan(source, { searchText: `common words number${at}` }));
+    const pendingPages = async () => {
+      const [row] = await setting.sql<{ pages: number }>(
+        `select sum(gin_clean_pending_list(index.oid))::int as pages from pg_class index join pg_am on pg_am.oid = relam
+         where amname = 'gin' and relkind = 'i'`,
+      );
+      return row!.pages;
+    };
+    const found = async (text: string) =>
+      (await (setting.store as unknown as GenerationReader).listGenerations({ workspace: 'default', limit: 9, text }))
+        .total;
+    await apply(session, batchOf(1, [spans[0]!]));
+    await words.settle();
+    expect(await pendingPages()).toBeGreaterThan(0);
+    await apply(session, batchOf(2, [spans[1]!]));
+    expect([await found('number1'), await found('common')]).toEqual([1, 2]);
+    await words.settle();
+    // As many came again: this waits until the first are sorted in.
+    words.add(2);
+    await words.settle();
+    expect([connections, await pendingPages()]).toEqual([2, 0]);
+    await apply(session, batchOf(3, [spans[2]!]));
+    expect([await found('number1'), await found('number2'), await found('common')]).toEqual([1, 1, 3]);
   });
 
   it('a server that is not there, or lets nobody in, is unavailable', async () => {

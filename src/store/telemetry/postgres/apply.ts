@@ -43,6 +43,7 @@ import { keepKeys, partsWithoutRepeatedKeys, repeatedFrames, takeKeys } from './
 import { beginApplying, gaps, isAppliedAlready, noteUnwritten, readApplied, readUnwritten } from './ledger.js';
 import { hexOf, isNative, type NativeFrame, traceKey } from './native-ids.js';
 import type { Partitions } from './partitions.js';
+import type { PendingWords } from './pending-words.js';
 import type { Queries } from './queries.js';
 import type { QuietTraces } from './quiet-traces.js';
 import {
@@ -69,6 +70,7 @@ export interface Session {
   partitions: Partitions;
   hasStaging: boolean;
   quiet: QuietTraces;
+  words: PendingWords;
 }
 
 /** How often ranges may turn out to be applied by others meanwhile, before it is left to the next try. */
@@ -313,17 +315,18 @@ const NO_GENERATIONS: BroughtGenerations = { rows: [], texts: [] };
 
 /** Nothing, for a batch that tells of none and revises no span. */
 async function writeGenerations(
-  { client, shared, quiet }: Session,
+  session: Session,
   frames: readonly DecodedFrame[],
   replaced: Replaced,
   tells: boolean,
 ): Promise<string[]> {
+  const { client, quiet } = session;
   const gone = goneWith(replaced.filter(({ old }) => old.length > 0).map(({ revision }) => revision));
   if (!tells && gone.length === 0) return [];
   const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
   for (const { revision } of replaced) quiet.forgetSpan(revision.workspace, revision.span);
   const rows = await quiet.rowsToWrite(client, brought.rows);
-  return await applyGenerations(client, shared, { ...brought, rows }, gone);
+  return await applyGenerations(session, { ...brought, rows }, gone);
 }
 
 /** One for each trace: a batch may revise thousands of spans of one. */

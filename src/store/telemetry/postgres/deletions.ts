@@ -1,20 +1,15 @@
 /** Deleting traces, with what they told of calls to models: in one transaction. */
-import type pg from 'pg';
 import type { TraceDeletion } from '../telemetry.js';
 import { lockTraces } from './claims.js';
 import { HAVE_CONTENTS_ALONE, removePlaces, removeUnused } from './contents.js';
-import { applyGenerations, type GoneGenerations } from './generation-writes.js';
+import { applyGenerations, type GenerationTables, type GoneGenerations } from './generation-writes.js';
 import { hexOf, traceIdArray } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
-import type { Shared } from './shared-rows.js';
 import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 
-export async function deleteTraces(
-  client: pg.ClientBase,
-  shared: Shared,
-  deletions: readonly TraceDeletion[],
-): Promise<void> {
+export async function deleteTraces(tables: GenerationTables, deletions: readonly TraceDeletion[]): Promise<void> {
   if (deletions.length === 0) return;
+  const { client } = tables;
   const rows = deletions.map(({ workspace, traceId, receivedUntilUnixMs }) => ({
     workspace,
     trace_id: hexOf(traceId),
@@ -42,7 +37,7 @@ export async function deleteTraces(
     ...sumUpAnew(deletions),
     removePlaces(deletions),
   ]);
-  const ending = await applyGenerations(client, shared, { rows: [], texts: [] }, deletions.map(goneWith));
+  const ending = await applyGenerations(tables, { rows: [], texts: [] }, deletions.map(goneWith));
   await runTogether(client, [...ending, ...removeUnused(results), deleteEventTexts(deletions), 'commit']);
 }
 

@@ -31,6 +31,7 @@ import {
   statementsOf,
 } from './generation-statements.js';
 import { hexOf } from './native-ids.js';
+import type { PendingWords } from './pending-words.js';
 import { logItemTime } from './rows.js';
 import type { Shared } from './shared-rows.js';
 import { BY_INDEX, runTogether } from './statements.js';
@@ -58,6 +59,13 @@ export interface GoneGenerations {
   /** Hex. */
   traceId: string;
   isGone(row: GenerationRow): boolean;
+}
+
+/** Where they are written. */
+export interface GenerationTables {
+  client: pg.ClientBase;
+  shared: Shared;
+  words: PendingWords;
 }
 
 export function broughtBy(frames: readonly DecodedFrame[]): BroughtGenerations {
@@ -115,13 +123,12 @@ function textOfEvent(
  * it: until they run nothing is held but the traces and the ids of responses.
  */
 export async function applyGenerations(
-  client: pg.ClientBase,
-  shared: Shared,
+  { client, shared, words }: GenerationTables,
   brought: BroughtGenerations,
   gone: readonly GoneGenerations[],
 ): Promise<string[]> {
   if (brought.rows.length === 0 && gone.length === 0) {
-    await copyTexts(client, brought.texts);
+    await copyTexts(client, words, brought.texts);
     return [];
   }
   const work = new GenerationWork(client, brought.rows, gone);
@@ -130,10 +137,8 @@ export async function applyGenerations(
   const removing = removeRows(changes.gone);
   if (removing.length > 0) await runTogether(client, [BY_INDEX, ...removing]);
   await copyRows(client, shared, changes.inserted);
-  await copyTexts(
-    client,
-    brought.texts.filter(({ ofEvent, rowId }) => ofEvent || inserted.has(rowId)),
-  );
+  const texts = brought.texts.filter(({ ofEvent, rowId }) => ofEvent || inserted.has(rowId));
+  await copyTexts(client, words, texts);
   return [BY_INDEX, ...statementsOf(changes, work.claims)];
 }
 
@@ -299,16 +304,16 @@ function* encodeRows(copied: CopyRows, shared: Shared, rows: readonly Generation
   }
 }
 
-async function copyTexts(client: pg.ClientBase, texts: readonly Text[]): Promise<void> {
+async function copyTexts(client: pg.ClientBase, words: PendingWords, texts: readonly Text[]): Promise<void> {
   if (texts.length === 0) return;
   const statement = `copy generation_texts (time_unix_nano, row_id, trace_id, of_event, workspace, words)
     from stdin (format binary)`;
-  await copyInto(client, statement, (copied) => encodeTexts(copied, texts), new CopyRows());
+  await copyInto(client, statement, (copied) => encodeTexts(copied, words, texts), new CopyRows());
 }
 
 const TEXT_FIELDS = 6;
 
-function* encodeTexts(copied: CopyRows, texts: readonly Text[]): Generator<void> {
+function* encodeTexts(copied: CopyRows, pending: PendingWords, texts: readonly Text[]): Generator<void> {
   for (const [at, { time, rowId, traceId, ofEvent, workspace, text }] of texts.entries()) {
     copied.row(TEXT_FIELDS);
     copied.bigint(time);
@@ -316,7 +321,9 @@ function* encodeTexts(copied: CopyRows, texts: readonly Text[]): Generator<void>
     copied.bytes(Buffer.from(traceId, 'hex'));
     copied.boolean(ofEvent);
     copied.utf8(workspace);
-    writeWords(copied, wordsOf(text));
+    const words = wordsOf(text);
+    writeWords(copied, words);
+    pending.add(words.size);
     if (at % ROWS_PER_STEP === 0) yield;
   }
 }

@@ -15,6 +15,7 @@ import { deleteTraces } from './deletions.js';
 import { sweepKeys } from './idempotency.js';
 import { hexOf } from './native-ids.js';
 import { Partitions } from './partitions.js';
+import { PendingWords } from './pending-words.js';
 import { QuietTraces } from './quiet-traces.js';
 import { reprice } from './reprice.js';
 import { createShared } from './shared-rows.js';
@@ -31,8 +32,9 @@ type WriterAddress = Pick<Extract<WriterOptions, { engine: 'postgres' }>, 'conne
 
 /** Connects: rejects with STORE_UNAVAILABLE when the server can't be reached. */
 export async function openPostgresWriter(options: WriterAddress): Promise<TelemetryWriter> {
-  const connect = () => openSession(options);
-  return new PostgresWriter(await connect(), connect);
+  const words = new PendingWords(() => connectTo(options, `promptmetrics words ${options.writer}`));
+  const connect = () => openSession(options, words);
+  return new PostgresWriter(await connect(), connect, words);
 }
 
 class PostgresWriter implements TelemetryWriter {
@@ -42,23 +44,25 @@ class PostgresWriter implements TelemetryWriter {
   constructor(
     private session: Session | undefined,
     private readonly connect: () => Promise<Session>,
+    private readonly words: PendingWords,
   ) {}
 
   write(batch: TelemetryBatch): Promise<WriteResult> {
     return this.inTurn(async (session) => {
       const result = await apply(session, batch);
       await this.sweep(session, batch.frames);
+      await this.words.settle();
       return result;
     });
   }
 
   deleteTraces(deletions: readonly TraceDeletion[]): Promise<void> {
     return this.inTurn(async (session) => {
-      const { client, shared } = session;
+      const { client } = session;
       forget(session, deletions);
       const successors = new Successors(deletions);
       await successors.count(client);
-      await deleteTraces(client, shared, deletions);
+      await deleteTraces(session, deletions);
       if (successors.areNeeded) await successors.count(client);
     });
   }
@@ -81,6 +85,7 @@ class PostgresWriter implements TelemetryWriter {
     await this.turn;
     const session = this.session;
     this.session = undefined;
+    this.words.close();
     await session?.client.end();
   }
 
@@ -130,10 +135,10 @@ function keepsSomething({ native, spans, logRecords }: DecodedFrame): boolean {
   );
 }
 
-async function openSession({ connectionString, writer }: WriterAddress): Promise<Session> {
+async function connectTo({ connectionString }: WriterAddress, name: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString,
-    application_name: `promptmetrics writer ${writer}`,
+    application_name: name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
@@ -149,13 +154,18 @@ async function openSession({ connectionString, writer }: WriterAddress): Promise
     void client.end().catch(() => {});
     throw fromPostgres(error);
   }
+  return client;
+}
+
+async function openSession(options: WriterAddress, words: PendingWords): Promise<Session> {
   return {
-    client,
-    writer,
+    client: await connectTo(options, `promptmetrics writer ${options.writer}`),
+    writer: options.writer,
     shared: createShared(),
     partitions: new Partitions(),
     hasStaging: false,
     quiet: new QuietTraces(),
+    words,
   };
 }
 
