@@ -1,5 +1,4 @@
 /** OTLP/gRPC over grpc-js, with the request's bytes as they are. */
-import { readFile } from 'node:fs/promises';
 import {
   type ChannelCredentials,
   Client,
@@ -12,14 +11,8 @@ import {
 import type { Signal } from '../../src/component.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { acceptedOf, answerOfGrpc, reasonOf } from './answer.js';
-import {
-  type Destination,
-  GATEWAY_HEADER,
-  headersFor,
-  isByWorkspace,
-  type TlsMaterial,
-  userAgent,
-} from './destination.js';
+import { type Destination, GATEWAY_HEADER, headersFor, isByWorkspace, userAgent } from './destination.js';
+import { RenewedClient, type TlsContents } from './renewal.js';
 
 const METHODS: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -38,21 +31,21 @@ export interface GrpcTransportOptions {
   version: string;
   /** The id of this gateway, which its own receivers refuse. */
   gatewayId?: (() => string) | undefined;
+  /** How often files of certificates are looked at, at most. */
+  certificateCheckMs?: number;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-export function createGrpcTransport({ destination, version, gatewayId }: GrpcTransportOptions): Transport {
-  const { url, timeoutMs } = destination;
-  let client: Promise<Client> | undefined;
-
-  const connected = (): Promise<Client> => {
-    client ??= createClient(destination, version).catch((error: unknown) => {
-      client = undefined;
-      throw error;
-    });
-    return client;
-  };
+export function createGrpcTransport(options: GrpcTransportOptions): Transport {
+  const { destination, version, gatewayId, certificateCheckMs: checkMs } = options;
+  const { url, tls, timeoutMs } = destination;
+  const client = new RenewedClient<Client>({
+    tls,
+    make: async (contents) => createClient(destination, contents, version),
+    retire: (old) => old.close(),
+    checkMs,
+  });
 
   const metadataOf = (workspace: string): Metadata => {
     const metadata = new Metadata();
@@ -80,21 +73,19 @@ export function createGrpcTransport({ destination, version, gatewayId }: GrpcTra
     byWorkspace: isByWorkspace(destination),
     async send(exported, abort) {
       try {
-        return await call(await connected(), exported, abort);
+        return await call(await client.get(), exported, abort);
       } catch (error) {
         return { kind: 'retry', reason: reasonOf('failed', (error as Error).message) };
       }
     },
     async close() {
-      const open = client;
-      client = undefined;
-      (await open?.catch(() => undefined))?.close();
+      (await client.take())?.close();
     },
   };
 }
 
-async function createClient({ url, tls, compression }: Destination, version: string): Promise<Client> {
-  const security = url.protocol === 'https:' ? await secured(tls) : credentials.createInsecure();
+function createClient({ url, compression }: Destination, contents: TlsContents, version: string): Client {
+  const security = url.protocol === 'https:' ? secured(contents) : credentials.createInsecure();
   return new Client(targetOf(url), security, {
     'grpc.primary_user_agent': userAgent(version),
     // Tried again here, by the table above: grpc-js would do it on its own for some, unseen.
@@ -113,10 +104,8 @@ function targetOf({ hostname, port, protocol }: URL): string {
   return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
 }
 
-async function secured({ certificate, clientKey, clientCertificate }: TlsMaterial): Promise<ChannelCredentials> {
-  const read = (file: string | undefined) => (file === undefined ? null : readFile(file));
-  const [ca, key, cert] = await Promise.all([certificate, clientKey, clientCertificate].map(read));
-  return credentials.createSsl(ca, key, cert);
+function secured({ ca, key, cert }: TlsContents): ChannelCredentials {
+  return credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
 }
 
 function statusOf(error: ServiceError) {

@@ -1,5 +1,5 @@
 /** OTLP/HTTP, over undici. */
-import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Agent } from 'undici';
@@ -7,6 +7,7 @@ import { headerText, readAnswer } from '../answer-body.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { answerOfHttp, reasonOf } from './answer.js';
 import { type Destination, GATEWAY_HEADER, headersFor, isByWorkspace, userAgent } from './destination.js';
+import { RenewedClient, type TlsContents } from './renewal.js';
 
 const compress = promisify(gzip);
 
@@ -17,20 +18,20 @@ export interface HttpTransportOptions {
   version: string;
   /** The id of this gateway, which its own receivers refuse. */
   gatewayId?: (() => string) | undefined;
+  /** How often files of certificates are looked at, at most. */
+  certificateCheckMs?: number;
 }
 
-export function createHttpTransport({ destination, connections, version, gatewayId }: HttpTransportOptions): Transport {
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  const { destination, connections, version, gatewayId } = options;
   const { url, protocol, timeoutMs, compression } = destination;
-  let agent: Promise<Agent> | undefined;
-
-  /** Made with the first request: files of certificates are read then, and again when they could not be read. */
-  const connected = (): Promise<Agent> => {
-    agent ??= createAgent(destination, connections).catch((error: unknown) => {
-      agent = undefined;
-      throw error;
-    });
-    return agent;
-  };
+  /** Made with the first request. */
+  const agent = new RenewedClient<Agent>({
+    tls: destination.tls,
+    make: (contents) => createAgent(destination, contents, connections),
+    retire: (old) => void old.close().catch(() => {}),
+    checkMs: options.certificateCheckMs,
+  });
 
   const headersOf = (workspace: string) => ({
     ...headersFor(destination, workspace),
@@ -42,8 +43,8 @@ export function createHttpTransport({ destination, connections, version, gateway
 
   const post = async ({ payload, workspace }: ExportRequest, signal: AbortSignal): Promise<Answer> => {
     const { request } = await import('undici');
-    const dispatcher = await connected();
     const body = compression === 'gzip' ? await compress(payload) : payload;
+    const dispatcher = await agent.get();
     const response = await request(url, { method: 'POST', dispatcher, headers: headersOf(workspace), body, signal });
     const read = await readAnswer(response.body);
     return answerOfHttp({
@@ -70,17 +71,16 @@ export function createHttpTransport({ destination, connections, version, gateway
       }
     },
     async close() {
-      const open = agent;
-      agent = undefined;
-      await (await open?.catch(() => undefined))?.destroy();
+      await (await agent.take())?.destroy();
     },
   };
 }
 
-async function createAgent({ tls, timeoutMs }: Destination, connections: number): Promise<Agent> {
+async function createAgent({ timeoutMs }: Destination, contents: TlsContents, connections: number): Promise<Agent> {
   const { Agent } = await import('undici');
-  const read = (file: string | undefined) => (file === undefined ? undefined : readFile(file));
-  const [ca, key, cert] = await Promise.all([tls.certificate, tls.clientKey, tls.clientCertificate].map(read));
+  const { ca, key, cert } = contents;
+  // Throws for what can't be used, which would be found out with each connection otherwise.
+  if (ca ?? key ?? cert) createSecureContext(contents);
   return new Agent({
     connections,
     pipelining: 1,

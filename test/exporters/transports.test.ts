@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -15,11 +15,13 @@ let directory: string;
 let authority: Certificate;
 let server: Certificate;
 let client: Certificate;
+let stranger: Certificate;
 beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'exporter-tls-'));
   authority = createAuthority(directory, 'authority');
   server = createCertificate(directory, 'server', authority);
   client = createCertificate(directory, 'client', authority);
+  stranger = createAuthority(directory, 'stranger');
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -34,19 +36,21 @@ interface Kind {
 
 const scheme = (secure: boolean) => (secure ? 'https' : 'http');
 
+const COMMON = { version: '1.2.3', gatewayId: () => 'this-gateway', certificateCheckMs: 0 };
+
 const KINDS: Record<string, Kind> = {
   'OTLP/HTTP': {
     start: (options) => startHttpBackend(options) as Promise<Backend<never>>,
     connect: (address, secure, rest) => {
       const destination = destinationTo('http/protobuf', `${scheme(secure)}://${address}/v1/traces`, rest);
-      return createHttpTransport({ destination, connections: 2, version: '1.2.3', gatewayId: () => 'this-gateway' });
+      return createHttpTransport({ destination, ...COMMON, connections: 2 });
     },
   },
   'OTLP/gRPC': {
     start: (options) => startGrpcBackend(options) as Promise<Backend<never>>,
     connect: (address, secure, rest) => {
       const destination = destinationTo('grpc', `${scheme(secure)}://${address}`, rest);
-      return createGrpcTransport({ destination, version: '1.2.3', gatewayId: () => 'this-gateway' });
+      return createGrpcTransport({ destination, ...COMMON });
     },
   },
 };
@@ -101,9 +105,29 @@ describe.each(Object.entries(KINDS))('%s', (_name, { start, connect }) => {
       kind: 'retry',
       reason: expect.stringContaining('late-'),
     });
-    const { copyFileSync } = await import('node:fs');
     copyFileSync(authority.certFile, certificate);
     expect(await transport.send(request, never)).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('shows a certificate that was renewed, and goes on with the one before where the files are no pair', async () => {
+    const tls = { key: String(server.key), cert: String(server.cert), clientCa: String(authority.cert) };
+    const backend = await backendWith(tls);
+    const own = (kind: string) => path.join(directory, `${backend.port}.${kind}`);
+    const shown = { certificate: authority.certFile, clientKey: own('key'), clientCertificate: own('crt') };
+    const put = (key: string, certificate: string) => {
+      copyFileSync(key, shown.clientKey);
+      copyFileSync(certificate, shown.clientCertificate);
+    };
+    // Of nobody whom the backend knows.
+    put(stranger.keyFile, stranger.certFile);
+    const transport = transportTo(backend, true, { tls: shown, timeoutMs: 5000 });
+    expect(await transport.send(request, never)).toMatchObject({ kind: 'retry' });
+    put(client.keyFile, client.certFile);
+    expect(await transport.send(request, never)).toMatchObject({ kind: 'accepted' });
+    put(server.keyFile, client.certFile);
+    expect(await transport.send(request, never)).toMatchObject({ kind: 'accepted' });
+    put(stranger.keyFile, stranger.certFile);
+    expect(await transport.send(request, never)).toMatchObject({ kind: 'retry' });
   });
 
   it('may be tried again when nobody listens, when there is no answer in time, and when it is broken off', async () => {
