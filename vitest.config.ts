@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: ['test/process/**'],
-          globalSetup: ['test/helpers/threads.ts'],
+          globalSetup: ['test/helpers/threads.ts', 'test/helpers/postgres-of-run.ts'],
         },
       },
       // Whole-process tests run what `npm start` runs, so they build it first.
@@ -29,7 +29,7 @@ export default defineConfig({
           ...shared,
           name: 'process',
           include: ['test/process/**/*.test.ts'],
-          globalSetup: ['test/helpers/build.ts'],
+          globalSetup: ['test/helpers/build.ts', 'test/helpers/postgres-of-run.ts'],
         },
       },
     ],

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPostgresTelemetry } from '../src/store/telemetry/postgres/store.js';
 import type { WriterOptions } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
-import { startPostgres } from './helpers/postgres.js';
 import { decodedFrame, recordSource } from './helpers/records.js';
+import { sharedPostgres } from './helpers/shared-postgres.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const scripts = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).scripts as Record<
@@ -66,7 +66,7 @@ describe('the queries of the README find rows', () => {
   });
 });
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 describe.skipIf(!postgres)('the queries of the README find rows on Postgres', () => {

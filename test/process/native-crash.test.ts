@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
 const KILLS = 6;
 const CONNECTIONS = 12;
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 /** One request that changes something, known in the audit log by its request id. */

@@ -3,9 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { startGatewayForAll, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const TRACE = '7C9E6679-7425-40de-944b-e07fc1f90ae7';

@@ -3,13 +3,13 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { errorSchema } from '../../src/api/errors.js';
 import { getJson, startGateway, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
 const SEED = 20_260;
 const REQUESTS_PER_ROUTE = 60;
 const CONNECTIONS = 8;
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 /** mulberry32: the same requests each time. */

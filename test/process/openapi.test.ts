@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { getJson, startGatewayForAll, temporaryDirectory } from '../helpers/gateway.js';
 import { faults, type Schema } from '../helpers/json-schema.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
 interface Operation {
   requestBody?: { content: Record<string, { example?: unknown }> };
@@ -21,7 +21,7 @@ interface Call {
   operation: Operation;
 }
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 /** What is made comes before what is read of it, changed in it, and at last deleted, the inner before the outer. */

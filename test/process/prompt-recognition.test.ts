@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 const STATIC = 'You answer questions about pumps, briefly.';

@@ -7,11 +7,11 @@ import pg from 'pg';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type ServerProxy, startProxy, withoutNotifications } from '../helpers/proxy.js';
 import { startRedis } from '../helpers/redis.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const [postgres, redis] = [await startPostgres(), await startRedis()];
+const [postgres, redis] = [sharedPostgres(), await startRedis()];
 afterAll(async () => {
   await redis?.kill();
   await postgres?.remove();

@@ -9,12 +9,12 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegistryConfig } from '../../src/registry/config.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { startS3 } from '../helpers/s3.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));

@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabaseDriver } from '../../src/registry/database/driver.js';
 import type { PromptDriver } from '../../src/registry/driver.js';
 import type { ControlStore } from '../../src/store/control/store.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, postgresCase, sqliteCase } from '../store/control/dialects.js';
 import { type DriverPlace, driverContract, versionOf } from './driver-contract.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 interface DatabasePlace extends DriverPlace {

@@ -4,11 +4,11 @@ import { createDriver } from '../../src/registry/drivers.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 function databaseSuite({ makePlace }: DialectCase): void {

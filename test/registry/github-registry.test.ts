@@ -14,11 +14,11 @@ import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
 import { HTTP_BACKEND, REPO, startGithub, type TestGithub, TOKEN } from '../helpers/github.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));

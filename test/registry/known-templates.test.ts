@@ -17,11 +17,11 @@ import { isPrerelease, sortKeyOf } from '../../src/registry/version.js';
 import type { NewPromptVersion } from '../../src/store/control/prompt-version.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const STATIC = 'You answer questions about pumps.';

@@ -12,11 +12,11 @@ import type { Prompt } from '../../src/registry/prompt.js';
 import { rebuildIndex } from '../../src/registry/rebuild.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const prompt = (name: string, version: string, more: Partial<Prompt> = {}): Prompt => ({

@@ -4,12 +4,12 @@ import type { Prompt } from '../../src/registry/prompt.js';
 import { writePrompt } from '../../src/registry/prompt.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
-import { startPostgres } from '../helpers/postgres.js';
 import { type RegistryFixture, type RegistryFixtureOptions, startRegistry } from '../helpers/registry.js';
 import { type S3Server, startS3 } from '../helpers/s3.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const prompt = (version = '1.0.0', more: Partial<Prompt> = {}): Prompt => ({

@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createControlStore } from '../../src/store/control/store.js';
 import { createPostgresTelemetry } from '../../src/store/telemetry/postgres/store.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 describe.skipIf(!server)('the halves of the store in one Postgres database', () => {

@@ -1,9 +1,9 @@
 import { afterAll, describe } from 'vitest';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { openSetting } from '../store/postgres/setting.js';
 import { recordingsContract } from './recordings-contract.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 describe.skipIf(!server)('on Postgres', () => {

@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DialectFacts, POSTGRES_FACTS, SQLITE_FACTS } from '../../src/store/dialect-facts.js';
 import { type Migration, migrate } from '../../src/store/migrator.js';
 import { type Databases, openPostgresDatabases, openSqliteDatabases } from '../helpers/databases.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 function statement(name: string, text: string): Migration {

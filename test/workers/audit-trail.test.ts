@@ -11,11 +11,11 @@ import type { ControlStore } from '../../src/store/control/store.js';
 import { type AuditTrailOptions, createAuditTrail } from '../../workers/audit-trail.js';
 import { createDeadLetterBox, type DeadLetter, type DeadLetterBox } from '../../workers/dead-letters.js';
 import { nopDrainEvents } from '../../workers/drain.js';
-import { startPostgres } from '../helpers/postgres.js';
+import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { postgresCase, sqliteCase } from '../store/control/dialects.js';
 import { until } from './played-drain.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const BUFFER = '0a1b2c3d-0000-4000-8000-000000000000';

@@ -7,10 +7,10 @@ import {
 } from '../../../src/store/control/api-keys.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
 import type { WorkspaceQuery } from '../../../src/store/control/workspaces.js';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const NOW = 1_800_000_000;

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../../src/model/audit-entry.js';
 import type { AuditFilters, AuditLog } from '../../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from './dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 function entry(changes: Partial<AuditEntry> = {}): AuditEntry {

@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/store/control/changes.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
 import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const change = (id: number): Change => ({ topic: 'api-keys', id });
@@ -114,7 +115,9 @@ describe.skipIf(!server)('changes on Postgres', () => {
 
   it('that may have been missed while the connection was gone are told as missed, and later ones are heard', async () => {
     const { heard } = listenTo(store);
-    await place.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%changes'");
+    await place.run(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%changes' and datname = current_database()",
+    );
     await until(() => heard.includes('missed') && store.hearsOthers() && other.hearsOthers());
     heard.length = 0;
     await other.changes.announce(change(5));

@@ -10,7 +10,7 @@ import { controlFile } from '../../../src/store/config.js';
 import type { Statement } from '../../../src/store/control/sqlite/messages.js';
 import { type ControlStore, type ControlStoreOptions, createControlStore } from '../../../src/store/control/store.js';
 import { createPool } from '../../../workers/pool.js';
-import type { PostgresServer } from '../../helpers/postgres.js';
+import type { PostgresDatabases } from '../../helpers/postgres.js';
 import { controlSchema } from '../../helpers/schemas.js';
 
 export interface Place {
@@ -90,7 +90,7 @@ async function withClient<Result>(connectionString: string, work: (client: pg.Cl
   }
 }
 
-async function postgresPlace(server: PostgresServer): Promise<Place> {
+async function postgresPlace(server: PostgresDatabases): Promise<Place> {
   const databaseUrl = await server.createDatabase(controlSchema);
   const config = { ...SETTINGS, databaseUrl };
   const stores: ControlStore[] = [];
@@ -131,6 +131,6 @@ export async function workspaceIds({ workspaces }: Pick<ControlStore, 'workspace
 
 export const sqliteCase: DialectCase = { name: 'SQLite', makePlace: sqlitePlace };
 
-export function postgresCase(server: PostgresServer | undefined): DialectCase {
+export function postgresCase(server: PostgresDatabases | undefined): DialectCase {
   return { name: 'Postgres', makePlace: () => postgresPlace(server!) };
 }

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type NewRun, RUN_SORTS, type RunQuery, type RunSort } from '../../../src/store/control/runs.js';
 import type { ControlStore } from '../../../src/store/control/store.js';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from './dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const NOW = 1_800_000_000_000;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ControlStore } from '../../../src/store/control/store.js';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from './dialects.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 /** A promise and what resolves it: the test says when a transaction goes on. */

@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DecodedFrame, Span } from '../../../src/model/telemetry.js';
 import type { GenerationReader, UsageQuery } from '../../../src/store/telemetry/generations.js';
 import type { TelemetryStore, TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
-import { startPostgres } from '../../helpers/postgres.js';
 import {
   BASE_TIME_UNIX_NANO,
   decodedFrame,
@@ -11,6 +10,7 @@ import {
   recordSource,
   scope,
 } from '../../helpers/records.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import {
   generation,
   groupedBy,
@@ -23,7 +23,7 @@ import {
 } from './generation-records.js';
 import { BUFFER, openSetting, type Setting } from './setting.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 function hex(id: Uint8Array): string {

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DecodedFrame, NativeWrite, Span, TraceRecord } from '../../../src/model/telemetry.js';
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
-import { startPostgres } from '../../helpers/postgres.js';
 import { decodedFrame, recordSource, resource } from '../../helpers/records.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type Line, openLine } from './line.js';
 import { BUFFER, batchOf, daysFromToday, openSetting, type Setting, spansOfToday, today } from './setting.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 function hex(id: Uint8Array): string {
@@ -374,7 +374,7 @@ describe.skipIf(!server)('Postgres and what the native API writes', () => {
     await writer.close();
     // What a session has counted is told when it ends.
     const scans = async () => {
-      const sessions = `select 1 from pg_stat_activity where application_name like '%writer%'`;
+      const sessions = `select 1 from pg_stat_activity where application_name like '%writer%' and datname = current_database()`;
       await expect.poll(async () => (await setting.sql(sessions)).length, { timeout: 10_000 }).toBe(0);
       const [row] = await setting.sql<{ scans: number }>(
         `select sum(seq_scan)::int as scans from pg_stat_user_tables

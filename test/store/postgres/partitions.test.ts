@@ -2,11 +2,11 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Span } from '../../../src/model/telemetry.js';
 import { DaySet, isPartitioned, partitionName } from '../../../src/store/telemetry/postgres/partitions.js';
-import { startPostgres } from '../../helpers/postgres.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { BUFFER, batchOf, daysFromToday, openSetting, type Setting } from './setting.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const DAY_MS = 86_400_000;

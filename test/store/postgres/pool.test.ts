@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createPool } from '../../../src/store/postgres/pool.js';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 
-const postgres = await startPostgres();
+const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
 describe.skipIf(!postgres)('a connection that breaks', () => {

@@ -4,7 +4,7 @@ import type { Span } from '../../../src/model/telemetry.js';
 import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/store.js';
 import { openPostgresWriter } from '../../../src/store/telemetry/postgres/writer.js';
 import type { TelemetryStore, TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
-import type { PostgresServer } from '../../helpers/postgres.js';
+import type { PostgresDatabases } from '../../helpers/postgres.js';
 import { BASE_TIME_UNIX_NANO, decodedFrame, recordSource } from '../../helpers/records.js';
 import { telemetrySchema } from '../../helpers/schemas.js';
 
@@ -21,7 +21,7 @@ export interface Setting {
   close(): Promise<void>;
 }
 
-export async function openSetting(server: PostgresServer): Promise<Setting> {
+export async function openSetting(server: PostgresDatabases): Promise<Setting> {
   const connectionString = await server.createDatabase(telemetrySchema);
   const store = createPostgresTelemetry({ connectionString, poolSize: 2, queryTimeoutMs: 20_000 });
   await store.start();

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startPostgres } from '../../helpers/postgres.js';
 import { recordSource } from '../../helpers/records.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { batchOf, daysFromToday, openSetting, type Setting } from './setting.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 describe.skipIf(!server)('Postgres trace list', () => {

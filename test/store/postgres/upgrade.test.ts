@@ -7,11 +7,11 @@ import { migrate } from '../../../src/store/migrator.js';
 import { createPostgresDialect } from '../../../src/store/postgres/dialect.js';
 import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/store.js';
 import { openPostgresWriter } from '../../../src/store/telemetry/postgres/writer.js';
-import { startPostgres } from '../../helpers/postgres.js';
 import { BASE_TIME_UNIX_NANO, decodedFrame, recordSource } from '../../helpers/records.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { BUFFER } from './setting.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 /** As a gateway of the first schema left it: a day of its own, and a trace in it. */

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterAll, describe } from 'vitest';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { type ContentCounts, contentContract } from './contents-contract.js';
 import { makePostgresStore } from './postgres-database.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 async function countIn(connectionString: string): Promise<ContentCounts> {

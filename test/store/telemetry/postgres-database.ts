@@ -2,7 +2,7 @@
 import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/store.js';
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
-import type { PostgresServer } from '../../helpers/postgres.js';
+import type { PostgresDatabases } from '../../helpers/postgres.js';
 import { telemetrySchema } from '../../helpers/schemas.js';
 import type { MakeStoreOptions, StoreUnderTest } from './contract.js';
 
@@ -11,7 +11,7 @@ export interface PostgresStoreUnderTest extends StoreUnderTest {
 }
 
 export async function makePostgresStore(
-  { createDatabase }: PostgresServer,
+  { createDatabase }: PostgresDatabases,
   { pageBudgetMs }: MakeStoreOptions = {},
 ): Promise<PostgresStoreUnderTest> {
   const connectionString = await createDatabase(telemetrySchema);

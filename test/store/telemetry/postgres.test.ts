@@ -1,11 +1,11 @@
 import { afterAll, describe } from 'vitest';
-import { startPostgres } from '../../helpers/postgres.js';
+import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { telemetryContract } from './contract.js';
 import { nativeTelemetryContract } from './contract-native.js';
 import { generationContract } from './generations-contract.js';
 import { makePostgresStore } from './postgres-database.js';
 
-const server = await startPostgres();
+const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 describe.skipIf(!server)('on Postgres', () => {
