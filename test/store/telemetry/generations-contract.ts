@@ -769,6 +769,49 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         await expectSumsOfRows(session);
       });
 
+      /** Of each batch its writer, and the places of its spans: on SQLite each is another block. */
+      test.each([
+        ['the root last', '0:12 0:0'],
+        ['the root last, from another writer', '0:12 1:0'],
+        ['the root first', '0:02 0:1'],
+        ['the root first, from another writer', '0:02 1:1'],
+        ['the root between two writers', '0:1 1:0 0:2'],
+      ])('the session of a trace misses a call in another block: %s', async (_, batches) => {
+        const session = await open({ blockMaxSpans: 1 });
+        const source = recordSource(35);
+        const spans = parts(source);
+        const [root, call, own] = spans as [Span, Span, Span];
+        for (const batch of batches.split(' ')) {
+          const [writer, ...places] = batch.replace(':', '');
+          await session.writeOne({ spans: places.map((at) => spans[Number(at)]!) }, Number(writer));
+        }
+        await session.writeOne({ logRecords: [generationLog(source, {}, { traceId: root.traceId })] });
+        const found = new Map((await session.list()).map((row) => [row.name, row]));
+        expect(found.get(call.name)).toMatchObject({ sessionId: 's', userId: 'u' });
+        expect(found.get(own.name)).toMatchObject({ sessionId: 'own', userId: 'u' });
+        expect(found.get('')).toMatchObject({ source: 'log', sessionId: 's', userId: 'u' });
+        await expectSumsOfRows(session);
+      });
+
+      test('the first session of a trace, told by a call, outlives that of its root in a call of another block', async () => {
+        const session = await open({ blockMaxSpans: 1 });
+        const source = recordSource(36);
+        const root = generationSpan(source, { sessionId: 's' });
+        const child = { traceId: root.traceId, parentSpanId: root.spanId };
+        const teller = generationSpan(source, { sessionId: 'told' }, child);
+        const calls = Array.from({ length: 3 }, () => generationSpan(source, {}, child));
+        const log = generationLog(source, {}, { traceId: root.traceId });
+        await session.writeOne({ logRecords: [log] });
+        await session.writeOne({ spans: [teller, calls[0]!] });
+        expect(await session.list({ sessionId: 'told' })).toHaveLength(3);
+        await session.writeOne({ spans: [root] }, 1);
+        await session.writeOne({ spans: [calls[1]!] });
+        await session.writeOne({ spans: [calls[2]!] }, 1);
+        expect(ids(await session.list({ sessionId: 'told' }))).toEqual([idOf(teller)]);
+        expect(await session.list({ sessionId: 's' })).toHaveLength(5);
+        await expectSumsOfRows(session);
+      });
+
       test('a session that goes on over several blocks is listed twice, or with part of its sums', async () => {
         const session = await open({ blockMaxSpans: 4 });
         const source = recordSource(17);

@@ -9,8 +9,8 @@ import { generationLog, generationSpan } from '../../helpers/generations.js';
 import { decodedFrame, recordSource, scope } from '../../helpers/records.js';
 
 const identity = (session: string): TraceIdentity => ({
-  session: { name: session, by: undefined },
-  user: { name: '', by: undefined },
+  session: { name: session, isSure: true, by: undefined },
+  user: { name: '', isSure: false, by: undefined },
 });
 
 describe('whose a trace is', () => {

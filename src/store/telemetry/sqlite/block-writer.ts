@@ -11,6 +11,7 @@ import { ContentWriter } from './contents.js';
 import { GenerationWriter, type GenerationWriterOptions } from './generation-writer.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
 import { shareOf, signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
+import type { Owners } from './trace-owners.js';
 
 /** GenAI spans are some 2 KB: with pages of 16 KiB they need few overflow pages (1.5 times the rate of 4 KiB). */
 const PAGE_BYTES = 16_384;
@@ -109,6 +110,8 @@ export class BlockWriter {
   private readonly generations: GenerationWriter;
   private readonly contents: ContentWriter;
   private readonly pageCount;
+  private readonly dataVersion;
+  private lastVersion: number;
   private rows: number;
 
   private constructor(
@@ -123,6 +126,8 @@ export class BlockWriter {
     this.scopes = scopeRows(db);
     this.metrics = metricRows(db);
     this.pageCount = db.prepare('PRAGMA page_count').pluck();
+    this.dataVersion = db.prepare('PRAGMA data_version').pluck();
+    this.lastVersion = this.dataVersion.get() as number;
     this.rows = db.prepare(ROWS_SQL).pluck().get() as number;
   }
 
@@ -154,6 +159,20 @@ export class BlockWriter {
   /** The connection, for looking up what this block holds. */
   get connection(): Database.Database {
     return this.db;
+  }
+
+  /** Whose the trace will be once the group, which revises nothing, is written. */
+  foretell(group: TraceGroup): Owners {
+    const row = this.statements.findWorkspace.get(group.workspace) as { id: number } | undefined;
+    return this.generations.foretell(group, row?.id);
+  }
+
+  /** Whether somebody else has changed rows since it was asked last: a deletion, a new price, the session of a trace. */
+  wasChanged(): boolean {
+    const version = this.dataVersion.get() as number;
+    const changed = version !== this.lastVersion;
+    this.lastVersion = version;
+    return changed;
   }
 
   /** Whether it has some version of every span of the group. */

@@ -28,8 +28,11 @@ import {
   USER,
 } from './generation-rows.js';
 import { byDigest, IdentityNumbers } from './numbered.js';
+import type { TraceName } from './recent-block.js';
+import { hashTraceId } from './trace-filter.js';
 import { signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
 import { type Told, type TraceIdentities, type TraceIdentity, toldByOthers } from './trace-identities.js';
+import { ALL_ROWS, type Owners, prepareOwners, surer, TraceOwners, UNOWNED } from './trace-owners.js';
 
 /** What of a counted call tells whether another row is of the same. */
 export type SeenResponse = Pick<Sighting, 'model' | 'responseId'>;
@@ -40,6 +43,8 @@ export type SeenElsewhere = (workspace: string, hash: bigint) => readonly SeenRe
 export interface GenerationWriterOptions {
   traces: TraceIdentities;
   seenElsewhere: SeenElsewhere;
+  /** Whose the trace is by the recent blocks but the one that is written; undefined when they have nothing of it. */
+  toldElsewhere(trace: TraceName): Owners | undefined;
 }
 
 /** Rows of one trace that what comes to it is compared with: the latest. */
@@ -65,7 +70,7 @@ interface Arrival extends SeenResponse {
   frame: DecodedFrame;
 }
 
-const UNTOLD: Told = { name: '', by: undefined };
+const UNTOLD: Told = { ...UNOWNED, by: undefined };
 const NOBODY: TraceIdentity = { session: UNTOLD, user: UNTOLD };
 
 export class GenerationWriter {
@@ -76,6 +81,7 @@ export class GenerationWriter {
   private readonly prices;
   private readonly sessions;
   private readonly users;
+  private readonly owners;
   /** Neighbours mostly share a description: its name, which is long, is made for the first of them. */
   private latestDescribed: { generation: Generation; id: number } | undefined;
   /** Of each call of the batch the first sighting: traces are written in another order than they came. */
@@ -98,6 +104,7 @@ export class GenerationWriter {
     this.prices = byDigest(db, 'prices', PRICE_COLUMNS);
     this.sessions = new IdentityNumbers(db, SESSION);
     this.users = new IdentityNumbers(db, USER);
+    this.owners = new TraceOwners(db, this.changes, { sessions: this.sessions, users: this.users });
   }
 
   /** Call it before the groups of a batch are added. */
@@ -249,10 +256,8 @@ export class GenerationWriter {
    */
   private identify(group: TraceGroup, place: TracePlace): TraceIdentity {
     const before = this.knownIdentity(group.workspace, place);
-    const kept = group.revision > 0 ? this.withoutRevised(before, group.spans, place) : before;
-    const session = toldBy(group.spans, ({ sessionId }) => sessionId, kept.session);
-    const user = toldBy(group.spans, ({ userId }) => userId, kept.user);
-    const identity = { session, user };
+    const identity = this.toldWith(group, before, place);
+    const { session, user } = identity;
     if (session.name !== before.session.name) this.giveToEarlier(place, SESSION, session.name);
     if (user.name !== before.user.name) this.giveToEarlier(place, USER, user.name);
     // Of a trace that has rows it is remembered as well that they say nothing: they are not asked again.
@@ -261,24 +266,49 @@ export class GenerationWriter {
     return identity;
   }
 
+  private toldWith(group: TraceGroup, before: TraceIdentity, place: TracePlace): TraceIdentity {
+    const { spans } = group;
+    const known =
+      group.revision > 0
+        ? this.withoutRevised(before, spans, place)
+        : surest(before, this.options.toldElsewhere(group));
+    return {
+      session: toldBy(spans, ({ sessionId }) => sessionId, known.session),
+      user: toldBy(spans, ({ userId }) => userId, known.user),
+    };
+  }
+
+  /** Whose the trace will be once the group, which revises nothing, is written; `workspaceId` is undefined when it has no rows. */
+  foretell(group: TraceGroup, workspaceId: number | undefined): Owners {
+    const { traceId, workspace } = group;
+    const isNew =
+      workspaceId === undefined || this.statements.earlier.get(traceId, workspaceId, ALL_ROWS) === undefined;
+    const place = { traceId, workspaceId: workspaceId ?? 0, first: ALL_ROWS, isNew };
+    return this.toldWith(group, this.knownIdentity(workspace, place), place);
+  }
+
+  /** Where somebody else has changed rows since it was remembered, what they say is surer. */
   private knownIdentity(workspace: string, place: TracePlace): TraceIdentity {
-    const known = this.options.traces.get(workspace, place.traceId);
-    if (known || place.isNew) return known ?? NOBODY;
-    const { session, user } = this.statements.identity.get(namesOf(place)) as Record<'session' | 'user', string>;
-    return { session: { name: session, by: undefined }, user: { name: user, by: undefined } };
+    const { traces } = this.options;
+    const known = traces.get(workspace, place.traceId);
+    if (known && !traces.isOutdated(workspace, place.traceId)) return known;
+    const remembered = known ? unsure(known) : NOBODY;
+    return place.isNew ? remembered : surest(remembered, this.statements.owners(namesOf(place)));
   }
 
   /** The rows of a trace are asked once for all logs of the batch. */
   private identityForLog(workspace: string, workspaceId: number, traceId: Uint8Array): TraceIdentity {
-    const known = this.options.traces.get(workspace, traceId);
-    if (known) return known;
+    const { traces } = this.options;
+    const known = traces.get(workspace, traceId);
+    if (known && !traces.isOutdated(workspace, traceId)) return known;
     const name = `${workspaceId} ${Buffer.from(traceId).toString('latin1')}`;
     if (this.unknown.has(name)) return NOBODY;
     this.rows.flushSpans();
     const place = { traceId, workspaceId, first: Number.MAX_SAFE_INTEGER, isNew: false };
-    const identity = this.knownIdentity(workspace, place);
+    const elsewhere = this.options.toldElsewhere({ workspace, traceId, hash: hashTraceId(traceId) });
+    const identity = surest(this.knownIdentity(workspace, place), elsewhere);
     if (identity.session.name === '' && identity.user.name === '') this.unknown.add(name);
-    else this.options.traces.set(workspace, traceId, identity);
+    else traces.set(workspace, traceId, identity);
     return identity;
   }
 
@@ -287,7 +317,7 @@ export class GenerationWriter {
     const { ownSession, ownUser } = this.statements;
     const ownOf = (statement: typeof ownSession): Told => {
       const row = statement.get(namesOf(place)) as { name: string; span_id: Buffer } | undefined;
-      return row ? { name: row.name, by: spanIdKey(row.span_id) } : UNTOLD;
+      return row ? { name: row.name, isSure: false, by: spanIdKey(row.span_id) } : UNTOLD;
     };
     return {
       session: toldByOthers(before.session, spans) ?? ownOf(ownSession),
@@ -296,13 +326,7 @@ export class GenerationWriter {
   }
 
   private giveToEarlier(place: TracePlace, type: typeof SESSION | typeof USER, name: string): void {
-    const rows = type === SESSION ? this.statements.withoutSession : this.statements.withoutUser;
-    const spans = place.isNew ? [] : (rows.spans.all(namesOf(place)) as bigint[]);
-    const ids = [...spans, ...(rows.logs.all(namesOf(place)) as bigint[])];
-    if (ids.length === 0) return;
-    const numbers = type === SESSION ? this.sessions : this.users;
-    const identityId = name === '' ? null : numbers.idOf(place.workspaceId, name);
-    for (const id of ids) this.changes.change(id, () => rows.give.run({ identityId, id }));
+    this.owners.give({ ...place, first: place.isNew ? 0 : place.first }, type, name);
   }
 
   /** What calls of the group are compared with; undefined where none can be of one call, as in most traces. */
@@ -392,29 +416,25 @@ function toldBy(spans: readonly Span[], tell: (generation: Generation) => string
   const told = spans.filter(({ generation }) => generation && tell(generation) !== '');
   const root = told.find(({ parentSpanId }) => parentSpanId === undefined);
   const teller = root ?? (known.name === '' ? told[0] : undefined);
-  return teller ? { name: tell(storable(teller.generation!)), by: spanIdKey(teller.spanId) } : known;
+  if (!teller) return known;
+  return { name: tell(storable(teller.generation!)), isSure: teller === root, by: spanIdKey(teller.spanId) };
+}
+
+/** What is remembered, unless others are surer; who said that is not known. */
+function surest({ session, user }: TraceIdentity, by: Owners | undefined): TraceIdentity {
+  if (!by) return { session, user };
+  return {
+    session: surer(session, { ...by.session, by: undefined }),
+    user: surer(user, { ...by.user, by: undefined }),
+  };
+}
+
+function unsure({ session, user }: TraceIdentity): TraceIdentity {
+  return { session: { ...session, isSure: false }, user: { ...user, isSure: false } };
 }
 
 function prepareStatements(db: Database.Database) {
   const withBigints = (sql: string) => db.prepare(sql).safeIntegers(true);
-  // What was given to others is the trace's; a row's own may be its alone.
-  const name = (column: string, bit: number) =>
-    `coalesce((SELECT i.name FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column} WHERE ${OF_TRACE}
-      ORDER BY x.inherited & ${bit} DESC LIMIT 1), '')`;
-  const without = (column: string, bit: number) => ({
-    spans: withBigints(
-      `SELECT x.id FROM ${ROWS_OF_TRACE} WHERE ${OF_TRACE} AND (x.${column} IS NULL OR x.inherited & ${bit})`,
-    ).pluck(),
-    logs: withBigints(
-      `SELECT x.id FROM log_records l INDEXED BY log_records_by_trace CROSS JOIN generations x ON x.id = -l.id
-        WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId AND (x.${column} IS NULL OR x.inherited & ${bit})`,
-    ).pluck(),
-    // Nobody's name is nothing that a row inherits.
-    give: db.prepare(
-      `UPDATE generations SET ${column} = @identityId,
-        inherited = (inherited & ~${bit}) | iif(@identityId IS NULL, 0, ${bit}) WHERE id = @id`,
-    ),
-  });
   const own = (column: string, bit: number) =>
     db.prepare(
       `SELECT i.name, span.span_id FROM ${ROWS_OF_TRACE} JOIN identities i ON i.id = x.${column}
@@ -431,11 +451,7 @@ function prepareStatements(db: Database.Database) {
     batches: db.prepare(
       `SELECT b.first_span, b.span_ids FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}`,
     ),
-    identity: db.prepare(
-      `SELECT ${name('session_id', INHERITED_SESSION)} AS session, ${name('user_id', INHERITED_USER)} AS user`,
-    ),
-    withoutSession: without('session_id', INHERITED_SESSION),
-    withoutUser: without('user_id', INHERITED_USER),
+    owners: prepareOwners(db),
     answered: db.prepare(
       `SELECT x.response_id AS responseId, coalesce(nullif(d.response_model, ''), d.request_model) AS model
         FROM generations x INDEXED BY generations_by_response CROSS JOIN descriptions d ON d.id = x.description_id

@@ -1,10 +1,12 @@
 /** What one block tells a writer: its spans by trace, through a filter that answers most questions, and what it applied. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
+import { OF_TRACE } from './generation-rows.js';
 import type { SeenResponse } from './generation-writer.js';
 import { GENERATION_VERSION, NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
+import { ALL_ROWS, type Owners, prepareOwners } from './trace-owners.js';
 
 const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
 
@@ -35,6 +37,8 @@ interface KeyRow {
 export class RecentBlock {
   private filter: TraceFilter | undefined;
   private lastRow = 0;
+  /** It has generations of native logs, which no filter tells of. */
+  private hasLogs = false;
   private statements;
 
   constructor(
@@ -53,6 +57,7 @@ export class RecentBlock {
       this.filter.add(hashTraceId(traceId));
       this.lastRow = id;
     }
+    this.hasLogs ||= this.statements.owned?.anyLog.get() !== undefined;
   }
 
   /** Goes on over another connection, with what it learnt. */
@@ -85,6 +90,16 @@ export class RecentBlock {
   /** Counted calls whose response has that hash. */
   seenResponses(workspace: string, hash: bigint): SeenResponse[] {
     return (this.statements.seenResponses?.all(hash, workspace) ?? []) as SeenResponse[];
+  }
+
+  /** Whose the trace is; undefined when it has nothing of it. Call `refresh` before. */
+  owners({ hash, traceId, workspace }: TraceName): Owners | undefined {
+    const { owned } = this.statements;
+    if (!owned || !(this.hasLogs || this.filter?.mayHold(hash))) return undefined;
+    const workspaceId = owned.workspace.get(workspace) as number | undefined;
+    if (workspaceId === undefined) return undefined;
+    const rows = { traceId, workspaceId, first: ALL_ROWS };
+    return owned.holds.get(rows) === undefined ? undefined : owned.owners(rows);
   }
 
   keyedAnswer({ key, workspace, receivedFrom }: KeyQuery): KeyedAnswer | undefined {
@@ -138,6 +153,20 @@ function prepareStatements(db: Database.Database) {
     applied: db.prepare('SELECT first, last FROM applied WHERE buffer_id = ? AND first <= ? AND last >= ?'),
     native: version >= NATIVE_VERSION ? prepareNative(db) : undefined,
     seenResponses: version >= GENERATION_VERSION ? db.prepare(SEEN_RESPONSES) : undefined,
+    owned: version >= GENERATION_VERSION ? prepareOwned(db) : undefined,
+  };
+}
+
+function prepareOwned(db: Database.Database) {
+  return {
+    owners: prepareOwners(db),
+    workspace: db.prepare('SELECT id FROM workspaces WHERE name = ?').pluck(),
+    anyLog: db.prepare('SELECT 1 FROM generations WHERE id < 0 LIMIT 1'),
+    holds: db.prepare(
+      `SELECT 1 FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}
+       UNION ALL SELECT 1 FROM log_records l INDEXED BY log_records_by_trace
+         WHERE l.trace_id = @traceId AND l.workspace_id = @workspaceId LIMIT 1`,
+    ),
   };
 }
 

@@ -11,6 +11,7 @@ import { isDamaged } from './failures.js';
 import type { SeenResponse } from './generation-writer.js';
 import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
 import { type KeyedAnswer, type KeyQuery, RecentBlock, type TraceName } from './recent-block.js';
+import type { Owners } from './trace-owners.js';
 
 /** A client's resend is recognised while its first copy is in the newest two blocks of any writer. */
 const BLOCKS_PER_WRITER = 2;
@@ -89,6 +90,16 @@ export class RecentBlocks {
     const found: SeenResponse[] = [];
     for (const [file, block] of this.blocks) {
       if (file !== own) this.guard(file, () => found.push(...block.seenResponses(workspace, hash)));
+    }
+    return found;
+  }
+
+  /** The recent blocks but `own` that have something of the trace, with whose it is by each. */
+  owners(trace: TraceName, own: string | undefined): { file: string; owners: Owners }[] {
+    const found: { file: string; owners: Owners }[] = [];
+    for (const [file, block] of this.blocks) {
+      const owners = file === own ? undefined : this.guard(file, () => block.owners(trace));
+      if (owners) found.push({ file, owners });
     }
     return found;
   }

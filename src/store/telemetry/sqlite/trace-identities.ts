@@ -1,9 +1,8 @@
 /** Whose session and user a trace is, as far as its spans have told. */
 import { spanIdKey } from './trace-groups.js';
+import type { Owner } from './trace-owners.js';
 
-export interface Told {
-  /** '' while nobody has said. */
-  name: string;
+export interface Told extends Owner {
   /** The id of the span that said it, as `spanIdKey` writes it; undefined when it was found in rows. */
   by: string | undefined;
 }
@@ -13,29 +12,45 @@ export interface TraceIdentity {
   user: Told;
 }
 
+interface Remembered {
+  identity: TraceIdentity;
+  epoch: number;
+}
+
 /** Traces at a time, over all blocks that a writer fills. */
 const MAX_REMEMBERED = 65_536;
 
 /**
- * The traces that came last, least recently used first. A trace that is forgotten is found again by its rows in the writer's
- * block; what an earlier block or another writer's knows of it is not looked for, so a trace that is spread over several
- * of them keeps for the rows of each what was known there. Spans that came before the first call of their trace have no
- * rows: once they are forgotten here (a restart, many traces in between), the calls have only what they say themselves.
+ * The traces that came last, least recently used first. A trace that is forgotten is found again by its rows, in the writer's
+ * block and in the other recent ones (split-traces.ts). Spans that came before the first call of their trace have no rows:
+ * once they are forgotten here (a restart, many traces in between), and for other writers, the calls have only what they say
+ * themselves.
  */
 export class TraceIdentities {
-  private readonly remembered = new Map<string, TraceIdentity>();
+  private readonly remembered = new Map<string, Remembered>();
   /** What was known before the open transaction of those that it changed. */
-  private readonly before = new Map<string, TraceIdentity | undefined>();
+  private readonly before = new Map<string, Remembered | undefined>();
+  private epoch = 0;
 
   get(workspace: string, traceId: Uint8Array): TraceIdentity | undefined {
-    return this.remembered.get(nameOf(workspace, traceId));
+    return this.remembered.get(nameOf(workspace, traceId))?.identity;
+  }
+
+  /** Somebody else has changed rows since it was remembered: they may say otherwise. */
+  isOutdated(workspace: string, traceId: Uint8Array): boolean {
+    return this.remembered.get(nameOf(workspace, traceId))?.epoch !== this.epoch;
+  }
+
+  /** Somebody else has changed rows. */
+  outdate(): void {
+    this.epoch++;
   }
 
   set(workspace: string, traceId: Uint8Array, identity: TraceIdentity): void {
     const name = nameOf(workspace, traceId);
     if (!this.before.has(name)) this.before.set(name, this.remembered.get(name));
     this.remembered.delete(name);
-    this.remembered.set(name, identity);
+    this.remembered.set(name, { identity, epoch: this.epoch });
     if (this.remembered.size <= MAX_REMEMBERED) return;
     const [oldest] = this.remembered.keys();
     this.remembered.delete(oldest!);
@@ -51,8 +66,8 @@ export class TraceIdentities {
   }
 
   rollback(): void {
-    for (const [name, identity] of this.before) {
-      if (identity) this.remembered.set(name, identity);
+    for (const [name, remembered] of this.before) {
+      if (remembered) this.remembered.set(name, remembered);
       else this.remembered.delete(name);
     }
     this.before.clear();
@@ -60,9 +75,9 @@ export class TraceIdentities {
 }
 
 /** What was told but by these spans. */
-export function toldByOthers({ name, by }: Told, spans: readonly { spanId: Uint8Array }[]): Told | undefined {
-  if (by === undefined || spans.some(({ spanId }) => spanIdKey(spanId) === by)) return undefined;
-  return { name, by };
+export function toldByOthers(told: Told, spans: readonly { spanId: Uint8Array }[]): Told | undefined {
+  const { by } = told;
+  return by === undefined || spans.some(({ spanId }) => spanIdKey(spanId) === by) ? undefined : told;
 }
 
 function nameOf(workspace: string, traceId: Uint8Array): string {

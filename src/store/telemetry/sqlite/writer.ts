@@ -14,9 +14,11 @@ import { type Admission, admit } from './admission.js';
 import { blockName, listBlocks } from './block-files.js';
 import { BlockWriter, createBlockFile } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
+import type { TraceName } from './recent-block.js';
 import { RecentBlocks } from './recent-blocks.js';
 import { removeReplaced } from './replaced-generations.js';
 import { type PriceOf, Repricing } from './reprice.js';
+import { giveElsewhere, toldElsewhere } from './split-traces.js';
 import { Successors } from './successors.js';
 import { TraceDeletions } from './trace-deletion.js';
 import type { TraceGroup } from './trace-groups.js';
@@ -32,10 +34,13 @@ const NOTHING = { spans: 0, duplicateSpans: 0, logRecords: 0, metricPoints: 0 };
 class SqliteWriter {
   private readonly recent: RecentBlocks;
   private block: BlockWriter | undefined;
+  /** The block of the last batch. */
+  private heeded: BlockWriter | undefined;
   private readonly generations = {
     traces: new TraceIdentities(),
     seenElsewhere: (workspace: string, hash: bigint) =>
       this.recent.seenResponses(workspace, hash, this.block?.name.file),
+    toldElsewhere: (trace: TraceName) => toldElsewhere(this.recent, trace, this.block?.name.file),
   };
   /** Own blocks that failed to open: damaged. They are left as they are. */
   private readonly abandoned = new Set<string>();
@@ -116,6 +121,8 @@ class SqliteWriter {
     if (covers(applied, range)) return { ...NOTHING, outcomes: told };
     const admission = admit(fresh, this.recent);
     this.removeReplaced(admission, block);
+    const { directory } = this.options;
+    giveElsewhere(admission.groups, { directory, recent: this.recent, own: block, inBlock: this.inBlock });
     block.write({ ...admission, bufferId, range });
     const outcomes = [...told, ...admission.outcomes].sort((a, b) => a.sequence - b.sequence);
     return { ...countRows(admission), outcomes };
@@ -153,6 +160,8 @@ class SqliteWriter {
   private prepare({ bufferId, range }: TelemetryBatch) {
     const block = this.currentBlock();
     this.recent.refresh(block);
+    if (this.heeded !== block || block.wasChanged()) this.generations.traces.outdate();
+    this.heeded = block;
     return { block, applied: this.recent.appliedRanges(bufferId, range) };
   }
 
