@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { compiledThreads } from './test/helpers/threads.js';
+import { compiledThreads } from './test/helpers/joined-sources.js';
 
 const shared = {
   pool: 'forks' as const,
@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: ['test/process/**'],
-          globalSetup: ['test/helpers/threads.ts', 'test/helpers/postgres-of-run.ts'],
+          globalSetup: ['test/helpers/joined-sources.ts', 'test/helpers/postgres-of-run.ts'],
         },
       },
       // Whole-process tests run what `npm start` runs, so they build it first.

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKey, revokeKey } from '../../src/access/keys.js';
 import type { AuditLog } from '../../src/store/control/audit-logs.js';
 import type { ControlStore } from '../../src/store/control/store.js';
+import { processFile } from '../helpers/process-file.js';
 import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase, workspaceIds } from '../store/control/dialects.js';
 import { openKeyring, person } from './fixture.js';
@@ -14,7 +14,7 @@ const server = sharedPostgres();
 afterAll(() => server?.remove());
 
 const MASTER = person({ master: true });
-const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));
+const ENTRY = processFile('test/access/process.ts');
 
 function processSuite({ makePlace }: DialectCase): void {
   let place: Place;
@@ -35,7 +35,7 @@ function processSuite({ makePlace }: DialectCase): void {
 
   const start = (...task: string[]) => {
     const [name, ...more] = task;
-    const args = ['--import', 'tsx', ENTRY, name!, JSON.stringify(place.config), ...more];
+    const args = [ENTRY, name!, JSON.stringify(place.config), ...more];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };

@@ -3,7 +3,6 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type BufferOptions, createBuffer, type DurableBuffer } from '../../src/buffer/buffer.js';
 import { bufferSettings } from '../../src/buffer/config.js';
@@ -11,6 +10,7 @@ import { type BufferState, nopBufferEvents, type RecoveryReport } from '../../sr
 import { type DamagedFrame, readFrames } from '../../src/buffer/reader.js';
 import type { BufferConsumer, Frame, FrameInput, FrameRange } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
+import { processFile } from '../helpers/process-file.js';
 
 export const EVERYTHING = { maxBytes: Number.MAX_SAFE_INTEGER, maxItems: Number.MAX_SAFE_INTEGER };
 
@@ -131,8 +131,7 @@ export type Child = ChildProcessByStdio<null, Readable, null>;
 
 /** Runs `process.ts` of this folder, optionally inside another command. */
 export function child(argument: string[], wrapper: string[] = []): Child {
-  const entry = fileURLToPath(new URL('./process.ts', import.meta.url));
-  const [command, ...rest] = [...wrapper, process.execPath, '--import', 'tsx', entry, ...argument];
+  const [command, ...rest] = [...wrapper, process.execPath, processFile('test/buffer/process.ts'), ...argument];
   const started = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void started.kill('SIGKILL'));
   return started;

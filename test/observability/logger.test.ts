@@ -5,6 +5,7 @@ import { GatewayError } from '../../src/errors.js';
 import { loggingSettings } from '../../src/observability/config.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { createRepetition } from '../../src/observability/repetition.js';
+import { processFile } from '../helpers/process-file.js';
 
 function logged(level: 'debug' | 'info' | 'silent', log: (logger: ReturnType<typeof createLogger>) => void) {
   const lines: string[] = [];
@@ -38,11 +39,11 @@ describe('the log', () => {
     ['auto', /^\{"level":"info"/],
     ['pretty', /INFO.*hello/],
   ])('goes to standard output as %s, whole at an immediate exit', (format, expected) => {
-    const module = fileURLToPath(new URL('../../src/observability/logger.ts', import.meta.url));
+    const module = processFile('src/observability/logger.ts');
     const script = `import { createLogger } from ${JSON.stringify(module)};
       createLogger({ level: 'info', format: '${format}' }).info({ a: 1 }, 'hello');
       process.exit(0);`;
-    const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
     });

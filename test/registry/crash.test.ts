@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegistryConfig } from '../../src/registry/config.js';
 import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
+import { processFile } from '../helpers/process-file.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { startS3 } from '../helpers/s3.js';
 import { sharedPostgres } from '../helpers/shared-postgres.js';
@@ -17,7 +17,7 @@ import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store
 const server = sharedPostgres();
 afterAll(() => server?.remove());
 
-const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));
+const ENTRY = processFile('test/registry/process.ts');
 const KEY = { workspace: 'default', name: 'p', version: '1.0.0' };
 const PROMPT = { name: 'p', version: '1.0.0', messages: [{ role: 'user' as const, content: 'x' }] };
 
@@ -104,15 +104,7 @@ function crashSuite({ makePlace }: DialectCase, { makeContent }: DriverCase): vo
   };
 
   const start = (step: string) => {
-    const args = [
-      '--import',
-      'tsx',
-      ENTRY,
-      JSON.stringify(place.config),
-      folder,
-      step,
-      JSON.stringify(content.settings),
-    ];
+    const args = [ENTRY, JSON.stringify(place.config), folder, step, JSON.stringify(content.settings)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     return child;

@@ -1,10 +1,10 @@
 /** The registry with its prompts at GitHub: what is pending, what is served, and in which order it gets there. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayError } from '../../src/errors.js';
 import { nopRegistryEvents } from '../../src/registry/events.js';
@@ -14,6 +14,7 @@ import type { ControlStore } from '../../src/store/control/store.js';
 import { OPERATOR } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
 import { HTTP_BACKEND, REPO, startGithub, type TestGithub, TOKEN } from '../helpers/github.js';
+import { processFile } from '../helpers/process-file.js';
 import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { sharedPostgres } from '../helpers/shared-postgres.js';
 import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store/control/dialects.js';
@@ -21,7 +22,7 @@ import { type DialectCase, type Place, postgresCase, sqliteCase } from '../store
 const server = sharedPostgres();
 afterAll(() => server?.remove());
 
-const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));
+const ENTRY = processFile('test/registry/process.ts');
 const PATIENCE = { backoffMs: 5, maxWaitMs: 200, resetMs: 100 };
 
 const prompt = (version: string, content = version): Prompt => ({
@@ -242,7 +243,7 @@ function suite({ makePlace }: DialectCase): void {
     const { apiUrl: githubApiUrl } = github;
     const settings = { driver: 'github', githubRepo: REPO, githubToken: TOKEN, githubApiUrl, githubBranch: 'main' };
     const gateway = path.join(folder, 'gateway');
-    const args = ['--import', 'tsx', ENTRY, JSON.stringify(place.config), gateway, step, JSON.stringify(settings)];
+    const args = [ENTRY, JSON.stringify(place.config), gateway, step, JSON.stringify(settings)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     expect((await once(child, 'exit'))[1]).toBe('SIGKILL');
     const again = await start();

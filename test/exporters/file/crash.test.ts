@@ -1,17 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { RotatingFile } from '../../../exporters/file/rotating-file.js';
 import { temporaryDirectory } from '../../buffer/fixture.js';
+import { processFile } from '../../helpers/process-file.js';
 
-const APPENDER = fileURLToPath(new URL('./appender.ts', import.meta.url));
-const FULL_DISK = fileURLToPath(new URL('./full-disk.ts', import.meta.url));
+const APPENDER = processFile('test/exporters/file/appender.ts');
+const FULL_DISK = processFile('test/exporters/file/full-disk.ts');
 
 /** The numbers that it said were written before it was killed. */
 async function killAfter(file: string, lines: number): Promise<number[]> {
-  const argument = ['--import', 'tsx', APPENDER, file];
+  const argument = [APPENDER, file];
   const appender = spawn(process.execPath, argument, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void appender.kill('SIGKILL'));
   let told = '';
@@ -52,7 +52,7 @@ const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '
 it.skipIf(!canMount)('a disk that is really full leaves half a line, or is full for good', async () => {
   const directory = await temporaryDirectory();
   const mount = `mount -t tmpfs -o size=2m tmpfs ${directory} && exec "$@"`;
-  const command = ['-rm', 'sh', '-c', mount, 'sh', process.execPath, '--import', 'tsx', FULL_DISK, directory];
+  const command = ['-rm', 'sh', '-c', mount, 'sh', process.execPath, FULL_DISK, directory];
   const { stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8' });
   expect(JSON.parse(stdout || 'null'), stderr).toEqual({
     refusals: ['ENOSPC', 'ENOSPC'],

@@ -1,4 +1,5 @@
 /** What only the SQLite engine can get wrong: its files. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -15,7 +16,6 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { TaskPool } from '../../../src/component.js';
@@ -26,6 +26,7 @@ import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/r
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
 import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
 import { hashTraceId, TraceFilter } from '../../../src/store/telemetry/sqlite/trace-filter.js';
+import { processFile } from '../../helpers/process-file.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 import type { MakeStoreOptions } from './contract.js';
 import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
@@ -34,7 +35,7 @@ import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
 const inline: TaskPool = {
   run: async (operation, argument) => runReadTask(operation as 'ping', argument as never) as never,
 };
-const CHILD = fileURLToPath(new URL('./writer-child.ts', import.meta.url));
+const CHILD = processFile('test/store/telemetry/writer-child.ts');
 const BUFFER = 'buffer';
 
 let opened: SqliteStoreUnderTest[] = [];
@@ -305,7 +306,7 @@ describe('crashes and full disks', () => {
   }
 
   test('a killed writer loses what it committed, or writes it again after the restart', async () => {
-    const args = ['--import', 'tsx', CHILD, parent];
+    const args = [CHILD, parent];
     const lines = await run(process.execPath, args, ({ length }) => length >= 30);
     const committed = Number(lines.at(-1)!.split(' ')[1]);
     const store = createSqliteTelemetry({ directory: parent, pool: inline });
@@ -325,7 +326,7 @@ describe('crashes and full disks', () => {
 
   test('a full disk is taken for a bad batch, or leaves a part of the batch', async () => {
     // A limit on the size of a file stands for the full disk: 4 MiB, in blocks of 512 bytes.
-    const args = ['-c', `ulimit -f 8192; exec "$0" "$@"`, process.execPath, '--import', 'tsx', CHILD, parent, '2000'];
+    const args = ['-c', `ulimit -f 8192; exec "$0" "$@"`, process.execPath, CHILD, parent, '2000'];
     const lines = await run('/bin/sh', args, () => false);
     const refused = lines.at(-1)!.split(' ');
     expect(refused).toEqual(['refused', String(lines.length), 'STORE_UNAVAILABLE']);
