@@ -38,9 +38,12 @@ export class Batch {
     return this.parts[0]!.workspace;
   }
 
-  /** Joined anew for each request, so that what waits to be tried again is in memory once. */
+  /** Uncopied where the parts stand one behind the other; else joined anew for each request: what waits is in memory once. */
   payload(): Buffer {
-    return this.parts.length === 1 ? this.parts[0]!.payload : Buffer.concat(this.parts.map(({ payload }) => payload));
+    const payloads = this.parts.map(({ payload }) => payload);
+    if (!payloads.every(followsThePrevious)) return Buffer.concat(payloads);
+    const { buffer, byteOffset } = payloads[0]!;
+    return Buffer.from(buffer, byteOffset, this.bytes);
   }
 
   byFrames(): [Batch, Batch] | undefined {
@@ -48,6 +51,12 @@ export class Batch {
     const middle = Math.floor(this.parts.length / 2);
     return [new Batch(this.parts.slice(0, middle)), new Batch(this.parts.slice(middle))];
   }
+}
+
+function followsThePrevious(payload: Buffer, index: number, payloads: readonly Buffer[]): boolean {
+  const previous = payloads[index - 1];
+  if (previous === undefined) return true;
+  return payload.buffer === previous.buffer && payload.byteOffset === previous.byteOffset + previous.length;
 }
 
 /** A part in pieces of at most so many bytes, where it can be cut so small: itself where not. */

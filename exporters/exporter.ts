@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { DamagedFrame } from '../src/buffer/reader.js';
-import { readFramesAside } from '../src/buffer/reader.js';
+import { readPayloads } from '../src/buffer/reader.js';
 import {
   type BufferConsumer,
   type Component,
@@ -314,7 +314,7 @@ class QueueExporter implements Exporter {
 
   /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
   async #partsOf(range: FrameRange, signal: AbortSignal): Promise<Part[] | undefined> {
-    const frames = await readFramesAside(range);
+    const frames = await readPayloads(range, Buffer.allocUnsafeSlow(range.length));
     if (signal.aborted) return undefined;
     return this.#chosen(await this.#toParts(frames, signal), signal);
   }

@@ -4,6 +4,8 @@ import type { Frame, FrameRange, Signal } from '../component.js';
 import { decodeHeader, type Found, type FrameHeader, FrameWalk, MARKER_BYTES, partsOf } from './frame.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.js';
 
+const NO_TRAILER = Buffer.alloc(0);
+
 /** Bytes that were one frame or several. */
 export interface DamagedFrame {
   damaged: true;
@@ -28,14 +30,35 @@ export function* readFrames(range: FrameRange): Generator<Frame | DamagedFrame> 
   yield* framesOf(range, bytes, marker);
 }
 
-/** The same where nothing may wait for a disk: checksums are all that the calling thread computes. */
-export async function readFramesAside(range: FrameRange): Promise<Iterable<Frame | DamagedFrame>> {
+/**
+ * The same where nothing may wait for a disk, and for those who send on: nothing is left between the payloads of two frames
+ * that stand one behind the other, so that they can be sent as one, uncopied. No frame has its trailer, and what is damaged
+ * has its bytes only until the next one is asked for. `memory`: what is read into, as long as the range or longer.
+ */
+export async function readPayloads(range: FrameRange, memory: Buffer): Promise<Iterable<Frame | DamagedFrame>> {
   const handle = await open(range.path, 'r');
   try {
-    const bytes = await readBytesAside(handle, range.offset, range.length);
-    return framesOf(range, bytes, await markerAside(handle, bytes));
+    const bytes = memory.subarray(0, range.length);
+    await readBytesAside(handle, bytes, range.offset);
+    return closedUp(framesOf(range, bytes, await markerAside(handle, bytes)), bytes);
   } finally {
     await handle.close();
+  }
+}
+
+/** What is moved only ever comes to stand where a header, a trailer or an earlier payload was: those were read already. */
+function* closedUp(frames: Iterable<Frame | DamagedFrame>, bytes: Buffer): Generator<Frame | DamagedFrame> {
+  let end = 0;
+  for (const frame of frames) {
+    if ('damaged' in frame) yield frame;
+    else {
+      const from = frame.payload.byteOffset - bytes.byteOffset;
+      const payload = bytes
+        .copyWithin(end, from, from + frame.payload.length)
+        .subarray(end, end + frame.payload.length);
+      end += payload.length;
+      yield { ...frame, payload, trailer: NO_TRAILER };
+    }
   }
 }
 
@@ -73,16 +96,17 @@ function markerOf(fd: number, bytes: Buffer): Buffer {
 }
 
 async function markerAside(handle: FileHandle, bytes: Buffer): Promise<Buffer> {
-  const marker = bytes.subarray(0, MARKER_BYTES);
+  // A copy: the first payload is moved to where it stands.
+  const marker = Buffer.from(bytes.subarray(0, MARKER_BYTES));
   if (decodeHeader(bytes, 0, marker) !== undefined) return marker;
-  return decodeSegmentHeader(await readBytesAside(handle, 0, SEGMENT_HEADER_BYTES))?.marker ?? marker;
+  const header = await readBytesAside(handle, Buffer.allocUnsafe(SEGMENT_HEADER_BYTES), 0);
+  return decodeSegmentHeader(header)?.marker ?? marker;
 }
 
-async function readBytesAside(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+async function readBytesAside(handle: FileHandle, bytes: Buffer, offset: number): Promise<Buffer> {
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
