@@ -8,9 +8,9 @@ import { type FieldPlace, fieldsOf, isMessage } from '../wire-fields.js';
 export const KEY = 1;
 export const VALUE = 2;
 export const STRING_VALUE = 1;
-const BOOL_VALUE = 2;
-const INT_VALUE = 3;
-const DOUBLE_VALUE = 4;
+export const BOOL_VALUE = 2;
+export const INT_VALUE = 3;
+export const DOUBLE_VALUE = 4;
 
 export function messagesAt(fields: readonly FieldPlace[], number: number): FieldPlace[] {
   return fields.filter((field) => field.number === number && isMessage(field));

@@ -8,7 +8,7 @@ import type { ComponentType, ConfiguredComponent } from '../../src/config-file/c
 import { decimal, flag, integer, oneOf, type SettingMeta, text } from '../../src/setting.js';
 import { agreedBefore, type DefinedExporters, leadsTo } from '../components.js';
 import { isPattern } from './patterns.js';
-import { ATTRIBUTE_CONTEXTS, type Match, type Step } from './steps.js';
+import { ATTRIBUTE_CONTEXTS, type Match, SETTING_ACTIONS, type Step } from './steps.js';
 
 // ---- filter ----
 
@@ -98,18 +98,31 @@ const filterSettings = z
 
 // ---- attributes ----
 
+function sets({ action: act }: { action: string }): boolean {
+  return SETTING_ACTIONS.some((one) => one === act);
+}
+
 const action = z
   .object({
     key: text().optional(),
     pattern: z.string().refine(isPattern, 'expected a regular expression').optional(),
-    action: oneOf(['delete', 'hash', 'rename']),
+    action: oneOf(['delete', 'hash', 'rename', ...SETTING_ACTIONS]),
     to: text().optional(),
+    value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+    fromAttribute: text().optional(),
   })
   .refine(({ key, pattern }) => (key === undefined) !== (pattern === undefined), 'expected key or pattern')
   .refine(({ action: act, key, to }) => act !== 'rename' || (key !== undefined && to !== undefined), {
     error: 'expected key and to, which is what it is renamed to',
   })
-  .refine(({ action: act, to }) => act === 'rename' || to === undefined, 'expected to in a rename alone');
+  .refine(({ action: act, to }) => act === 'rename' || to === undefined, 'expected to in a rename alone')
+  .refine((given) => !sets(given) || given.key !== undefined, 'expected key, which is what it is called')
+  .refine((given) => !sets(given) || (given.value === undefined) !== (given.fromAttribute === undefined), {
+    error: 'expected value or from_attribute',
+  })
+  .refine((given) => sets(given) || (given.value ?? given.fromAttribute) === undefined, {
+    error: 'expected value and from_attribute in insert, update and upsert alone',
+  });
 
 const actions = () => z.array(action).min(1, 'expected actions');
 const salt = text()
@@ -121,7 +134,7 @@ const attributesSettings = z.object({
   contexts: z
     .array(oneOf([...ATTRIBUTE_CONTEXTS]))
     .min(1, 'expected contexts')
-    .prefault(['span', 'event', 'link', 'log', 'datapoint']),
+    .optional(),
   salt,
 });
 /** The Collector's key. */

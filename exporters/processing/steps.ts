@@ -53,17 +53,27 @@ export type AttributeContext = (typeof ATTRIBUTE_CONTEXTS)[number];
 
 export interface AttributesStep extends Named {
   kind: 'attributes';
-  contexts: readonly AttributeContext[];
+  /** By default all but those of the resource and the scope; what is not there yet is added to items alone, then. */
+  contexts?: readonly AttributeContext[] | undefined;
   actions: readonly AttributeAction[];
   /** Of HMAC-SHA-256; without one it is SHA-256, which whoever knows the values can undo. */
   salt?: string | undefined;
 }
 
+/** insert: where it is not there; update: where it is; upsert: in any case. */
+export const SETTING_ACTIONS = ['insert', 'update', 'upsert'] as const;
+export type SettingAction = (typeof SETTING_ACTIONS)[number];
+
 export interface AttributeAction {
-  action: 'delete' | 'hash' | 'rename';
+  action: 'delete' | 'hash' | 'rename' | SettingAction;
   /** One of both; a pattern is for delete and hash. */
   key?: string | undefined;
   pattern?: string | undefined;
   /** Of rename. */
   to?: string | undefined;
+  /** Of insert, update and upsert, one of both; of an attribute that is not there nothing comes. */
+  value?: LiteralValue | undefined;
+  fromAttribute?: string | undefined;
 }
+
+export type LiteralValue = string | number | boolean;

@@ -4,7 +4,7 @@
  */
 import type { Signal } from '../../src/component.js';
 import { bytes, closeWire, openWire } from '../../src/otlp/wire.js';
-import { type Edit, edited, type FieldPlace, fieldsOf, isMessage } from '../wire-fields.js';
+import { type Edit, edited, type FieldPlace, fieldsOf, isMessage, wrap } from '../wire-fields.js';
 import { messagesAt, textAt } from './attribute.js';
 import { Item, LOG_ATTRIBUTES, SPAN_ATTRIBUTES, Surroundings } from './item.js';
 
@@ -65,6 +65,16 @@ const isAt = (number: number) => (field: FieldPlace) => field.number === number 
 const isData = (field: FieldPlace) => field.number in POINT_ATTRIBUTES && isMessage(field);
 const within = ({ content, stop }: FieldPlace) => fieldsOf(content, stop);
 
+/** Of a group that names no resource, or no scope, which may get attributes nevertheless. */
+function withOwn(fields: readonly FieldPlace[], edit: Edit, make: Editor['resource']): Edit {
+  const [first] = fields;
+  if (edit === 'gone' || first === undefined) return edit;
+  const own = make?.([]) ?? 'same';
+  if (own === 'same' || own === 'gone') return edit;
+  const rest = edit === 'same' ? [bytes.subarray(first.from, fields.at(-1)!.stop)] : edit;
+  return [...wrap(OWN, own), ...rest];
+}
+
 class Walker {
   gone = 0;
 
@@ -80,18 +90,21 @@ class Walker {
 
   private resourceGroup(fields: readonly FieldPlace[]): Edit {
     const resources = messagesAt(fields, OWN);
-    return container(fields, isAt(INNER), {
+    const edit = container(fields, isAt(INNER), {
       held: (field) => this.scopeGroup(within(field), resources),
       other: (field) => this.own(field, this.editor.resource),
     });
+    return resources.length === 0 ? withOwn(fields, edit, this.editor.resource) : edit;
   }
 
   private scopeGroup(fields: readonly FieldPlace[], resources: readonly FieldPlace[]): Edit {
-    const around = new Surroundings(this.workspace, resources, messagesAt(fields, OWN));
-    return container(fields, isAt(INNER), {
+    const scopes = messagesAt(fields, OWN);
+    const around = new Surroundings(this.workspace, resources, scopes);
+    const edit = container(fields, isAt(INNER), {
       held: (field) => (this.signal === 'metrics' ? this.metric(within(field), around) : this.entry(field, around)),
       other: (field) => this.own(field, this.editor.scope),
     });
+    return scopes.length === 0 ? withOwn(fields, edit, this.editor.scope) : edit;
   }
 
   /** The Resource or the scope of a group. */

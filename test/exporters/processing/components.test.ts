@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stepsFromFiles } from '../../../exporters/processing/components.js';
 import { stepsFromVariables } from '../../../exporters/processing/config.js';
+import type { AttributesStep } from '../../../exporters/processing/steps.js';
 import { configOf, read } from '../../config-file/fixture.js';
 
 const PIPELINES = `
@@ -82,6 +83,22 @@ describe('processors of a file', () => {
     );
   });
 
+  it('set attributes to values of the type that the file has', () => {
+    const actions = ['5', '"5"', 'true', '1.5', 'a'].map((value) => `{key: k, action: upsert, value: ${value}}`);
+    const yaml = `
+receivers: {otlp: }
+processors: {attributes: {actions: [${actions.join(', ')}]}}
+exporters: {file: {path: a}}
+service: {pipelines: {logs: {receivers: [otlp], processors: [attributes], exporters: [file]}}}
+`;
+    const values = (text: string) => {
+      const [step] = stepsFromFiles('file', configOf(text).service).logs!;
+      return (step as AttributesStep).actions.map(({ value }) => value);
+    };
+    expect(values(yaml)).toEqual([5, '5', true, 1.5, 'a']);
+    expect(values(read(yaml).print())).toEqual([5, '5', true, 1.5, 'a']);
+  });
+
   it('never show the secret of their hashes', () => {
     const printed = read(PROCESSORS + PIPELINES).print();
     expect(printed).toContain('sampling_percentage: 12.5');
@@ -102,9 +119,16 @@ describe('processors of a file', () => {
       'severity_number.min="LOUD" (gateway.yaml:2): expected TRACE',
     ],
     [
-      'attributes: {actions: [{key: a, action: upsert}]}',
-      'actions[0].action="upsert" (gateway.yaml:2): expected one of: delete, hash, rename',
+      'attributes: {actions: [{key: a, action: convert}]}',
+      'actions[0].action="convert" (gateway.yaml:2): expected one of: delete, hash, rename, insert, update, upsert',
     ],
+    ['attributes: {actions: [{key: a, action: upsert}]}', 'expected value or from_attribute'],
+    [
+      'attributes: {actions: [{key: a, action: insert, value: b, from_attribute: c}]}',
+      'expected value or from_attribute',
+    ],
+    ['attributes: {actions: [{pattern: a, action: update, value: b}]}', 'expected key, which is what it is called'],
+    ['attributes: {actions: [{key: a, action: hash, value: b}]}', 'in insert, update and upsert alone'],
     ['attributes: {actions: [{action: delete}]}', 'expected key or pattern'],
     ['attributes: {actions: [{key: a, action: rename}]}', 'expected key and to'],
     ['attributes: {actions: [{pattern: a, action: rename, to: b}]}', 'expected key and to'],

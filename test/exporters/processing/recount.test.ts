@@ -1,8 +1,8 @@
 /** Against protobufjs: what is decoded, chosen from and changed as objects must be what comes of the bytes. */
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { processParts } from '../../../exporters/processing/process.js';
-import { ATTRIBUTE_CONTEXTS, type Match, type Step } from '../../../exporters/processing/steps.js';
+import { ATTRIBUTE_CONTEXTS, type AttributesStep, type Match, type Step } from '../../../exporters/processing/steps.js';
 import { SIGNALS, type Signal } from '../../../src/component.js';
 import { range } from '../../buffer/fixture.js';
 import { type Plain, type PlainValue, Random, randomRequest, toProtobufjs } from '../../otlp/random-request.js';
@@ -238,6 +238,89 @@ describe.each(SIGNALS)('of %s attributes', (signal) => {
   /** The value of `k` may be a list or a map, which is hashed, too: left out, however deep. */
   const withoutValues = (json: string) =>
     JSON.parse(json, (_, value) => (value?.key === 'k' ? { key: 'k' } : value)) as unknown;
+});
+
+/** `k` where there is none; `service.name` is true; `copy` becomes what `k2` is. */
+function settled(list: Loose[] = [], canAdd = true): Loose[] {
+  const found = list.findLast(({ key }) => key === 'k2');
+  // An attribute without a value, and one of an empty value, are one.
+  const source = found && { value: found.value ?? {} };
+  const made = list.map((attribute) => {
+    if (attribute.key === 'service.name') return { ...attribute, value: { boolValue: true } };
+    return attribute.key === 'copy' && source ? { ...attribute, value: source.value } : attribute;
+  });
+  if (!canAdd) return made;
+  if (!has(made, 'k')) made.push({ key: 'k', value: { doubleValue: 1.5 } });
+  if (source && !has(made, 'copy')) made.push({ key: 'copy', value: source.value });
+  return made;
+}
+
+/** Of the resource, the scope and each item; within an item, of exemplars, which get none that they had not. */
+function settledAll(signal: Signal, request: Loose): Loose {
+  const settle = (owner: Loose) => ({ ...owner, attributes: settled(owner?.attributes) });
+  const exemplar = (one: Loose) => ({ ...one, filteredAttributes: settled(one.filteredAttributes, false) });
+  const point = (one: Loose) => settle({ ...one, exemplars: one.exemplars?.map(exemplar) });
+  for (const group of request[GROUPS[signal]] ?? []) {
+    if (Object.keys(group).length > 0) group.resource = settle(group.resource);
+    for (const inner of group[INNER[signal]] ?? []) {
+      if (Object.keys(inner).length > 0) inner.scope = settle(inner.scope);
+      const points = (metric: Loose) => {
+        for (const data of DATA)
+          if (metric[data]?.dataPoints) metric[data].dataPoints = metric[data].dataPoints.map(point);
+        return metric;
+      };
+      inner[ITEMS[signal]] = inner[ITEMS[signal]]?.map(signal === 'metrics' ? points : settle);
+    }
+  }
+  return request;
+}
+
+describe.each(SIGNALS)('of %s attributes', (signal) => {
+  const actions = [
+    { action: 'insert', key: 'k', value: 1.5 },
+    { action: 'update', key: 'service.name', value: true },
+    { action: 'upsert', key: 'copy', fromAttribute: 'k2' },
+  ] as const;
+  const contexts = ['resource', 'scope', 'span', 'log', 'datapoint'] as const;
+  const step = { kind: 'attributes', processor: 'a', contexts, actions } as const;
+
+  it('that are set are missed anywhere, are set elsewhere, or cost something else', () => {
+    for (const seed of range(1, 120)) {
+      const payload = randomPayload(signal, seed);
+      const made = run(signal, payload, 1, [step]).payload;
+      const again = (request: Loose) => plain(signal, encodeReference(signal, request));
+      expect(again(plain(signal, made))).toEqual(again(settledAll(signal, plain(signal, payload))));
+    }
+  });
+});
+
+it('attributes are set to another value or of another type than the file says, or in events and links', () => {
+  const link = message(13, textField(3, ''));
+  const span = message(2, textField(5, 'a'), message(11, textField(2, 'event')), link);
+  const actions = [
+    ...['text', -5, 2 ** 40, 0.25, false].map((value, index) => ({ action: 'upsert', key: `k${index}`, value })),
+    { action: 'insert', key: 'k0', value: 'no' },
+    { action: 'update', key: 'absent', value: 'no' },
+    { action: 'upsert', key: 'absent', fromAttribute: 'absent' },
+    { action: 'hash', key: 'k4' },
+  ] as AttributesStep['actions'];
+  const payload = message(1, message(2, span));
+  const made = run('traces', payload, 1, [{ kind: 'attributes', processor: 'a', actions }]).payload;
+  const spans = decodeReference('traces', made).resourceSpans[0].scopeSpans[0].spans;
+  expect(spans[0].events[0].attributes ?? []).toEqual([]);
+  expect(spans[0].links[0].attributes ?? []).toEqual([]);
+  expect(spans[0].attributes.map(({ key, value }: Loose) => [key, scalar(value)])).toEqual([
+    ['k0', 'text'],
+    ['k1', '-5'],
+    ['k2', String(2 ** 40)],
+    ['k3', '0.25'],
+    [
+      'k4',
+      createHash('sha256')
+        .update(Buffer.from([0x10, 0]))
+        .digest('hex'),
+    ],
+  ]);
 });
 
 it('attributes of more items than a call takes arguments change, too', () => {
