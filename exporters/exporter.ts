@@ -26,6 +26,7 @@ import type { Chooser } from './chooser.js';
 import { Circuit, type Pass } from './circuit.js';
 import type { QueueConfig } from './config.js';
 import type { ExporterEvents } from './events.js';
+import { ReadMemory } from './read-memory.js';
 import { Slots } from './slots.js';
 import type { CutTask, Piece } from './split.js';
 import { isLostThread, LOST_THREADS, type Transcode, Transcoder } from './transcoding.js';
@@ -126,6 +127,8 @@ class QueueExporter implements Exporter {
   readonly #lanes = new Map<Transport, Lane>();
   readonly #requests: Slots;
   readonly #ranges: Slots;
+  /** Only where it is known when nobody reads it any more. */
+  readonly #memory: ReadMemory | undefined;
   readonly #held = new Map<number, Held>();
   readonly #working = new Set<Promise<void>>();
   /** Aborted first: nothing lingers, nothing more is waited for. */
@@ -134,6 +137,8 @@ class QueueExporter implements Exporter {
   readonly #ended = new AbortController();
   #loop: Promise<void> | undefined;
   #isRetiring = false;
+  /** Requests that were not taken, whatever became of them. */
+  #failures = 0;
   /** Requests that wait to be tried again. */
   #postponed = 0;
   #droppedItems = 0;
@@ -152,6 +157,8 @@ class QueueExporter implements Exporter {
     this.#requests = new Slots(config.maxInFlight);
     this.#ranges = new Slots(config.maxInFlight);
     for (const transport of Object.values(options.transports)) this.#addLane(transport);
+    const isLetGo = Object.values(options.transports).every(({ letsGo }) => letsGo);
+    this.#memory = isLetGo && options.chooser === undefined ? new ReadMemory() : undefined;
     // Whatever waits listens, and as much may wait as the configuration says.
     setMaxListeners(0, this.#ended.signal);
   }
@@ -164,6 +171,7 @@ class QueueExporter implements Exporter {
     this.#draining.abort();
     if (this.#loop !== undefined) await this.#drain(deadlineMs);
     this.#end();
+    this.#memory?.close();
     await Promise.all([...this.#lanes.keys()].map((transport) => transport.close()));
   }
 
@@ -287,9 +295,13 @@ class QueueExporter implements Exporter {
     if (!(await this.#isReady(range, signal))) return;
     while (!signal.aborted) {
       try {
-        const parts = await this.#partsOf(range, signal);
+        const failures = this.#failures;
+        const memory = this.#memory?.take(range.length) ?? Buffer.allocUnsafeSlow(range.length);
+        const parts = await this.#partsOf(range, memory, signal);
         if (parts === undefined) break;
         await this.#deliverAll(parts, signal);
+        // A backend that did not take a request may still be reading it.
+        if (this.#failures === failures) this.#memory?.giveBack(memory);
         if (!signal.aborted) this.#release(range);
         return;
       } catch (error) {
@@ -313,8 +325,8 @@ class QueueExporter implements Exporter {
   }
 
   /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
-  async #partsOf(range: FrameRange, signal: AbortSignal): Promise<Part[] | undefined> {
-    const frames = await readPayloads(range, Buffer.allocUnsafeSlow(range.length));
+  async #partsOf(range: FrameRange, memory: Buffer, signal: AbortSignal): Promise<Part[] | undefined> {
+    const frames = await readPayloads(range, memory);
     if (signal.aborted) return undefined;
     return this.#chosen(await this.#toParts(frames, signal), signal);
   }
@@ -427,6 +439,7 @@ class QueueExporter implements Exporter {
       this.#delivered(batch, answer, performance.now() - startedMs);
       return answer;
     }
+    this.#failures += 1;
     if (this.#ended.signal.aborted) {
       circuit.abandoned(pass);
       return undefined;

@@ -38,6 +38,8 @@ export interface Transport {
   readonly byWorkspace: boolean;
   /** Whether what was received in one hour (UTC) stays apart from that of another one. */
   readonly byHour?: boolean;
+  /** Whether nobody reads the payload's memory any more once the request was accepted. */
+  readonly letsGo?: boolean;
   /** Never rejects. When `abort` is aborted it resolves soon, with whatever. */
   send(request: ExportRequest, abort: AbortSignal): Promise<Answer>;
   /** Safe when nothing was ever sent, and safe twice. */

@@ -71,6 +71,8 @@ export function createGrpcTransport(options: GrpcTransportOptions): Transport {
   return {
     endpoint: `grpc://${url.host}`,
     byWorkspace: isByWorkspace(destination),
+    // grpc-js frames a message in memory of its own, and what is on its way is that.
+    letsGo: true,
     async send(exported, abort) {
       try {
         return await call(await client.get(), exported, abort);

@@ -6,7 +6,7 @@ import type { Chooser } from '../../exporters/chooser.js';
 import { nopExporterEvents } from '../../exporters/events.js';
 import { createExporter, type ExporterOptions } from '../../exporters/exporter.js';
 import { cutToSize } from '../../exporters/split.js';
-import type { Transport } from '../../exporters/transport.js';
+import type { Answer, Transport } from '../../exporters/transport.js';
 import { drain, range, shutDown, startedBuffer, temporaryDirectory } from '../buffer/fixture.js';
 import {
   type Backend,
@@ -145,6 +145,30 @@ describe('an exporter', () => {
 });
 
 describe('a backend that does not take it now', () => {
+  it('may still be reading it: nothing else is read into its memory, as it is into that of one that was taken', async () => {
+    const payloads: Buffer[] = [];
+    const answers: Answer[] = [{ kind: 'retry', reason: 'not now' }];
+    const transport: Transport = {
+      endpoint: 'nowhere',
+      byWorkspace: false,
+      letsGo: true,
+      async send({ payload }) {
+        payloads.push(payload);
+        return answers.shift() ?? { kind: 'accepted', rejected: 0, message: '' };
+      },
+      close: async () => {},
+    };
+    const test = await startExporter({ transports: { traces: transport } });
+    for (const number of [1, 2, 3]) {
+      await appendSpans(test.buffer, [number]);
+      await delivered(test);
+    }
+    const [heldBack, , second, third] = payloads;
+    expect(spanIdsOf(heldBack!)).toEqual([spanId(1)]);
+    expect(third!.buffer).toBe(second!.buffer);
+    expect(spanIdsOf(third!)).toEqual([spanId(3)]);
+  });
+
   it.each([429, 502, 503, 504])('with HTTP %i gets the same again until it does', async (status) => {
     const backend = await httpBackend();
     let failures = 3;
