@@ -54,10 +54,10 @@ function scalarText({ number, wireType, content, stop }: FieldPlace): string | u
   return number === INT_VALUE ? String(bigInt64(high, low, true)) : String(high !== 0 || low !== 0);
 }
 
-/** Of a oneof the last member counts. */
-function valueText(fields: readonly FieldPlace[]): string | undefined {
-  const members = messagesAt(fields, VALUE).flatMap(({ content, stop }) => fieldsOf(content, stop));
-  const last = members.findLast(({ number }) => number <= MAX_MEMBER);
+/** Of the AnyValue at that number. Of a oneof the last member counts. */
+export function scalarTextAt(fields: readonly FieldPlace[], number: number): string | undefined {
+  const members = messagesAt(fields, number).flatMap(({ content, stop }) => fieldsOf(content, stop));
+  const last = members.findLast((member) => member.number <= MAX_MEMBER);
   return last && scalarText(last);
 }
 
@@ -79,7 +79,7 @@ export class Attributes {
 
   get(key: Buffer): string | undefined {
     const place = this.#placeOf(key);
-    return place && valueText(fieldsOf(place.content, place.stop));
+    return place && scalarTextAt(fieldsOf(place.content, place.stop), VALUE);
   }
 
   /** Of a key that is there twice the last counts. A key is one object for all that ask for it. */

@@ -60,6 +60,8 @@ const spanMatch = z.object({
 });
 const logMatch = z.object({
   ...common,
+  bodies: texts(),
+  severityTexts: texts(),
   severityNumber: z.object({ min: severity(), matchUndefined: flag().prefault('false') }).optional(),
 });
 const metricMatch = z.object({ ...common, metricNames: texts() });
@@ -69,7 +71,7 @@ type Given = Partial<z.output<typeof spanMatch> & z.output<typeof logMatch> & z.
 function patternsOf(given: Given): string[] {
   const lists = [given.attributes, given.resourceAttributes, given.scopeAttributes].flatMap((list) => list ?? []);
   const values = lists.flatMap(({ value, values = [] }) => (value === undefined ? values : [value]));
-  return [given.services, given.scopes, given.spanNames, given.metricNames]
+  return [given.services, given.scopes, given.spanNames, given.metricNames, given.severityTexts, given.bodies]
     .flatMap((list) => list ?? [])
     .concat(values);
 }
@@ -174,6 +176,8 @@ function matchOf(given: Given | undefined): Match | undefined {
       names: given.spanNames ?? given.metricNames,
       statuses: given.statusCodes?.map((code) => STATUS_CODES.indexOf(code)),
       severity: given.severityNumber,
+      severityTexts: given.severityTexts,
+      bodies: given.bodies,
       attributes: attributeMatches(given.attributes),
       resourceAttributes: attributeMatches(given.resourceAttributes),
       scopeAttributes: attributeMatches(given.scopeAttributes),

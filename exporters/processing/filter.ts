@@ -53,6 +53,9 @@ function conditionsOf({ isPattern, ...match }: Match): Condition[] {
       ({ name }) =>
         isOne(name),
   );
+  add(match.severityTexts && oneOfNames(match.severityTexts), (isOne) => ({ severityText }) => {
+    return isOne(severityText);
+  });
   add(
     match.scopes && oneOfNames(match.scopes),
     (isOne) =>
@@ -77,6 +80,12 @@ function conditionsOf({ isPattern, ...match }: Match): Condition[] {
     (holds) =>
       ({ attributes }) =>
         holds(attributes),
+  );
+  add(
+    match.bodies && oneOfNames(match.bodies),
+    (isOne) =>
+      ({ body }) =>
+        body !== undefined && isOne(body),
   );
   return conditions;
 }

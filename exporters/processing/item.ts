@@ -3,7 +3,7 @@ import type { Signal } from '../../src/component.js';
 import { low, readVarint } from '../../src/otlp/wire.js';
 import { VARINT } from '../../src/otlp/wire-types.js';
 import { type FieldPlace, fieldsOf } from '../wire-fields.js';
-import { Attributes, messagesAt, textAt } from './attribute.js';
+import { Attributes, messagesAt, scalarTextAt, textAt } from './attribute.js';
 
 /** Numbers of the fields that hold attributes. */
 export const RESOURCE_ATTRIBUTES = 1;
@@ -20,7 +20,7 @@ export const SPAN = {
   links: 13,
   status: 15,
 };
-export const LOG = { severityNumber: 2, attributes: LOG_ATTRIBUTES, traceId: 9 };
+export const LOG = { severityNumber: 2, severityText: 3, body: 5, attributes: LOG_ATTRIBUTES, traceId: 9 };
 const STATUS_CODE = 3;
 const SCOPE_NAME = 1;
 
@@ -102,5 +102,12 @@ export class Item {
   /** Of a log record: 0 when it has none. */
   get severityNumber(): number {
     return numberAt(this.fields, LOG.severityNumber);
+  }
+  get severityText(): string {
+    return textAt(this.fields, LOG.severityText);
+  }
+  /** Of a log record: a scalar as text; undefined for a list, a map, bytes, and nothing. */
+  get body(): string | undefined {
+    return scalarTextAt(this.fields, LOG.body);
   }
 }

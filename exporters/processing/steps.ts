@@ -30,6 +30,9 @@ export interface Match {
   statuses?: readonly number[] | undefined;
   /** Of log records; those without one match when `matchUndefined` says so. */
   severity?: { min: number; matchUndefined: boolean } | undefined;
+  severityTexts?: readonly string[] | undefined;
+  /** Of log records: texts, and other scalars as text. A list, a map or no body matches none. */
+  bodies?: readonly string[] | undefined;
   /** Each of them must hold. */
   attributes?: readonly AttributeMatch[] | undefined;
   resourceAttributes?: readonly AttributeMatch[] | undefined;

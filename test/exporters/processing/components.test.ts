@@ -114,6 +114,8 @@ service: {pipelines: {logs: {receivers: [otlp], processors: [attributes], export
     ['filter: {}', 'expected spans, logs or metrics'],
     ['filter: {spans: {}}', 'expected include, or exclude, or both'],
     ['filter: {spans: {exclude: {match_type: regexp, span_names: ["("]}}}', 'expected regular expressions'],
+    ['filter: {logs: {exclude: {match_type: regexp, bodies: ["("]}}}', 'expected regular expressions'],
+    ['filter: {spans: {exclude: {bodies: [a]}}}', 'bodies (gateway.yaml:2) is not a setting'],
     [
       'filter: {logs: {include: {severity_number: {min: LOUD}}}}',
       'severity_number.min="LOUD" (gateway.yaml:2): expected TRACE',

@@ -180,6 +180,12 @@ describe('a filter', () => {
       return item.severityNumber ? item.severityNumber >= 13 : matchUndefined;
     });
   });
+
+  it('by the body or the text of the severity leaves another set of log records', () => {
+    recount('logs', { isPattern: true, bodies: ['^$|a|1'] }, ({ item }) => /^$|a|1/.test(scalar(item.body) ?? '-'));
+    const severityTexts = ['', 'INFO', 'GET'];
+    recount('logs', { isPattern: false, severityTexts }, ({ item }) => severityTexts.includes(item.severityText ?? ''));
+  });
 });
 
 const SALT = 'pepper';
