@@ -23,7 +23,10 @@ interface Operation {
   parameters?: Parameter[];
   requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
   security?: Record<string, string[]>[];
-  responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, { schema: Schema }>; headers?: Record<string, unknown> }
+  >;
 }
 interface Document {
   openapi: string;
@@ -104,6 +107,28 @@ describe('the OpenAPI document', () => {
       const scopes = route.scope === 'any' ? [] : [route.scope];
       const expected = route.scope === undefined ? [] : [{ apiKey: scopes }, { bearer: scopes }];
       expect([path, operation.security]).toEqual([path, expected]);
+    }
+  });
+
+  it('says which answers name their batch', () => {
+    const naming = operations().filter(({ operation }) =>
+      Object.entries(operation.responses).some(
+        ([status, { headers }]) => status.startsWith('2') && headers?.['x-batch-id'],
+      ),
+    );
+    expect(naming.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+      'delete /v1/traces/{trace_id}',
+      'patch /v1/traces/{trace_id}/spans/{span_id}',
+      'post /v1/logs',
+      'post /v1/metrics',
+      'post /v1/spans',
+      'post /v1/traces',
+      'post /v1/traces/{trace_id}/spans',
+    ]);
+    for (const { operation } of naming) {
+      for (const [status, { content }] of Object.entries(operation.responses)) {
+        expect(JSON.stringify([status, content])).not.toContain('x-batch-id');
+      }
     }
   });
 

@@ -27,6 +27,9 @@ export const ingestPlugin: ApiPlugin<{ batches: Batches }> = async (app, { batch
     schema: {
       tags: ['ingest'],
       summary: 'What became of a request that was taken: stored, sent to whom, or set aside or dropped and why',
+      description:
+        '404 for an id that this gateway has not given out to this workspace: the message names the gateway that has, where ' +
+        'the id tells it. Nothing is kept for any request, so an id can be asked for at any time; what is too long ago is unknown.',
       params: batchParameters,
       response: { 200: batchSchema, '4xx': errorSchema, '5xx': errorSchema },
     },

@@ -26,7 +26,7 @@ const DESTINATION_STATES = [
 ] as const;
 
 const destinationSchema = z.object({
-  name: z.string(),
+  name: z.string().describe('store, or the name of an exporter, as in /metrics and in the dead letters'),
   kind: z.enum(['store', 'exporter']),
   state: z
     .enum(DESTINATION_STATES)
@@ -38,12 +38,15 @@ const destinationSchema = z.object({
     ),
   reason: z.string().nullable().describe('Why it is not there, or what keeps it waiting'),
   at: z.int().nullable().describe('Unix seconds: of that reason'),
-  dead_letter_id: z.string().nullable().describe('For /v1/dead-letters/{id}, while it is there'),
+  dead_letter_id: z
+    .string()
+    .nullable()
+    .describe('For /v1/dead-letters/{id}, while it is there; its replay makes this destination waiting or sent again'),
 });
 
 export const batchSchema = z
   .object({
-    id: z.string(),
+    id: z.string().describe('As it was asked for'),
     signal: z.enum(SIGNALS),
     received_at: z.int().describe('Unix seconds'),
     status: z
@@ -52,7 +55,7 @@ export const batchSchema = z
         'pending: at least one destination has it before itself; complete: all have what is meant for them; ' +
           'incomplete: at least one has it not and will not get it by itself, or that is unknown',
       ),
-    destinations: z.array(destinationSchema),
+    destinations: z.array(destinationSchema).describe('The store, and each exporter that is configured now'),
   })
   .meta({
     id: 'Batch',

@@ -3,12 +3,15 @@ import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { BATCH_ID_HEADER } from '../../component.js';
 import type { ApiPlugin } from '../plugin.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** A body that this route takes, for the document: zod drops examples of what it transforms. */
     example?: unknown;
+    /** What was taken is in the buffer, and its answer says by what to ask for it. */
+    answersWithBatch?: boolean;
   }
 }
 
@@ -92,12 +95,31 @@ function securityOf({ scope }: FastifyContextConfig): Record<string, string[]>[]
   return [{ apiKey: scopes }, { bearer: scopes }];
 }
 
+const BATCH_HEADERS = {
+  [BATCH_ID_HEADER]: {
+    type: 'string',
+    description:
+      'For `GET /v1/ingest/batches/{id}`, which tells what became of the request. Absent where nothing was taken: a request ' +
+      'without items, and an answer that was kept for its idempotency key.',
+  },
+};
+
+function withBatchHeaders(responses: unknown): unknown {
+  const described = Object.entries((responses ?? {}) as Record<string, object>).map(([status, schema]) => [
+    status,
+    status.startsWith('2') ? { ...schema, headers: BATCH_HEADERS } : schema,
+  ]);
+  return Object.fromEntries(described);
+}
+
 const transform: typeof jsonSchemaTransform = (input) => {
   const { schema, url } = jsonSchemaTransform(input);
   if (schema.hide) return { schema, url };
   const { config = {} } = input.route;
   const body = config.example === undefined ? schema.body : { ...(schema.body as object), examples: [config.example] };
-  return { schema: { ...schema, ...(body !== undefined && { body }), security: securityOf(config) }, url };
+  const response = config.answersWithBatch ? withBatchHeaders(schema.response) : schema.response;
+  const said = { ...(body !== undefined && { body }), ...(response !== undefined && { response }) };
+  return { schema: { ...schema, ...said, security: securityOf(config) }, url };
 };
 
 /** Before any route, so that it sees them all. */

@@ -112,6 +112,7 @@ export const otlpPlugin: ApiPlugin<OtlpOptions> = async (app, options) => {
       config: {
         scope: 'write',
         ownBody: true,
+        answersWithBatch: true,
         // JSON may be native, and a native request is asked for its key as everywhere in this API.
         likeOtlp: (request) => options.refusal !== undefined || mediaType(request) === PROTOBUF,
         example: native?.example ?? { [RESOURCES[signal]]: [] },

@@ -69,7 +69,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'POST',
     url: '/v1/traces/:trace_id/spans',
-    config: { scope: 'write', ownBody: true, example: SPAN_EXAMPLE },
+    config: { scope: 'write', ownBody: true, answersWithBatch: true, example: SPAN_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Store spans of a trace: one, an array, or one a line (NDJSON)',
@@ -91,7 +91,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'POST',
     url: '/v1/spans',
-    config: { scope: 'write', ownBody: true, example: TRACED_SPAN_EXAMPLE },
+    config: { scope: 'write', ownBody: true, answersWithBatch: true, example: TRACED_SPAN_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Store spans of any traces: one, an array, or one a line (NDJSON)',
@@ -110,7 +110,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'PATCH',
     url: '/v1/traces/:trace_id/spans/:span_id',
-    config: { scope: 'write', ownBody: true, example: CHANGES_EXAMPLE },
+    config: { scope: 'write', ownBody: true, answersWithBatch: true, example: CHANGES_EXAMPLE },
     schema: {
       tags: ['traces'],
       summary: 'Change a span, as one that runs is closed',
@@ -132,7 +132,7 @@ export const traceChangesPlugin: ApiPlugin<TraceChangesOptions> = async (app, { 
   app.route({
     method: 'DELETE',
     url: '/v1/traces/:trace_id',
-    config: { scope: 'write', ownBody: true },
+    config: { scope: 'write', ownBody: true, answersWithBatch: true },
     schema: {
       tags: ['traces'],
       summary: 'Delete a trace with its spans',
