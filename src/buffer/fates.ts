@@ -40,7 +40,12 @@ const consumerSchema = z.object({
   exceptions: z.array(exceptionSchema),
 });
 
-const keptSchema = z.object({ secret: z.string().min(16), consumers: z.record(z.string(), consumerSchema) });
+const keptSchema = z.object({
+  secret: z.string().min(16),
+  /** Whose sequences these are. Absent in files of before it was written: theirs. */
+  bufferId: z.string().optional(),
+  consumers: z.record(z.string(), consumerSchema),
+});
 
 export type Exception = z.output<typeof exceptionSchema>;
 
@@ -243,7 +248,10 @@ class KeptFates implements Fates {
 
   async #read(): Promise<z.output<typeof keptSchema> | undefined> {
     try {
-      return keptSchema.parse(JSON.parse(await readFile(this.#file(), 'utf8')));
+      const kept = keptSchema.parse(JSON.parse(await readFile(this.#file(), 'utf8')));
+      const { id } = this.#options.buffer;
+      // Sequences of another buffer, which stood in this folder before, are those of other frames here.
+      return (kept.bufferId ?? id) === id ? kept : { ...kept, consumers: {} };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Damaged, it is begun anew: nobody loses data by it.
@@ -283,7 +291,7 @@ class KeptFates implements Fates {
     const consumers = Object.fromEntries(
       [...this.#entries].map(([name, { from, exceptions }]) => [name, { from, exceptions }]),
     );
-    const text = JSON.stringify({ secret: this.#secret, consumers });
+    const text = JSON.stringify({ secret: this.#secret, bufferId: this.#options.buffer.id, consumers });
     await replaceFile(this.#options.directory, this.#file(), `${text}\n`);
   }
 }

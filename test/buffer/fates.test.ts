@@ -194,6 +194,22 @@ describe('what became of a frame', () => {
     expect(statesOf(third.fates, 1).store).toBe('unknown');
   });
 
+  it('is not told by what became of the frames of another buffer, which stood in the folder before', async () => {
+    const directory = await temporaryDirectory();
+    const file = path.join(directory, 'fates.json');
+    const first = await watched(directory);
+    first.fates.note('store', { kind: 'dead-letter', first: 1, last: 3, reason: 'of another buffer' });
+    await close(first);
+    const kept = await readFile(file, 'utf8');
+    expect(JSON.parse(kept).bufferId).toBe(first.buffer.id);
+    await writeFile(file, kept.replace(first.buffer.id, BUFFER_ID));
+    const second = await watched(directory);
+    await second.buffer.append(frameOf(numbered(1)));
+    expect(statesOf(second.fates, 1)).toEqual({ store: 'waiting', tempo: 'waiting' });
+    await close(second);
+    expect(await readFile(file, 'utf8')).not.toContain('of another buffer');
+  });
+
   it('is not done of what came while the exporter was not there, whether it went at a start or in between', async () => {
     const directory = await temporaryDirectory();
     const one = async (number: number, { buffer }: Watched) => {
