@@ -4,8 +4,9 @@ import * as native from './0002-native.js';
 import * as generations from './0003-generations.js';
 import * as contents from './0004-contents.js';
 import * as furtherSightings from './0005-further-sightings.js';
+import * as rollupChanges from './0007-rollup-changes.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations, contents, furtherSightings],
+  migrations: [foundation, native, generations, contents, furtherSightings, rollupChanges],
 };

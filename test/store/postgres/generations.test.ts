@@ -1,6 +1,8 @@
+import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DecodedFrame, Span } from '../../../src/model/telemetry.js';
 import type { GenerationReader, UsageQuery } from '../../../src/store/telemetry/generations.js';
+import { foldAll } from '../../../src/store/telemetry/postgres/rollup-table.js';
 import type { TelemetryStore, TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import {
   BASE_TIME_UNIX_NANO,
@@ -21,7 +23,7 @@ import {
   recount,
   storedGenerations,
 } from './generation-records.js';
-import { BUFFER, openSetting, type Setting } from './setting.js';
+import { BUFFER, batchOf, openSetting, type Setting } from './setting.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -41,6 +43,14 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
   let writer: TelemetryWriter;
   let source: RecordSource;
   let sequence = 0;
+  /** Folds into rollups what waits for it, as a writer does when it is more than these tests write. */
+  let folder: pg.Client;
+
+  const connect = async () => {
+    const client = new pg.Client({ connectionString: setting.connectionString });
+    await client.connect();
+    return client;
+  };
 
   beforeEach(async () => {
     setting = await openSetting(server!);
@@ -48,12 +58,17 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     writer = await setting.writer();
     source = recordSource(7);
     sequence = 0;
+    folder = await connect();
   });
-  afterEach(() => setting.close());
+  afterEach(async () => {
+    await folder.end();
+    await setting.close();
+  });
 
   async function write(records: Partial<DecodedFrame>, by = writer): Promise<void> {
     const at = ++sequence;
     await by.write({ bufferId: BUFFER, range: { first: at, last: at }, frames: [decodedFrame(at, records)] });
+    if (at % 3 === 0 && by === writer) await foldAll(folder, () => true);
   }
 
   async function rootIds(): Promise<string[]> {
@@ -314,7 +329,23 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     const run = async (by: TelemetryWriter) => {
       for (let batch = 0; batch < 12; batch++) await write({ spans: spans() }, by);
     };
-    await Promise.all([run(writer), run(other)]);
+    const requests: number[] = [];
+    const besides = async (writing: Promise<unknown>) => {
+      const another = await connect();
+      let isWriting = true;
+      void writing.finally(() => {
+        isWriting = false;
+      });
+      while (isWriting) {
+        await foldAll(another, () => true);
+        requests.push((await usage())[0]?.requests ?? 0);
+      }
+      await another.end();
+    };
+    const writing = Promise.all([run(writer), run(other)]);
+    await Promise.all([writing, besides(writing)]);
+    // What is folded is never missing, and never there twice.
+    expect(requests).toEqual(requests.toSorted((a, b) => a - b));
     const rows = await storedGenerations(store);
     expect(rows).toHaveLength(720);
     await expectSumsOfRows();
@@ -339,6 +370,7 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
         const at = ++sequence;
         const frames = [decodedFrame(at, { spans })];
         await again(() => writer.write({ bufferId: BUFFER, range: { first: at, last: at }, frames }));
+        await foldAll(folder, () => true);
       }
     };
     const changing = async () => {
@@ -493,6 +525,24 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     }
   });
 
+  it('what earlier writers left to be folded is never folded, or twice', async () => {
+    await writer.write(batchOf(1, [llmSpan(source), llmSpan(source)]));
+    await setting.sql(
+      `insert into rollup_changes select changes.* from rollup_changes changes, generate_series(1, 299)`,
+    );
+    const waiting = async () => {
+      const [row] = await setting.sql<{ rows: number }>('select count(*)::int as rows from rollup_changes');
+      return row!.rows;
+    };
+    expect([await waiting(), (await usage())[0]?.requests]).toEqual([900, 600]);
+    const next = await setting.writer();
+    await next.write(batchOf(2, [llmSpan(source)]));
+    expect([await waiting(), (await usage())[0]?.requests]).toEqual([0, 601]);
+    await next.write(batchOf(3, [llmSpan(source)]));
+    expect([await waiting(), (await usage({ grain: 'minute', series: true })).length > 0]).toEqual([3, true]);
+    expect((await usage({ groupBy: ['user'] }))[0]).toMatchObject({ group: { user: '' }, requests: 602 });
+  });
+
   it('a sketch grows with every batch', async () => {
     for (let batch = 0; batch < 60; batch++) {
       const spans = Array.from({ length: 40 }, (_, at) =>
@@ -502,6 +552,7 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
         }),
       );
       await write({ spans });
+      await foldAll(folder, () => true);
     }
     const [row] = await setting.sql<{ bytes: number }>('select max(octet_length(sketch)) as bytes from rollups');
     expect(row!.bytes).toBeLessThan(5_000);

@@ -5,6 +5,7 @@ import { apply } from '../../../src/store/telemetry/postgres/apply.js';
 import { Partitions } from '../../../src/store/telemetry/postgres/partitions.js';
 import { PendingWords } from '../../../src/store/telemetry/postgres/pending-words.js';
 import { QuietTraces } from '../../../src/store/telemetry/postgres/quiet-traces.js';
+import { RollupTable } from '../../../src/store/telemetry/postgres/rollup-table.js';
 import { createShared } from '../../../src/store/telemetry/postgres/shared-rows.js';
 import { takeOutContents } from '../../../workers/contents.js';
 import { startPostgres } from '../../helpers/postgres.js';
@@ -42,6 +43,7 @@ describe.skipIf(!server)('Postgres writer', () => {
     hasStaging: false,
     quiet: new QuietTraces(),
     words,
+    rollups: new RollupTable(),
   });
 
   const counted = async () => {

@@ -31,14 +31,7 @@ import {
 } from './contents.js';
 import { copyInto, encoding } from './copy.js';
 import { CopyRows } from './copy-rows.js';
-import { longSketches, type RollupPlace } from './generation-statements.js';
-import {
-  applyGenerations,
-  type BroughtGenerations,
-  broughtBy,
-  compactSketches,
-  type GoneGenerations,
-} from './generation-writes.js';
+import { applyGenerations, type BroughtGenerations, broughtBy, type GoneGenerations } from './generation-writes.js';
 import { keepKeys, partsWithoutRepeatedKeys, repeatedFrames, takeKeys } from './idempotency.js';
 import { beginApplying, gaps, isAppliedAlready, noteUnwritten, readApplied, readUnwritten } from './ledger.js';
 import { hexOf, isNative, type NativeFrame, traceKey } from './native-ids.js';
@@ -55,6 +48,7 @@ import {
   sumUpAnew,
   type TraceName,
 } from './revisions.js';
+import type { RollupTable } from './rollup-table.js';
 import { COLUMNS, type CopiedTable } from './rows.js';
 import { type Revision, type Settled, settle, unsettled } from './settle.js';
 import { type Shared, storeShared, trimShared } from './shared-rows.js';
@@ -71,6 +65,7 @@ export interface Session {
   hasStaging: boolean;
   quiet: QuietTraces;
   words: PendingWords;
+  rollups: RollupTable;
 }
 
 /** How often ranges may turn out to be applied by others meanwhile, before it is left to the next try. */
@@ -283,7 +278,8 @@ async function finish(
   const ending = [...sumUp(settled, replaced, anew), ...note(session, work, settled), ...ofContents, ...ofGenerations];
   const results = await commit(session, ending);
   session.quiet.written();
-  await tidy(session, longSketches(results));
+  session.rollups.note(results);
+  await session.rollups.settle(client);
   await dropUnplaced(client, contents, places);
   trimShared(shared);
   const duplicateSpans = countOf(frames, 'spans') - inserted.spans + settled.knownSpans;
@@ -344,12 +340,6 @@ function goneWith(revisions: readonly Revision[]): GoneGenerations[] {
     traceId,
     isGone: (row) => row.source === 'span' && spanIds.has(row.spanId),
   }));
-}
-
-/** What can't be tidied now is found again by the next batch with such a row. */
-export async function tidy({ client }: Session, long: readonly RollupPlace[]): Promise<void> {
-  if (long.length === 0) return;
-  await compactSketches(client, long).catch(() => client.query('rollback').catch(() => {}));
 }
 
 type Results = Awaited<ReturnType<typeof runTogether>>;

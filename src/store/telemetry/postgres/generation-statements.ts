@@ -1,13 +1,10 @@
 /** The SQL of what generation-changes.ts worked out: few statements, which go with the COMMIT of their batch. */
-import { createHash } from 'node:crypto';
-import pg from 'pg';
-import { GRAINS } from '../generations.js';
-import { rollupsOf } from '../rollup-changes.js';
-import { DIMENSION_SETS, type Rollup, SUM_COLUMNS } from '../rollups.js';
 import type { CallClaims } from './call-claims.js';
 import type { GenerationChanges, IdentityChange, TraceIdentity } from './generation-changes.js';
 import type { GenerationRow } from './generation-rows.js';
+import { keepChanges } from './rollup-table.js';
 import { rowsOf } from './statements.js';
+import { ADDED, amountsOf, SENT, SENT_TYPES, SUMS } from './sums.js';
 
 /** Statements over rows that are named by their ids: to be run BY_INDEX. */
 export function statementsOf(changes: GenerationChanges, claims: CallClaims): string[] {
@@ -27,7 +24,7 @@ export function statementsOf(changes: GenerationChanges, claims: CallClaims): st
     ...addIdentities(identities),
     ...correctTimes(identities.filter(({ shrank }) => shrank)),
     ...forgetTraces(changes.emptied),
-    ...addRollups(rollupsOf(changes.rollups.changes())),
+    ...keepChanges(changes.rollups.changes()),
   ];
 }
 
@@ -174,18 +171,6 @@ function mergeIdentity(merged: Map<string, TraceIdentity>, identity: TraceIdenti
   }
 }
 
-const SUMS = SUM_COLUMNS.join(', ');
-/** As they go over the wire, under short names and without zeros: most sums of a batch are. */
-const SENT_TYPES = SUM_COLUMNS.map((_, at) => `s${at} numeric`).join(', ');
-const SENT = SUM_COLUMNS.map((_, at) => `coalesce(s${at}, 0)`).join(', ');
-const ADDED = SUM_COLUMNS.map((column) => `${column} = known.${column} + excluded.${column}`).join(', ');
-
-function amountsOf(amounts: readonly bigint[]): Record<string, bigint> {
-  const sent: Record<string, bigint> = {};
-  for (const [at, amount] of amounts.entries()) if (amount !== 0n) sent[`s${at}`] = amount;
-  return sent;
-}
-
 const [MIN_TIME, MAX_TIME] = [-(2n ** 63n), 2n ** 63n - 1n];
 
 /** One from which was only taken away is there already: its times stay, and it is held. */
@@ -232,84 +217,4 @@ function correctTimes(identities: readonly IdentityChange[]): string[] {
          and not exists (select 1 from trace_identities told where ${ofItem})`,
     ];
   });
-}
-
-/** 64 bits of a hash: of one workspace's keys no two are found that share it. */
-export function rollupKey(key: string): bigint {
-  return createHash('sha256').update(key).digest().readBigInt64BE(0);
-}
-
-/** A sketch that grew so long by appending is written anew after its batch. */
-const MAX_SKETCH_BYTES = 4096;
-
-/** Sketches are appended to each other, each after its length. */
-export function framedSketch(encoded: Uint8Array): Buffer {
-  const framed = Buffer.alloc(4 + encoded.length);
-  framed.writeUInt32BE(encoded.length);
-  framed.set(encoded, 4);
-  return framed;
-}
-
-export function* sketchesIn(framed: Buffer): Iterable<Uint8Array> {
-  for (let at = 0; at < framed.length; ) {
-    const end = at + 4 + framed.readUInt32BE(at);
-    yield framed.subarray(at + 4, end);
-    at = end;
-  }
-}
-
-/** Columns of the values of the first set, in its order. */
-export const VALUE_COLUMNS = DIMENSION_SETS[0];
-
-function valuesOf({ dimensions, key }: Rollup): Record<string, string | undefined> {
-  const values = JSON.parse(key) as string[];
-  if (dimensions > 0) return { identity: values[0] };
-  return Object.fromEntries(VALUE_COLUMNS.map((column, at) => [column, values[at]]));
-}
-
-/**
- * Of users and sessions only days are kept: a batch has hundreds of them, of each of whom there would be three rows to
- * change. Their minutes and hours are counted from the generations themselves, which an index has by session and user.
- */
-export function isKept(dimensions: number, grain: number): boolean {
-  return dimensions === 0 || grain === GRAINS.day;
-}
-
-function addRollups(all: readonly Rollup[]): string[] {
-  const rollups = all.filter(({ dimensions, grain }) => isKept(dimensions, grain));
-  if (rollups.length === 0) return [];
-  const rows = rollups.map((rollup) => ({
-    ...valuesOf(rollup),
-    workspace: rollup.workspace,
-    dimensions: rollup.dimensions,
-    grain: rollup.grain,
-    time: rollup.time,
-    hash: rollupKey(rollup.key),
-    ...amountsOf(rollup.tally.amounts),
-    sketch: `\\x${framedSketch(rollup.sketch.encode()).toString('hex')}`,
-  }));
-  const values = VALUE_COLUMNS.map((column) => `${column} text`).join(', ');
-  const columns = `time bigint, hash bigint, grain integer, dimensions smallint, workspace text, ${values}, identity text,
-    ${SENT_TYPES}, sketch bytea`;
-  const names = `${VALUE_COLUMNS.join(', ')}, identity`;
-  return [
-    `insert into rollups as known (time_unix_s, key, grain, dimensions, workspace, ${names}, ${SUMS}, sketch)
-     select time, hash, grain, dimensions, workspace, ${names}, ${SENT}, sketch from ${rowsOf('item', columns, rows)}
-     on conflict (workspace, dimensions, grain, time_unix_s, key) do update set ${ADDED},
-       sketch = known.sketch || excluded.sketch
-     returning case when octet_length(sketch) > ${MAX_SKETCH_BYTES} then
-       json_build_array(workspace, dimensions, grain, time_unix_s, key::text) end as long_sketch`,
-  ];
-}
-
-export type RollupPlace = [workspace: string, dimensions: number, grain: number, time: number, key: string];
-
-export function longSketches(results: readonly pg.QueryResult<Record<string, unknown>>[]): RollupPlace[] {
-  const places = results.flatMap(({ rows }) => rows.map(({ long_sketch: place }) => place));
-  return places.filter((place) => place !== undefined && place !== null) as RollupPlace[];
-}
-
-export function atRollup([workspace, dimensions, grain, time, key]: RollupPlace): string {
-  return `workspace = ${pg.escapeLiteral(workspace)} and dimensions = ${dimensions} and grain = ${grain}
-    and time_unix_s = ${time} and key = '${key}'::bigint`;
 }

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { DecodedFrame, LogRecord } from '../../../model/telemetry.js';
-import { Sketch } from '../sketch.js';
 import { CallClaims } from './call-claims.js';
 import { copyInto } from './copy.js';
 import { CopyRows } from './copy-rows.js';
@@ -19,17 +18,7 @@ import {
   WITH_PRICE,
   writeGeneration,
 } from './generation-rows.js';
-import {
-  atRollup,
-  findTraces,
-  framedSketch,
-  type HeldTrace,
-  holdTraces,
-  type RollupPlace,
-  removeRows,
-  sketchesIn,
-  statementsOf,
-} from './generation-statements.js';
+import { findTraces, type HeldTrace, holdTraces, removeRows, statementsOf } from './generation-statements.js';
 import { hexOf } from './native-ids.js';
 import type { PendingWords } from './pending-words.js';
 import { logItemTime } from './rows.js';
@@ -326,18 +315,4 @@ function* encodeTexts(copied: CopyRows, pending: PendingWords, texts: readonly T
     pending.add(words.size);
     if (at % ROWS_PER_STEP === 0) yield;
   }
-}
-
-/** Sketches that grew by appending are put together, each under its row's lock: between two batches, and as often as it likes. */
-export async function compactSketches(client: pg.ClientBase, places: readonly RollupPlace[]): Promise<void> {
-  await client.query('begin');
-  for (const place of places) {
-    const { rows } = await client.query<{ sketch: Buffer }>(
-      `select sketch from rollups where ${atRollup(place)} for update`,
-    );
-    if (!rows[0]) continue;
-    const merged = Sketch.merged(sketchesIn(rows[0].sketch));
-    await client.query(`update rollups set sketch = $1 where ${atRollup(place)}`, [framedSketch(merged.encode())]);
-  }
-  await client.query('commit');
 }

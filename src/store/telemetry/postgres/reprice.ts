@@ -13,7 +13,8 @@ import {
   storedGenerationOf,
   WITH_PRICE,
 } from './generation-rows.js';
-import { holdKnownTraces, longSketches, type RollupPlace, statementsOf } from './generation-statements.js';
+import { holdKnownTraces, statementsOf } from './generation-statements.js';
+import type { RollupTable } from './rollup-table.js';
 import type { Shared } from './shared-rows.js';
 import { storeShared } from './shared-rows.js';
 import { BY_INDEX, rowsOf, runTogether } from './statements.js';
@@ -26,13 +27,19 @@ interface Place {
   row: bigint;
 }
 
-/** Begins a transaction and ends it; also tells which sketches have grown long. */
+/** Where costs and sums of them are written. */
+interface CostTables {
+  client: pg.ClientBase;
+  shared: Shared;
+  rollups: RollupTable;
+}
+
+/** Begins a transaction and ends it. */
 export async function reprice(
-  client: pg.ClientBase,
-  shared: Shared,
+  { client, shared, rollups }: CostTables,
   step: RepriceStep,
   priceOf: PriceOf,
-): Promise<RepriceResult & { long: RollupPlace[] }> {
+): Promise<RepriceResult> {
   await client.query('begin');
   const places = await readPlaces(client, step);
   const examined = await hold(client, step, places);
@@ -42,8 +49,9 @@ export async function reprice(
   const ending = [BY_INDEX, ...setCosts(repriced, shared), ...statementsOf(changes, new CallClaims([], [])), 'commit'];
   const results = await runTogether(client, ending);
   if (results.at(-1)!.command !== 'COMMIT') throw new GatewayError('STORE_UNAVAILABLE', 'Postgres rolled back');
+  rollups.note(results);
   const next = places.length < step.limit ? undefined : cursorOf(places.at(-1)!);
-  return { examined: examined.length, changed: repriced.length, next, long: longSketches(results) };
+  return { examined: examined.length, changed: repriced.length, next };
 }
 
 function cursorOf({ start, row }: Place): string {

@@ -12,7 +12,7 @@ export async function runTogether(
 }
 
 /** As `pg.escapeLiteral`, which goes by single characters: these are megabytes. */
-function literalOf(text: string): string {
+export function literalOf(text: string): string {
   const quoted = text.replaceAll("'", "''");
   return quoted.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
 }

@@ -1,12 +1,14 @@
 /** Sums by time and dimension, read from the rollups: added up by the server as far as it goes, and put together here. */
 import { type Dimension, GRAINS, type UsageQuery, type UsageRow } from '../generations.js';
-import { DIMENSION_SETS, dimensionSetOf, SUM_COLUMNS, UsageMerge } from '../rollups.js';
+import { readChanges } from '../rollup-changes.js';
+import { DIMENSION_SETS, dimensionSetOf, type ReadRollup, SUM_COLUMNS, UsageMerge } from '../rollups.js';
 import { Sketch } from '../sketch.js';
 import { Conditions } from './conditions.js';
 import { IS_UNPRICED, indexedText } from './generation-rows.js';
-import { isKept, sketchesIn } from './generation-statements.js';
 import type { Queries } from './queries.js';
+import { isKept, sketchesIn } from './rollup-rows.js';
 
+type Rows = Queries['rows'];
 type SumColumn = (typeof SUM_COLUMNS)[number];
 
 type SummedRow = Record<SumColumn, string | bigint> & { [dimension in Dimension]?: string | null } & {
@@ -42,9 +44,14 @@ export async function readUsage(queries: Queries, wanted: UsageQuery): Promise<U
   const slices = slicesOf(reading);
   const kept = slices.filter(({ grain }) => isKept(setAt, grain));
   const others = slices.filter(({ grain }) => !isKept(setAt, grain));
-  const read = [...(kept.length > 0 ? [readRollups(queries, reading, kept)] : [])];
-  for (const slice of others) read.push(readCalls(queries, reading, slice));
-  for (const row of (await Promise.all(read)).flat()) addRow(merge, set, row);
+  // What is folded meanwhile must not be missed, nor counted twice.
+  await queries.inOneState(async (rows) => {
+    if (kept.length > 0) {
+      for (const row of await readRollups(rows, reading, kept)) addRow(merge, set, row);
+      for (const row of await readUnfolded(rows, reading, kept)) merge.add(row);
+    }
+    for (const slice of others) for (const row of await readCalls(rows, reading, slice)) addRow(merge, set, row);
+  });
   return merge.rows();
 }
 
@@ -73,7 +80,7 @@ function columnOf(dimension: Dimension): string {
 
 const SUMS = SUM_COLUMNS.map((column) => `sum(${column}) as ${column}`).join(', ');
 
-async function readRollups(queries: Queries, query: Reading, slices: readonly Slice[]): Promise<SummedRow[]> {
+async function readRollups(rows: Rows, query: Reading, slices: readonly Slice[]): Promise<SummedRow[]> {
   const conditions = new Conditions();
   conditions.add('workspace = ? and dimensions = ?', query.workspace, query.setAt);
   for (const [name, value] of Object.entries(query.filters))
@@ -82,11 +89,32 @@ async function readRollups(queries: Queries, query: Reading, slices: readonly Sl
   const time = query.series ? 'time_unix_s as time' : 'null::bigint as time';
   const columns = [time, ...query.named.map((name) => `${columnOf(name)} as "${name}"`)];
   const groups = [...(query.series ? ['time_unix_s'] : []), ...query.named.map(columnOf)];
-  return await queries.rows<SummedRow>(
+  return await rows<SummedRow>(
     `select ${columns.join(', ')}, ${SUMS}, string_agg(sketch, '') as sketch
      from rollups where ${conditions.sql} ${groupSql(groups)}`,
     conditions.values,
   );
+}
+
+/** Whatever is not in the rollups yet, of all keys. */
+async function readUnfolded(rows: Rows, query: Reading, slices: readonly Slice[]): Promise<ReadRollup[]> {
+  const { grain, toUnixS } = slices.at(-1)!;
+  const texts = await rows<{ changes: string }>(
+    `select changes from rollup_changes where workspace = $1 and dimensions = $2
+       and last_time_unix_s >= $3 and first_time_unix_s < $4`,
+    [query.workspace, query.setAt, slices[0]!.fromUnixS, Math.ceil(toUnixS / grain) * grain],
+  );
+  return texts.flatMap(({ changes }) => [...unfoldedIn(changes, slices)]);
+}
+
+function* unfoldedIn(text: string, slices: readonly Slice[]): Iterable<ReadRollup> {
+  for (const { time, key, sums, durations } of readChanges(text)) {
+    for (const { grain, fromUnixS, toUnixS } of slices) {
+      const start = Math.floor(time / grain) * grain;
+      if (start < fromUnixS || start >= toUnixS) continue;
+      yield { time: start, key, amounts: sums, sketches: [Sketch.ofPairs(durations).encode()] };
+    }
+  }
 }
 
 function groupSql(groups: readonly string[]): string {
@@ -109,7 +137,7 @@ const CALL_SUMS = [
 const NANOS_PER_SECOND = 1_000_000_000n;
 
 /** Users or sessions by the minute or hour: from their calls. */
-async function readCalls(queries: Queries, query: Reading, slice: Slice): Promise<SummedRow[]> {
+async function readCalls(rows: Rows, query: Reading, slice: Slice): Promise<SummedRow[]> {
   const column = query.set[0] === 'user' ? 'user_id' : 'session_id';
   const conditions = new Conditions();
   conditions.add('workspace = ? and counted', query.workspace);
@@ -121,7 +149,7 @@ async function readCalls(queries: Queries, query: Reading, slice: Slice): Promis
   const time = query.series ? `start_time_unix_nano / ${slice.grain}000000000 * ${slice.grain}` : 'null::bigint';
   const columns = [`${time} as time`, ...query.named.map((name) => `${column} as "${name}"`)];
   const groups = [...(query.series ? ['1'] : []), ...query.named.map(() => column)];
-  return await queries.rows<SummedRow>(
+  return await rows<SummedRow>(
     `select ${columns.join(', ')}, ${CALL_SUMS} from generations where ${conditions.sql} ${groupSql(groups)}`,
     conditions.values,
   );

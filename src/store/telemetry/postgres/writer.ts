@@ -8,7 +8,7 @@ import type { DecodedFrame } from '../../../model/telemetry.js';
 import { fromPostgres, isDataError } from '../../postgres/errors.js';
 import type { RepriceResult, RepriceStep, StoredGeneration } from '../generations.js';
 import type { TelemetryBatch, TelemetryWriter, TraceDeletion, WriteResult, WriterOptions } from '../telemetry.js';
-import { apply, type Session, tidy } from './apply.js';
+import { apply, type Session } from './apply.js';
 import { sweepCalls } from './call-claims.js';
 import { EncodingError } from './copy.js';
 import { deleteTraces } from './deletions.js';
@@ -18,6 +18,7 @@ import { Partitions } from './partitions.js';
 import { PendingWords } from './pending-words.js';
 import { QuietTraces } from './quiet-traces.js';
 import { reprice } from './reprice.js';
+import { RollupTable } from './rollup-table.js';
 import { createShared } from './shared-rows.js';
 import { Successors } from './successors.js';
 
@@ -75,8 +76,8 @@ class PostgresWriter implements TelemetryWriter {
 
   reprice(step: RepriceStep, priceOf: (generation: StoredGeneration) => Cost | undefined): Promise<RepriceResult> {
     return this.inTurn(async (session) => {
-      const { long, ...result } = await reprice(session.client, session.shared, step, priceOf);
-      await tidy(session, long);
+      const result = await reprice(session, step, priceOf);
+      await session.rollups.settle(session.client);
       return result;
     });
   }
@@ -166,6 +167,7 @@ async function openSession(options: WriterAddress, words: PendingWords): Promise
     hasStaging: false,
     quiet: new QuietTraces(),
     words,
+    rollups: new RollupTable(),
   };
 }
 
