@@ -52,7 +52,7 @@ function looksLikeSameCall(a: Sighting, b: Sighting): boolean {
     areSameModel(a.model, b.model) &&
     areRelated(a, b) &&
     hasTokens(a.usage) &&
-    TOKEN_TYPES.every((type) => (a.usage[type] ?? 0) === (b.usage[type] ?? 0)) &&
+    haveSameTokens(a.usage, b.usage) &&
     overlap(a, b)
   );
 }
@@ -73,6 +73,10 @@ function isWithin(inner: Sighting, outer: Sighting): boolean {
 /** Nothing equals nothing: that says little. */
 function hasTokens(usage: Usage): boolean {
   return TOKEN_TYPES.some((type) => (usage[type] ?? 0) > 0);
+}
+
+export function haveSameTokens(a: Usage, b: Usage): boolean {
+  return TOKEN_TYPES.every((type) => (a[type] ?? 0) === (b[type] ?? 0));
 }
 
 function overlap(a: Sighting, b: Sighting): boolean {

@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import { type Generation, modelOf } from '../../../model/generation.js';
 import type { DecodedFrame, LogRecord, Span } from '../../../model/telemetry.js';
 import { callOf, isUnpriced } from '../rollups.js';
-import { haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
+import { haveSameResponse, haveSameTokens, responseHash, type Sighting, SightingIndex } from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
 import { GenerationInserts } from './generation-inserts.js';
 import {
@@ -381,14 +381,23 @@ function isCountedCall({ kind, countable }: Generation): boolean {
   return countable && (kind === 'llm' || kind === 'embedding');
 }
 
-/** Calls of one trace: of two instrumentations, or without responses and one within the other. */
+/** Calls of one trace: of two instrumentations, or without responses and one within another with the same tokens. */
 function maySeeTwice(spans: readonly Span[]): boolean {
   const [first] = spans;
   if (spans.some(({ scope }) => scope.name !== first!.scope.name)) return true;
   const calls = spans.filter(({ generation }) => generation !== undefined && isCountedCall(generation));
   if (calls.length < 2 || calls.every(({ generation }) => generation!.responseId !== '')) return false;
-  const ids = new Set(calls.map(({ spanId }) => spanIdKey(spanId)));
-  return calls.some(({ parentSpanId }) => parentSpanId !== undefined && ids.has(spanIdKey(parentSpanId)));
+  const usages = new Map(calls.map(({ spanId, generation }) => [tailOf(spanId), generation!.usage]));
+  if (usages.size < calls.length) return true;
+  return calls.some(({ parentSpanId, generation }) => {
+    const outer = parentSpanId && usages.get(tailOf(parentSpanId));
+    return outer !== undefined && haveSameTokens(outer, generation!.usage);
+  });
+}
+
+/** The last four bytes of an id tell those of a trace apart, nearly always, and cost less than a string of it. */
+function tailOf(spanId: Uint8Array): number {
+  return (spanId[4]! << 24) | (spanId[5]! << 16) | (spanId[6]! << 8) | spanId[7]!;
 }
 
 function cameBefore(a: Arrival, b: Arrival): boolean {
