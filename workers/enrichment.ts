@@ -65,6 +65,7 @@ export class Enrichment {
 
   /** What was handed out is surer than what is written: several versions may begin with the same text. */
   private recognise(workspace: string, generation: Generation): void {
+    if (this.prompts.rendering.size + this.prompts.template.size === 0) return;
     const key = promptKey(workspace, generation.promptHash);
     const prompt = this.prompts.rendering.peek(key) ?? this.prompts.template.peek(key);
     if (!prompt || prompt.name === '') return;

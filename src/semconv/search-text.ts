@@ -28,6 +28,23 @@ const TEXT_NAMES = new Set(
   ].concat(['result', 'arguments', 'query', 'question', 'answer', 'refusal', 'combined_chunk_content']),
 );
 
+/** By length and first character: a name of text is told from others without making a string of it. */
+const TEXT_NAMES_BY_START = new Map<number, readonly string[]>();
+for (const name of TEXT_NAMES) {
+  const start = startOf(name.length, name.charCodeAt(0));
+  TEXT_NAMES_BY_START.set(start, [...(TEXT_NAMES_BY_START.get(start) ?? []), name]);
+}
+
+function startOf(length: number, firstChar: number): number {
+  return length * 0x10000 + firstChar;
+}
+
+/** Whether `json` has a name of text at `from` … `to`. */
+function isTextName(json: string, from: number, to: number): boolean {
+  const names = TEXT_NAMES_BY_START.get(startOf(to - from, json.charCodeAt(from)));
+  return names !== undefined && names.includes(json.slice(from, to));
+}
+
 /** Takes texts until it is full. */
 export interface Sink {
   readonly isFull: boolean;
@@ -142,7 +159,7 @@ function scan(value: string, sink: Sink): boolean {
     const close = endOfString(json, open);
     if (close < 0) break;
     const next = skipSpace(json, close + 1);
-    if (json.charCodeAt(next) === COLON) isText = TEXT_NAMES.has(json.slice(open + 1, close));
+    if (json.charCodeAt(next) === COLON) isText = isTextName(json, open + 1, close);
     else if (isText) isFound = takeString(json, open, close, sink) || isFound;
     open = json.indexOf('"', next);
   }
@@ -185,7 +202,7 @@ function scanEscaped(json: string, from: number, to: number, sink: Sink): boolea
     // A text that is longer than what is looked at begins well; what ends without its quote is no JSON.
     if (close < 0) return (end < to && isText && takeEscaped(json, open + 1, beforeEscape(json, end), sink)) || isFound;
     const next = skipEscapedSpace(json, close + 1);
-    if (json.charCodeAt(next) === COLON) isText = TEXT_NAMES.has(json.slice(open + 1, close - 1));
+    if (json.charCodeAt(next) === COLON) isText = isTextName(json, open + 1, close - 1);
     else if (isText) isFound = takeEscaped(json, open + 1, close - 1, sink) || isFound;
     open = nextQuote(json, next, end);
   }
