@@ -142,6 +142,13 @@ export class Tally {
     });
   }
 
+  /** A number is safe; either may be compared with the other. */
+  get picodollars(): number | bigint {
+    const exact = this.exact[PICODOLLARS]!;
+    const beyond = this.beyond[PICODOLLARS];
+    return beyond === undefined ? exact : BigInt(exact) + beyond;
+  }
+
   get isZero(): boolean {
     return (
       this.exact.every((amount) => amount === 0) && (this.beyond.length === 0 || this.amounts.every((sum) => !sum))
@@ -338,15 +345,32 @@ interface Group {
   sketches: Uint8Array[];
 }
 
-/** What a group is while it is put together, and what it has come to. */
-interface Summed extends Group {
-  amounts: Amounts;
+/** What some of the rows of a query came to: a group of it, or what others add to one. */
+export interface UsagePart {
+  time: number | undefined;
+  values: string[];
+  /** Of the values. */
+  name: string;
+  /** In the order of SUM_COLUMNS; numbers are safe integers. */
+  sums: readonly (number | bigint)[];
+  sketches: readonly Uint8Array[];
 }
 
 /** The groups with the same values. */
 interface Groups {
   values: string[];
-  byTime: Map<number | undefined, Group>;
+  name: string;
+  /** Of all times together: the only one, where nobody asked for a series. */
+  whole: Group | undefined;
+  byTime: Map<number, Group> | undefined;
+}
+
+/** A group among the others, with all that it is compared by. */
+interface Ranked {
+  group: Group;
+  name: string;
+  time: number;
+  picodollars: number | bigint;
 }
 
 /** Puts the rows of a query together, whatever their order and however many have one key. */
@@ -365,7 +389,32 @@ export class UsageMerge {
   add({ time, key, amounts, sketches }: ReadRollup): void {
     const groups = this.groupsOf(key);
     if (!groups) return;
-    const group = this.group(this.query.series ? time : undefined, groups);
+    this.addTo(this.group(this.query.series ? time : undefined, groups), amounts, sketches);
+  }
+
+  /** Of another of the same query. */
+  addPart({ time, values, name, sums, sketches }: UsagePart): void {
+    this.addTo(this.group(time, this.named(name, values)), sums, sketches);
+  }
+
+  /** What has come so far. */
+  parts(): UsagePart[] {
+    return this.all(({ time, values, tally, sketches }, name) => {
+      const few = sketches.length > 1 ? [Sketch.merged(sketches).encode()] : sketches;
+      return { time, values, name, sums: tally.sums(), sketches: few };
+    });
+  }
+
+  private all<Result>(map: (group: Group, name: string) => Result): Result[] {
+    const results: Result[] = [];
+    for (const { name, whole, byTime } of this.groups.values()) {
+      if (whole) results.push(map(whole, name));
+      for (const group of byTime?.values() ?? []) results.push(map(group, name));
+    }
+    return results;
+  }
+
+  private addTo(group: Group, amounts: ReadRollup['amounts'], sketches: readonly Uint8Array[]): void {
     group.tally.addAll(amounts);
     for (const sketch of sketches) group.sketches.push(sketch);
     if (group.sketches.length > MAX_SKETCHES) group.sketches = [Sketch.merged(group.sketches).encode()];
@@ -373,13 +422,14 @@ export class UsageMerge {
 
   /** By time, then by cost, greatest first; those that nothing is left of are left out. */
   rows(): UsageRow[] {
-    const groups = [...this.groups.values()].flatMap(({ byTime }) => [...byTime.values()]);
+    const groups = this.all((group, name): Ranked => {
+      return { group, name, time: group.time ?? 0, picodollars: group.tally.picodollars };
+    });
     return groups
-      .map((group): Summed => ({ ...group, amounts: group.tally.amounts }))
-      .filter(({ amounts }) => amounts.some((amount) => amount !== 0n))
+      .filter(({ group }) => !group.tally.isZero)
       .sort(byTimeAndCost)
       .slice(0, MAX_USAGE_ROWS)
-      .map((group) => this.row(group));
+      .map(({ group }) => this.row(group));
   }
 
   private groupsOf(key: string): Groups | null {
@@ -395,21 +445,30 @@ export class UsageMerge {
     const valueIn = (name: Dimension) => all[this.names.indexOf(name)] ?? '';
     if (this.filters.some((name) => valueIn(name) !== this.query.filters[name])) return null;
     const values = this.query.groupBy.map(valueIn);
-    const name = JSON.stringify(values);
-    const groups = this.groups.get(name) ?? { values, byTime: new Map() };
+    return this.named(JSON.stringify(values), values);
+  }
+
+  private named(name: string, values: string[]): Groups {
+    const known = this.groups.get(name);
+    if (known) return known;
+    const groups = { values, name, whole: undefined, byTime: undefined };
     this.groups.set(name, groups);
     return groups;
   }
 
-  private group(time: number | undefined, { values, byTime }: Groups): Group {
-    const known = byTime.get(time);
-    if (known) return known;
-    const group = { time, values, tally: new Tally(), sketches: [] };
-    byTime.set(time, group);
+  private group(time: number | undefined, groups: Groups): Group {
+    if (time === undefined) {
+      groups.whole ??= newGroup(undefined, groups.values);
+      return groups.whole;
+    }
+    groups.byTime ??= new Map();
+    const group = groups.byTime.get(time) ?? newGroup(time, groups.values);
+    groups.byTime.set(time, group);
     return group;
   }
 
-  private row({ time, values, amounts, sketches }: Summed): UsageRow {
+  private row({ time, values, tally, sketches }: Group): UsageRow {
+    const { amounts } = tally;
     const [p50, p95, p99] = Sketch.quantilesOf(sketches, QUANTILES);
     return {
       timeUnixMs: time === undefined ? undefined : time * 1000,
@@ -423,12 +482,15 @@ export class UsageMerge {
   }
 }
 
-function byTimeAndCost(a: Summed, b: Summed): number {
-  const byTime = (a.time ?? 0) - (b.time ?? 0);
-  if (byTime !== 0) return byTime;
-  const [costA, costB] = [a.amounts[PICODOLLARS]!, b.amounts[PICODOLLARS]!];
-  if (costA !== costB) return costA > costB ? -1 : 1;
-  return compareText(JSON.stringify(a.values), JSON.stringify(b.values));
+function newGroup(time: number | undefined, values: string[]): Group {
+  return { time, values, tally: new Tally(), sketches: [] };
+}
+
+/** There may be as many as there are sessions. */
+function byTimeAndCost(a: Ranked, b: Ranked): number {
+  if (a.time !== b.time) return a.time - b.time;
+  if (a.picodollars > b.picodollars) return -1;
+  return a.picodollars < b.picodollars ? 1 : compareText(a.name, b.name);
 }
 
 export function compareText(a: string, b: string): number {

@@ -166,7 +166,11 @@ function bounded<Key, Value>(map: Map<Key, Value>, key: Key, max: number, make: 
   return value;
 }
 
+let connections = 0;
+
 export class BlockReader {
+  /** No other has it, nor one that was opened before. */
+  readonly connection = ++connections;
   private readonly db: Database.Database;
   private readonly statements = new Map<string, Database.Statement>();
   private readonly arrayStatements = new Map<string, Database.Statement>();
@@ -213,6 +217,11 @@ export class BlockReader {
 
   iterate<Row>(sql: string, parameters: unknown): IterableIterator<Row> {
     return this.prepared(sql).iterate(parameters) as IterableIterator<Row>;
+  }
+
+  /** Another number after another connection has changed the block; of no use to compare with another connection's. */
+  dataVersion(): number {
+    return Number(this.db.pragma('data_version', { simple: true }));
   }
 
   /** What its writer commits meanwhile is not seen. */

@@ -51,6 +51,7 @@ import { listTraces } from './trace-list.js';
 import { readShares, summaryOf } from './trace-scan.js';
 import { byRevision, type Share } from './trace-summary.js';
 import { readUsage } from './usage.js';
+import { USAGE_PARTS_BYTES, UsageParts } from './usage-parts.js';
 
 /**
  * A query that takes longer is given up with QUERY_TIMEOUT, so that no thread is held for long. A list ends its page well
@@ -74,6 +75,8 @@ type GenerationPlace = Parameters<GenerationReader['getGeneration']>[1];
 export interface ReaderOptions {
   queryBudgetMs?: number;
   pageBudgetMs?: number;
+  /** What may be remembered of sums. */
+  usagePartsBytes?: number;
 }
 
 function rowsOf({ first_span: first, span_ids: ids }: Share): bigint[] {
@@ -87,6 +90,7 @@ function generationIn(block: BlockReader, id: bigint): StoredGeneration | undefi
 export class SqliteReader {
   private readonly budget = new Budget();
   private readonly catalog: Catalog;
+  private readonly usage: UsageParts;
   private readonly holders: TraceHolders;
   private readonly spanLists: SpanLists;
 
@@ -95,6 +99,7 @@ export class SqliteReader {
     private readonly options: ReaderOptions = {},
   ) {
     this.catalog = new Catalog(directory, this.budget);
+    this.usage = new UsageParts(options.usagePartsBytes ?? USAGE_PARTS_BYTES);
     this.holders = new TraceHolders(this.catalog);
     this.spanLists = new SpanLists(this.catalog);
   }
@@ -147,7 +152,7 @@ export class SqliteReader {
 
   readUsage(query: UsageQuery): UsageRow[] {
     this.startBudget();
-    return this.catalog.hold(() => readUsage(this.catalog, query));
+    return this.catalog.hold(() => readUsage(this.catalog, this.usage, query));
   }
 
   /** The answers to the first of the reads, as many as go into a message; one at least. */

@@ -6,6 +6,7 @@ import { Sketch } from '../sketch.js';
 import type { BlockReader } from './block-reader.js';
 import type { Block, Catalog } from './catalog.js';
 import { readWide } from './generation-rows.js';
+import type { UsageParts } from './usage-parts.js';
 
 const NANOS_PER_SECOND = 1_000_000_000n;
 /** A key of its own is looked up time by time up to here; past it the rows of all keys are gone through. */
@@ -17,19 +18,38 @@ interface Range {
   to: number;
 }
 
-export function readUsage(catalog: Catalog, query: UsageQuery): UsageRow[] {
+export function readUsage(catalog: Catalog, known: UsageParts, query: UsageQuery): UsageRow[] {
   const merge = new UsageMerge(query);
   for (const block of catalog.blocks()) {
     const range = rangeIn(block, query);
     if (!range) continue;
     catalog.read(block.file, (reader) => {
       // What is folded meanwhile must not be missed, nor counted twice.
-      reader.inOneState(() => {
-        for (const row of rollupsIn(reader, query, range)) merge.add(row);
-      });
+      reader.inOneState(() => addBlock(merge, { reader, query, range }, known));
     });
   }
   return merge.rows();
+}
+
+interface BlockQuery {
+  reader: BlockReader;
+  query: UsageQuery;
+  range: Range;
+}
+
+function addBlock(merge: UsageMerge, { reader, query, range }: BlockQuery, known: UsageParts): void {
+  const readInto = (sums: UsageMerge) => {
+    for (const row of rollupsIn(reader, query, range)) sums.add(row);
+    return sums;
+  };
+  const parts = known.of(reader, nameOf(query, range), () => readInto(new UsageMerge(query)).parts());
+  if (parts) for (const part of parts) merge.addPart(part);
+  else readInto(merge);
+}
+
+/** Of a block it is asked for no more than it has. */
+function nameOf({ workspace, grain, series, groupBy, filters }: UsageQuery, { from, to }: Range): string {
+  return JSON.stringify([from, to, grain, series, groupBy, filters, workspace]);
 }
 
 /** What of the query's range the block may have. */
@@ -117,9 +137,11 @@ function* partsOf({ from, to }: Range, grain: number): Generator<Range> {
 /** undefined when a sum has more than 64 bits. */
 function summed(reader: BlockReader, place: Place, range: Range, by: 'time' | 'key'): ReadRollup[] | undefined {
   try {
-    const rows = [...reader.iterateArrays(SUMMED[by], { ...place, ...range })] as SummedValues[];
-    const isWhole = rows.every((values) => values.slice(FIRST_SUM, SKETCH).every((sum) => typeof sum === 'bigint'));
-    return isWhole ? rows.map(ofSums) : undefined;
+    const rows = [...reader.iterateNumbers(SUMMED[by], { ...place, ...range })] as SummedNumbers[];
+    if (rows.every(isExact)) return rows.map(ofSums);
+    const exact = [...reader.iterateArrays(SUMMED_EXACTLY[by], { ...place, ...range })] as SummedValues[];
+    const isWhole = exact.every((values) => values.slice(FIRST_SUM, SKETCH).every((sum) => typeof sum === 'bigint'));
+    return isWhole ? exact.map(ofSums) : undefined;
   } catch (error) {
     if (error instanceof Error && error.message === 'integer overflow') return undefined;
     throw error;
@@ -127,10 +149,12 @@ function summed(reader: BlockReader, place: Place, range: Range, by: 'time' | 'k
 }
 
 type SummedValues = [time: bigint, key: string, ...(bigint | string)[]];
+type SummedNumbers = [time: number, key: string, ...(number | string)[]];
 
-function ofSums(values: SummedValues): ReadRollup {
+function ofSums(values: SummedValues | SummedNumbers): ReadRollup {
   const sketches = (values[SKETCH] as string).split(' ').map((sketch) => Buffer.from(sketch, 'hex'));
-  return { time: Number(values[0]), key: values[1], amounts: values.slice(FIRST_SUM, SKETCH) as bigint[], sketches };
+  const amounts = values.slice(FIRST_SUM, SKETCH) as ReadRollup['amounts'];
+  return { time: Number(values[0]), key: values[1], amounts, sketches };
 }
 
 const PLACE = 'workspace_id = @workspace AND dimensions = @dimensions AND grain = @grain';
@@ -146,6 +170,8 @@ const summedBy = (by: 'time' | 'key', columns: string) =>
   `SELECT ${columns}, ${SUMS} FROM rollups WHERE ${PLACE} AND time >= @from AND time < @to
     GROUP BY ${by} HAVING within_budget()`;
 const SUMMED = { time: summedBy('time', "time, '[]'"), key: summedBy('key', '0, key') };
+/** The same in other words: a text is of one kind of read. */
+const SUMMED_EXACTLY = { time: `${SUMMED.time} AND true`, key: `${SUMMED.key} AND true` };
 
 /** The only key that the query accepts; undefined when it accepts several. */
 function keyOf(query: UsageQuery): string | undefined {
@@ -161,7 +187,7 @@ function toRollup([time, key, ...rest]: Values): ReadRollup {
 const FIRST_SUM = 2;
 const SKETCH = FIRST_SUM + SUM_COLUMNS.length;
 
-function isExact(values: NumberValues): boolean {
+function isExact(values: NumberValues | SummedNumbers): boolean {
   for (let at = FIRST_SUM; at < SKETCH; at++) if (!Number.isSafeInteger(values[at])) return false;
   return true;
 }
