@@ -4,9 +4,10 @@ import * as native from './0002-native.js';
 import * as generations from './0003-generations.js';
 import * as contents from './0004-contents.js';
 import * as furtherSightings from './0005-further-sightings.js';
+import * as billed from './0006-billed.js';
 import * as rollupChanges from './0007-rollup-changes.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations, contents, furtherSightings, rollupChanges],
+  migrations: [foundation, native, generations, contents, furtherSightings, billed, rollupChanges],
 };

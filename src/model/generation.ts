@@ -39,6 +39,17 @@ export const TOKEN_TYPES = [
 export type TokenType = (typeof TOKEN_TYPES)[number];
 export type Usage = { [type in TokenType]?: number };
 
+/**
+ * What price lists count beside these kinds: for the cost alone, no sum has it. `cacheWrite1h` are those of cacheWrite that are
+ * kept for an hour, images are within input and output, and `webSearches` are those of the provider's own tool.
+ */
+export const BILLED_TYPES = ['cacheWrite1h', 'inputImage', 'outputImage', 'webSearches'] as const;
+export type BilledType = (typeof BILLED_TYPES)[number];
+export type Billed = { [type in BilledType]?: number };
+
+/** What has a rate of its own. `requests`: each call is one. */
+export type PricedType = TokenType | BilledType | 'requests';
+
 /** What was asked of a price list, and what it said. Shared objects: compare `key`, not identity. */
 export interface Price {
   key: string;
@@ -50,8 +61,11 @@ export interface Price {
   model: string;
   /** The service tier that the rates are of; '' for the standard one. */
   serviceTier: string;
-  /** USD per million tokens, as decimals. A part without a rate of its own costs what its whole does. */
-  rates: { [type in TokenType]?: string };
+  /**
+   * USD per million tokens, of searches and requests per thousand, as decimals. A part without a rate of its own costs what
+   * its whole does.
+   */
+  rates: { [type in PricedType]?: string };
 }
 
 export interface Cost {
@@ -70,6 +84,8 @@ export interface Generation {
   responseId: string;
   serviceTier: string;
   usage: Usage;
+  /** undefined where nothing of the kind was told, as of most calls. */
+  billed: Billed | undefined;
   /**
    * The usage is of this call alone. False on agents, workflows and outer spans that repeat the sum of their children,
    * and on whatever calls no model. Of several sightings of one call (`responseId`) the store counts the first.

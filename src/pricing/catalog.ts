@@ -1,6 +1,6 @@
 /** Published prices of models, from `@pydantic/genai-prices`: nobody else knows that package. */
 import { calcPrice, findProvider, type ModelPrice, type PriceCalculation } from '@pydantic/genai-prices';
-import type { TokenType } from '../model/generation.js';
+import type { PricedType } from '../model/generation.js';
 import type { Rates } from '../store/control/prices.js';
 import { readRate, writeRate } from './decimal.js';
 
@@ -29,8 +29,8 @@ export interface Catalog {
 /** Of the package; a test holds it to what is installed. */
 export const CATALOG_VERSION = '0.1.8';
 
-/** The package has prices of much else (searches, pages, seconds): these are the ones of tokens. */
-const PRICE_KEYS: Record<TokenType, string> = {
+/** The package has prices of more (pages, seconds, messages), which no span tells of. */
+const PRICE_KEYS: Record<PricedType, string> = {
   input: 'input_mtok',
   output: 'output_mtok',
   cacheRead: 'cache_read_mtok',
@@ -38,7 +38,16 @@ const PRICE_KEYS: Record<TokenType, string> = {
   reasoning: 'output_reasoning_mtok',
   inputAudio: 'input_audio_mtok',
   outputAudio: 'output_audio_mtok',
+  cacheWrite1h: 'cache_write_1h_mtok',
+  inputImage: 'input_image_mtok',
+  outputImage: 'output_image_mtok',
+  webSearches: 'web_searches_kcount',
+  requests: 'requests_kcount',
 };
+
+/** The package lists them without any price. */
+const FREE_MODEL = /:free$/;
+const FREE: ModelPrice = { input_mtok: 0, output_mtok: 0 };
 
 /** Names of OpenTelemetry, LiteLLM and others that the package doesn't know, or takes for another provider. */
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -150,7 +159,7 @@ function rateAbove(value: ModelPrice[string], start: number): number | undefined
 
 function ratesAbove(price: ModelPrice, start: number): Rates {
   const rates: Rates = {};
-  for (const [type, key] of Object.entries(PRICE_KEYS) as [TokenType, string][]) {
+  for (const [type, key] of Object.entries(PRICE_KEYS) as [PricedType, string][]) {
     const rate = rateAbove(price[key], start);
     const picodollars = rate === undefined ? undefined : readRate(rate);
     if (picodollars !== undefined) rates[type] = writeRate(picodollars);
@@ -171,13 +180,20 @@ function changesOf({ prices }: PriceCalculation['model']): number[] {
   );
 }
 
-function entryOf({ provider, model, model_price: price }: PriceCalculation): CatalogEntry {
+function priceOf({ model: { id }, model_price: price }: PriceCalculation): ModelPrice {
+  return FREE_MODEL.test(id) && Object.keys(price).length === 0 ? FREE : price;
+}
+
+function entryOf(found: PriceCalculation): CatalogEntry {
+  const { provider, model } = found;
+  const price = priceOf(found);
   const bands = startsOf(price).map((start) => ({ aboveInputTokens: start, rates: ratesAbove(price, start) }));
   return { provider: provider.id, model: model.id, bands, changesAtMs: changesOf(model) };
 }
 
 /** Some models are listed without a price of tokens: by the second, by the page. */
-function isPriced({ model_price: price }: PriceCalculation): boolean {
+function isPriced(found: PriceCalculation): boolean {
+  const price = priceOf(found);
   return price.input_mtok !== undefined || price.output_mtok !== undefined;
 }
 

@@ -3,20 +3,20 @@
  * Pure, and good for a writer thread: what applies on a day is found once and kept.
  */
 import { LRUCache } from 'lru-cache';
-import type { Cost, Generation, Price, TokenType } from '../model/generation.js';
+import type { Cost, Generation, Price, PricedType } from '../model/generation.js';
 import type { OwnPrice, Rates } from '../store/control/prices.js';
 import { type Catalog, type CatalogEntry, catalog as packageCatalog } from './catalog.js';
-import { sumOf, type TokenRates, tokenRatesOf } from './cost.js';
+import { sumOf, type UnitRates, unitRatesOf } from './cost.js';
 import { compilePattern, type Pattern } from './pattern.js';
 import { ANY, canonicalProvider, canonicalTier, STANDARD_TIER } from './spelling.js';
 
 export type PricedCall = Pick<
   Generation,
-  'provider' | 'requestModel' | 'responseModel' | 'serviceTier' | 'usage' | 'startTimeUnixNano'
+  'provider' | 'requestModel' | 'responseModel' | 'serviceTier' | 'usage' | 'billed' | 'startTimeUnixNano'
 >;
 
 /** Everything but the tokens. */
-export type Question = Omit<PricedCall, 'usage'>;
+export type Question = Omit<PricedCall, 'usage' | 'billed'>;
 
 export interface PriceBand {
   /** The whole request has the rates of the highest band that its input reaches; -1: any. */
@@ -52,7 +52,7 @@ const DAY_MS = 86_400_000;
 const NANO_PER_MS = 1_000_000n;
 
 interface RatedBand extends PriceBand {
-  perToken: TokenRates;
+  rates: UnitRates;
 }
 
 /** Equal for all that is asked of it from this millisecond of the day on. */
@@ -97,7 +97,7 @@ function ownPriceOf(own: OwnPrice): Price {
 
 function ownEntryOf(own: OwnPrice): OwnEntry {
   const price = ownPriceOf(own);
-  const bands = [{ aboveInputTokens: -1, price, perToken: tokenRatesOf(own.rates) }];
+  const bands = [{ aboveInputTokens: -1, price, rates: unitRatesOf(own.rates) }];
   return { own, pattern: compilePattern(own.pattern), bands };
 }
 
@@ -136,14 +136,14 @@ function matching(entries: readonly OwnEntry[], names: Names): OwnEntry[][] {
 }
 
 function describe(rates: Rates): string {
-  return (Object.entries(rates) as [TokenType, string][]).map(([type, rate]) => `${type}=${rate}`).join(',');
+  return (Object.entries(rates) as [PricedType, string][]).map(([type, rate]) => `${type}=${rate}`).join(',');
 }
 
 function catalogBands({ provider, model, bands }: CatalogEntry, version: string): readonly RatedBand[] {
   return bands.map(({ aboveInputTokens, rates }) => {
     const key = `catalog/${version}/${provider}/${model}/${describe(rates)}`;
     const price: Price = { key, source: 'catalog', version, provider, model, serviceTier: '', rates };
-    return { aboveInputTokens, price, perToken: tokenRatesOf(rates) };
+    return { aboveInputTokens, price, rates: unitRatesOf(rates) };
   });
 }
 
@@ -196,13 +196,13 @@ class CachedPriceBook implements PriceBook {
   }
 
   costOf(workspace: string, call: PricedCall): Cost | undefined {
-    const { requestModel, responseModel, provider, serviceTier, usage } = call;
+    const { requestModel, responseModel, provider, serviceTier, usage, billed } = call;
     const characters = requestModel.length + responseModel.length + provider.length + serviceTier.length;
     if (characters === 0 || characters > 2 * MAX_MODEL_CHARACTERS) return undefined;
     const unixMs = Number(call.startTimeUnixNano / NANO_PER_MS);
     const day = Math.floor(unixMs / DAY_MS);
     const band = bandOf(phaseAt(this.planOf(workspace, call, day), unixMs - day * DAY_MS).bands, usage.input ?? 0);
-    const picodollars = band && sumOf(usage, band.perToken);
+    const picodollars = band && sumOf({ usage, billed }, band.rates);
     return picodollars === undefined ? undefined : { picodollars, price: band!.price };
   }
 

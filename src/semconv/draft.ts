@@ -1,5 +1,5 @@
 /** What is known of a span while its attributes are gone through: what was told first stays. */
-import type { GenerationKind, Usage } from '../model/generation.js';
+import type { Billed, GenerationKind, Usage } from '../model/generation.js';
 import type { FlatTexts } from './flattened.js';
 import type { JsonSlice } from './json-slice.js';
 import { Warnings } from './warnings.js';
@@ -20,6 +20,7 @@ export interface Draft {
   responseId: string | undefined;
   serviceTier: string | undefined;
   usage: Usage;
+  billed: Billed | undefined;
   totalTokens: number | undefined;
   /** The sender counts parts beside their whole (true) or within it (false); undefined: the figures have to tell. */
   isInputApart: boolean | undefined;
@@ -97,6 +98,7 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     responseId: undefined,
     serviceTier: undefined,
     usage: {},
+    billed: undefined,
     totalTokens: undefined,
     isInputApart: undefined,
     isOutputApart: undefined,

@@ -93,6 +93,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
     responseId: draft.responseId ?? '',
     serviceTier: draft.serviceTier ?? '',
     usage: draft.usage,
+    billed: draft.billed,
     countable: COUNTABLE.has(kind) && !draft.isAggregate,
     reportedCost: reportedCostOf(draft),
     cost: undefined,

@@ -1,5 +1,5 @@
 /** What a vocabulary's table is made of: an attribute's name, and what its value says. */
-import type { GenerationKind, TokenType } from '../model/generation.js';
+import type { BilledType, GenerationKind, TokenType } from '../model/generation.js';
 import type { Content, Draft } from './draft.js';
 import { isObject, type JsonObject } from './json.js';
 import {
@@ -52,6 +52,14 @@ export function count(type: TokenType): Apply {
   return (draft, value, attribute) => {
     const tokens = draft.usage[type] ?? countOf(value, attribute, draft.warnings);
     if (tokens !== undefined) draft.usage[type] = tokens;
+  };
+}
+
+/** None is what most say who say it. */
+export function billed(type: BilledType): Apply {
+  return (draft, value, attribute) => {
+    const amount = draft.billed?.[type] ?? countOf(value, attribute, draft.warnings);
+    if (amount) draft.billed = { ...draft.billed, [type]: amount };
   };
 }
 

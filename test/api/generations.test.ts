@@ -171,6 +171,27 @@ describe('a cost', () => {
     expect(body.explanation).toContain('gpt-4o');
   });
 
+  it('hides what it leaves out, or takes another rate for', async () => {
+    const price = { ...PRICE, rates: { input: '3', cacheWrite: '4', output: '10', requests: '14' } };
+    const generation = storedGeneration({
+      serviceTier: 'flex',
+      usage: { input: 1000, cacheWrite: 100, output: 50 },
+      billed: { cacheWrite1h: 100, webSearches: 2 },
+      cost: { picodollars: 17_600_000_000n, price },
+    });
+    context.generations.add(WORKSPACE, generation);
+    const { body } = await get(`/v1/spans/${idOf(generation)}/cost`);
+    expect(body.lines.slice(2)).toEqual([
+      { token_type: 'cache_write_1h', tokens: 100, usd_per_million_tokens: '4', cost_usd: 0.0004 },
+      { billed: 'requests', count: 1, usd_per_thousand: '14', cost_usd: 0.014 },
+    ]);
+    expect(body.notes).toEqual([
+      expect.stringContaining('service tier flex'),
+      expect.stringContaining('no rate of cache_write_1h'),
+      expect.stringContaining('no price of web_searches: 2 of them'),
+    ]);
+  });
+
   it('of an unpriced call is zero, or says nothing of why', async () => {
     const nameless = storedGeneration({ requestModel: '', responseModel: '' });
     const [unknown, silent] = [storedGeneration(), storedGeneration({ usage: {} })];

@@ -92,6 +92,18 @@ onEachDatabase((open) => {
     expect((await send('GET', '/v1/prices', {})).statusCode).toBe(200);
   });
 
+  it('searches, requests, images and an hour in the cache have rates of their own', async () => {
+    const { call } = await start();
+    const rates = { input: '3', output: '15', cache_write_1h: '6', input_image: '4', output_image: '40' };
+    const whole = { ...rates, web_searches: '10', requests: '5' };
+    const { rates: kept } = (await call('PUT', '/v1/prices', { model_pattern: 'claude-*', rates: whole })).json();
+    expect(kept).toEqual(whole);
+    const published = (await call('GET', '/v1/prices/effective?model=claude-sonnet-4-5&provider=anthropic')).json();
+    expect(published).toMatchObject({ source: 'workspace', bands: [{ rates: whole }] });
+    const sonar = (await call('GET', '/v1/prices/effective?model=sonar-pro&provider=perplexity')).json();
+    expect(sonar.bands).toEqual([{ above_input_tokens: -1, rates: { input: '3', output: '15', requests: '14' } }]);
+  });
+
   it('the price that applies is shown with its reason: published, own, of a context, or none', async () => {
     const { call } = await start();
     const effective = async (query: string) => (await call('GET', `/v1/prices/effective?${query}`)).json();

@@ -28,6 +28,7 @@ export function generation(overrides: Partial<Generation> = {}): Generation {
     responseId: '',
     serviceTier: '',
     usage: { input: 100, output: 20 },
+    billed: undefined,
     countable: true,
     reportedCost: undefined,
     cost: cost(450_000_000n),

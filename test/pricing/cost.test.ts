@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { waitForUpdate } from '@pydantic/genai-prices';
 import { describe, expect, it } from 'vitest';
-import { TOKEN_TYPES, type TokenType, type Usage } from '../../src/model/generation.js';
+import { BILLED_TYPES, type Billed, type PricedType, TOKEN_TYPES, type Usage } from '../../src/model/generation.js';
 import { CATALOG_VERSION, catalog } from '../../src/pricing/catalog.js';
-import { linesOf } from '../../src/pricing/cost.js';
+import { linesOf, unpricedOf } from '../../src/pricing/cost.js';
 import { createPriceBook } from '../../src/pricing/price-book.js';
 import { callOf, NOW_UNIX_MS, ownPrice } from './fixture.js';
 
@@ -25,13 +25,8 @@ function randomNumbers(seed: number): () => number {
 const random = randomNumbers(20261121);
 const below = (bound: number) => Math.floor(random() * bound);
 
-interface Fraction {
-  numerator: bigint;
-  denominator: bigint;
-}
-
 /** Of a double as it is printed, rounded to six decimals by comparing remainders. */
-function picodollarsPerToken(rate: number): Fraction {
+function picodollarsPerToken(rate: number): bigint {
   const [mantissa = '0', exponent = '0'] = String(rate).split('e');
   const [whole = '0', fraction = ''] = mantissa.split('.');
   const numerator = BigInt(whole + fraction) * 10n ** 6n * 10n ** BigInt(Math.max(0, Number(exponent)));
@@ -39,7 +34,7 @@ function picodollarsPerToken(rate: number): Fraction {
   const floor = numerator / denominator;
   const remainder = numerator - floor * denominator;
   const up = remainder * 2n > denominator || (remainder * 2n === denominator && floor % 2n === 1n);
-  return { numerator: floor + (up ? 1n : 0n), denominator: 1n };
+  return floor + (up ? 1n : 0n);
 }
 
 type Listed = number | { base: number; tiers: { start: number; price: number }[] } | undefined;
@@ -54,36 +49,39 @@ function listedRate(value: Listed, input: number): number | undefined {
   return rate;
 }
 
-/** [tokens that are charged, key of their rate, key of the rate that stands in] */
-function charges(usage: Required<Usage>): [number, string, string][] {
+/** [what is charged, keys of its rate and of those that stand in] */
+function charges(usage: Required<Usage>, billed: Required<Billed>): [number, ...string[]][] {
   const { input, output, cacheRead, cacheWrite, reasoning, inputAudio, outputAudio } = usage;
-  const freshInput = input - cacheRead - cacheWrite - inputAudio;
-  const plainOutput = output - reasoning - outputAudio;
+  const { cacheWrite1h, inputImage, outputImage } = billed;
+  const hour = Math.min(cacheWrite1h, cacheWrite);
+  const fresh = Math.max(input - cacheRead - cacheWrite - inputAudio, 0);
+  const plain = Math.max(output - reasoning - outputAudio, 0);
   return [
-    [Math.max(freshInput, 0), 'input_mtok', 'input_mtok'],
+    [Math.max(fresh - inputImage, 0), 'input_mtok'],
     [cacheRead, 'cache_read_mtok', 'input_mtok'],
-    [cacheWrite, 'cache_write_mtok', 'input_mtok'],
+    [cacheWrite - hour, 'cache_write_mtok', 'input_mtok'],
+    [hour, 'cache_write_1h_mtok', 'cache_write_mtok', 'input_mtok'],
     [inputAudio, 'input_audio_mtok', 'input_mtok'],
-    [Math.max(plainOutput, 0), 'output_mtok', 'output_mtok'],
+    [inputImage, 'input_image_mtok', 'input_mtok'],
+    [Math.max(plain - outputImage, 0), 'output_mtok'],
     [reasoning, 'output_reasoning_mtok', 'output_mtok'],
     [outputAudio, 'output_audio_mtok', 'output_mtok'],
+    [outputImage, 'output_image_mtok', 'output_mtok'],
   ];
 }
 
-function reckon(prices: Record<string, Listed>, usage: Required<Usage>): bigint | undefined {
-  let total: Fraction | undefined;
-  for (const [tokens, key, standIn] of charges(usage)) {
+function reckon(prices: Record<string, Listed>, usage: Required<Usage>, billed: Required<Billed>): bigint | undefined {
+  let total: bigint | undefined;
+  for (const [tokens, ...keys] of charges(usage, billed)) {
     if (tokens === 0) continue;
-    const rate = listedRate(prices[key], usage.input) ?? listedRate(prices[standIn], usage.input);
+    const rate = keys.map((key) => listedRate(prices[key], usage.input)).find((found) => found !== undefined);
     if (rate === undefined) return undefined;
-    const { numerator, denominator } = picodollarsPerToken(rate);
-    const sum = total ?? { numerator: 0n, denominator: 1n };
-    total = {
-      numerator: sum.numerator * denominator + BigInt(tokens) * numerator * sum.denominator,
-      denominator: sum.denominator * denominator,
-    };
+    total = (total ?? 0n) + BigInt(tokens) * picodollarsPerToken(rate);
   }
-  return total && total.numerator / total.denominator;
+  if (total === undefined && billed.webSearches * (listedRate(prices.web_searches_kcount, 0) ?? 0) === 0)
+    return undefined;
+  const each = (key: string) => picodollarsPerToken(listedRate(prices[key], usage.input) ?? 0) * 1000n;
+  return (total ?? 0n) + BigInt(billed.webSearches) * each('web_searches_kcount') + each('requests_kcount');
 }
 
 /** Small and large ones, with parts of their whole and now and then more than it. */
@@ -103,21 +101,37 @@ function randomUsage(): Required<Usage> {
   };
 }
 
+/** Of half of the calls something. */
+function randomBilled({ input, output, cacheWrite }: Required<Usage>): Required<Billed> {
+  const some = (bound: number) => (below(2) === 0 ? below(bound + 1) : 0);
+  return {
+    cacheWrite1h: some(cacheWrite + 3),
+    inputImage: some(input >> 2),
+    outputImage: some(output >> 2),
+    webSearches: some(9),
+  };
+}
+
 /** Without prices of dates and hours, which have tests of their own, and found under its own name. */
 const providers = (await waitForUpdate())!;
 const models = providers.flatMap((provider) =>
   provider.models.flatMap(({ id, prices }) => {
     if (Array.isArray(prices)) return [];
+    // A free model is listed without any price.
+    const listed = (id.endsWith(':free') ? { input_mtok: 0, output_mtok: 0 } : prices) as Record<string, Listed>;
     const found = catalog.find(provider.id, id, NOW_UNIX_MS);
     return found?.provider === provider.id && found.model === id
-      ? [{ provider: provider.id, model: id, prices: prices as Record<string, Listed> }]
+      ? [{ provider: provider.id, model: id, prices: listed }]
       : [];
   }),
 );
 
 describe('the cost of a thousand random usages', () => {
   const book = createPriceBook([]);
-  const cases = Array.from({ length: 1000 }, () => ({ ...models[below(models.length)]!, usage: randomUsage() }));
+  const cases = Array.from({ length: 1000 }, () => {
+    const usage = randomUsage();
+    return { ...models[below(models.length)]!, usage, billed: randomBilled(usage) };
+  });
 
   it('is of many models, with tiers, caches and audio among them', () => {
     expect(models.length).toBeGreaterThan(1000);
@@ -129,26 +143,27 @@ describe('the cost of a thousand random usages', () => {
 
   it('equals the exact sum that is reckoned otherwise', () => {
     let priced = 0;
-    for (const { provider, model, prices, usage } of cases) {
-      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage }));
-      expect([provider, model, usage, cost?.picodollars]).toEqual([provider, model, usage, reckon(prices, usage)]);
+    for (const { provider, model, prices, usage, billed } of cases) {
+      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage, billed }));
+      const expected = reckon(prices, usage, billed);
+      expect([provider, model, usage, billed, cost?.picodollars]).toEqual([provider, model, usage, billed, expected]);
       if (cost) priced++;
     }
     expect(priced).toBeGreaterThan(900);
   });
 
   it('is explained by lines that add up to it, each token once', () => {
-    for (const { provider, model, usage } of cases) {
-      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage }));
+    for (const { provider, model, usage, billed } of cases) {
+      const cost = book.costOf('default', callOf({ provider, requestModel: model, usage, billed }));
       if (!cost) continue;
-      const lines = linesOf(cost, usage);
+      const lines = linesOf(cost, { usage, billed });
       expect(lines.reduce((sum, { picodollars }) => sum + picodollars, 0n)).toBe(cost.picodollars);
-      expect(lines.every(({ tokens }) => tokens > 0)).toBe(true);
+      expect(lines.every(({ count }) => count > 0)).toBe(true);
     }
   });
 
   it('equals it for own prices with any six decimals, too', () => {
-    const keys: Record<TokenType, string> = {
+    const keys: Record<PricedType, string> = {
       input: 'input_mtok',
       output: 'output_mtok',
       cacheRead: 'cache_read_mtok',
@@ -156,15 +171,22 @@ describe('the cost of a thousand random usages', () => {
       reasoning: 'output_reasoning_mtok',
       inputAudio: 'input_audio_mtok',
       outputAudio: 'output_audio_mtok',
+      cacheWrite1h: 'cache_write_1h_mtok',
+      inputImage: 'input_image_mtok',
+      outputImage: 'output_image_mtok',
+      webSearches: 'web_searches_kcount',
+      requests: 'requests_kcount',
     };
+    const all: PricedType[] = [...TOKEN_TYPES, ...BILLED_TYPES, 'requests'];
     for (let round = 0; round < 300; round++) {
-      const types = TOKEN_TYPES.filter((type) => type === 'input' || type === 'output' || below(2) === 0);
+      const types = all.filter((type) => type === 'input' || type === 'output' || below(2) === 0);
       const numbers = types.map((type) => [type, below(10 ** (1 + below(9))) / 10 ** 6] as const);
       const rates = Object.fromEntries(numbers.map(([type, rate]) => [type, rate.toFixed(6)]));
       const listed = Object.fromEntries(numbers.map(([type, rate]) => [keys[type], rate]));
       const usage = randomUsage();
-      const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage }));
-      expect([rates, usage, cost?.picodollars]).toEqual([rates, usage, reckon(listed, usage)]);
+      const billed = randomBilled(usage);
+      const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage, billed }));
+      expect([rates, usage, cost?.picodollars]).toEqual([rates, usage, reckon(listed, usage, billed)]);
     }
   });
 });
@@ -172,8 +194,36 @@ describe('the cost of a thousand random usages', () => {
 describe('parts of a usage', () => {
   const of = (rates: Record<string, string>, usage: Usage) => {
     const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage }))!;
-    return linesOf(cost, usage).map(({ tokenType, tokens, picodollars }) => [tokenType, tokens, picodollars]);
+    return linesOf(cost, { usage, billed: undefined }).map(({ type, count, picodollars }) => [
+      type,
+      count,
+      picodollars,
+    ]);
   };
+
+  it('are priced as the published list says: searches, fees by the request, an hour in the cache, nothing', () => {
+    const priced = (provider: string, requestModel: string, billed?: Billed) => {
+      const paid = { usage: { input: 1000, cacheWrite: 600, output: 100 }, billed };
+      const cost = createPriceBook([]).costOf('default', callOf({ provider, requestModel, ...paid }))!;
+      const lines = linesOf(cost, paid).map(({ type, count, rate, per }) => [type, count, rate, per]);
+      expect(linesOf(cost, paid).reduce((sum, { picodollars }) => sum + picodollars, 0n)).toBe(cost.picodollars);
+      return { lines, missing: unpricedOf(cost, paid), picodollars: cost.picodollars };
+    };
+    const claude = priced('anthropic', 'claude-sonnet-4-5', { cacheWrite1h: 500, webSearches: 3 });
+    expect(claude.lines).toEqual([
+      ['input', 400, '3', 1_000_000],
+      ['output', 100, '15', 1_000_000],
+      ['cacheWrite', 100, '3.75', 1_000_000],
+      ['cacheWrite1h', 500, '6', 1_000_000],
+      ['webSearches', 3, '10', 1_000],
+    ]);
+    expect(claude.picodollars).toBe(1_200_000_000n + 1_500_000_000n + 375_000_000n + 3_000_000_000n + 30_000_000_000n);
+    expect(priced('perplexity', 'sonar-pro').lines.at(-1)).toEqual(['requests', 1, '14', 1_000]);
+    expect(priced('openrouter', 'deepseek/deepseek-r1:free').picodollars).toBe(0n);
+    expect(priced('groq', 'llama-3.1-8b-instant', { webSearches: 2 }).missing).toEqual([
+      { type: 'webSearches', count: 2 },
+    ]);
+  });
 
   it('are taken out of their whole, and cost what it does when they have no rate', () => {
     expect(

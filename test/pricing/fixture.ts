@@ -18,6 +18,7 @@ export function callOf(call: Partial<PricedCall> & { atUnixMs?: number } = {}): 
     responseModel: '',
     serviceTier: '',
     usage: { input: 1000, output: 100 },
+    billed: undefined,
     startTimeUnixNano: nanos(atUnixMs),
     ...rest,
   };

@@ -144,6 +144,57 @@ describe('counts are inclusive (5.4 #3, 5.5 #3 and #4)', () => {
     expect(generation.usage).toEqual({ input: 3031, cacheRead: 1024, cacheWrite: 7 });
   });
 
+  it.each([
+    [
+      'the Anthropic SDK',
+      {
+        ...CHAT,
+        'anthropic.usage.cache_creation.ephemeral_1h_input_tokens': 500,
+        'anthropic.usage.server_tool_use.web_search_requests': '2',
+      },
+    ],
+    [
+      'Langfuse',
+      {
+        'langfuse.observation.type': 'generation',
+        'langfuse.observation.usage_details': JSON.stringify({
+          input: 1000,
+          cache_creation_input_tokens: 600,
+          cache_creation: { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 500 },
+          server_tool_use: { web_search_requests: 2 },
+        }),
+      },
+    ],
+    [
+      'Vercel',
+      {
+        'ai.operationId': 'ai.generateText.doGenerate',
+        'ai.usage.inputTokens': 1000,
+        'ai.response.providerMetadata': JSON.stringify({
+          anthropic: {
+            usage: {
+              cache_creation_input_tokens: 600,
+              cache_creation: { ephemeral_1h_input_tokens: 500 },
+              server_tool_use: { web_search_requests: 2 },
+            },
+          },
+        }),
+      },
+    ],
+  ])('of %s what is billed beside the tokens is lost', (_, attributes) => {
+    const { billed, mappingWarnings } = mapped(attributes);
+    expect(billed).toEqual({ cacheWrite1h: 500, webSearches: 2 });
+    expect(mappingWarnings).toEqual([]);
+  });
+
+  it('what nothing is billed for leaves something to be stored, or a bad count of it', () => {
+    const name = 'anthropic.usage.server_tool_use.web_search_requests';
+    expect(mapped({ ...CHAT, [name]: 0 }).billed).toBeUndefined();
+    const bad = mapped({ ...CHAT, [name]: -1 });
+    expect(bad.billed).toBeUndefined();
+    expect(bad.mappingWarnings).toHaveLength(1);
+  });
+
   it('in Vercel 6 it is inside already', () => {
     const metadata = { anthropic: { usage: { input_tokens: 512, cache_read_input_tokens: 1024 } } };
     const generation = mapped({

@@ -24,6 +24,7 @@ const call = {
   responseModel: '',
   serviceTier: '',
   usage: { input: 1 },
+  billed: undefined,
   startTimeUnixNano: 1n,
 };
 

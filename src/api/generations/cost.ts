@@ -1,16 +1,36 @@
 /** A cost, line by line. */
 import { modelOf } from '../../model/generation.js';
 import { dollarsText } from '../../model/money.js';
-import { linesOf } from '../../pricing/cost.js';
+import { type CostLine, isCounted, linesOf, unpricedOf } from '../../pricing/cost.js';
+import { canonicalTier, STANDARD_TIER } from '../../pricing/spelling.js';
 import type { StoredGeneration } from '../../store/telemetry/generations.js';
-import { snakeCase } from '../json-text.js';
+import { RATE_NAMES } from '../priced-types.js';
 import { renderDollars } from '../usage-schema.js';
 import { generationId } from './id.js';
 import { renderPrice } from './render.js';
 
-function renderLine({ tokenType, tokens, usdPerMillionTokens, picodollars }: ReturnType<typeof linesOf>[number]) {
-  const members = { token_type: snakeCase(tokenType), tokens, usd_per_million_tokens: usdPerMillionTokens };
+function renderLine({ type, count, rate, picodollars }: CostLine) {
+  const members = isCounted(type)
+    ? { billed: RATE_NAMES[type], count, usd_per_thousand: rate }
+    : { token_type: RATE_NAMES[type], tokens: count, usd_per_million_tokens: rate };
   return `${JSON.stringify(members).slice(0, -1)},"cost_usd":${dollarsText(picodollars)}}`;
+}
+
+/** What nobody would see in the lines. */
+function notesOf(generation: StoredGeneration, lines: readonly CostLine[]): string[] {
+  const { cost, serviceTier } = generation;
+  if (!cost) return [];
+  const { source, rates } = cost.price;
+  const isOtherTier = source === 'catalog' && canonicalTier(serviceTier) !== STANDARD_TIER;
+  const tier = `It ran on the service tier ${serviceTier}, and published prices are those of the standard one: a price of the workspace's own can name a tier`;
+  const standIns = lines.filter(({ type }) => rates[type] === undefined);
+  return [
+    ...(isOtherTier ? [tier] : []),
+    ...standIns.map(({ type }) => `The list has no rate of ${RATE_NAMES[type]}: it costs what it is a part of`),
+    ...unpricedOf(cost, generation).map(
+      ({ type, count }) => `The list has no price of ${RATE_NAMES[type]}: ${count} of them are not in the figure`,
+    ),
+  ];
 }
 
 /** In the order in which it is found out: no price, no usage, then whose price it is. */
@@ -27,16 +47,17 @@ function explain(generation: StoredGeneration): string {
 }
 
 export function renderCost(generation: StoredGeneration): string {
-  const { cost, usage, counted, reportedCost } = generation;
-  const lines = cost ? linesOf(cost, usage).map(renderLine) : [];
+  const { cost, counted, reportedCost } = generation;
+  const lines = cost ? linesOf(cost, generation) : [];
   const members = JSON.stringify({
     id: generationId(generation),
     counted,
     price: renderPrice(cost?.price),
     explanation: explain(generation),
+    notes: notesOf(generation, lines),
   });
   return (
     `${members.slice(0, -1)},"cost_usd":${renderDollars(cost?.picodollars)},` +
-    `"reported_cost_usd":${renderDollars(reportedCost)},"lines":[${lines.join(',')}]}`
+    `"reported_cost_usd":${renderDollars(reportedCost)},"lines":[${lines.map(renderLine).join(',')}]}`
   );
 }

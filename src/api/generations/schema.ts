@@ -167,14 +167,23 @@ export const costSchema = z
     price: priceSchema.nullable(),
     lines: z
       .array(
-        z.object({
-          token_type: z.string(),
-          tokens: countSchema,
-          usd_per_million_tokens: z.string(),
-          cost_usd: dollarsSchema,
-        }),
+        z.union([
+          z.object({
+            token_type: z.string(),
+            tokens: countSchema,
+            usd_per_million_tokens: z.string(),
+            cost_usd: dollarsSchema,
+          }),
+          z.object({
+            billed: z.enum(['web_searches', 'requests']),
+            count: countSchema,
+            usd_per_thousand: z.string(),
+            cost_usd: dollarsSchema,
+          }),
+        ]),
       )
       .describe('Their sum is cost_usd'),
     explanation: z.string(),
+    notes: z.array(z.string()).describe('What the figure leaves out, or takes another rate for'),
   })
   .meta({ id: 'CostExplanation' });

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import { TOKEN_TYPES } from '../../model/generation.js';
 import type { Explanation, Question } from '../../pricing/price-book.js';
 import type { OwnPrice, Rates } from '../../store/control/prices.js';
 import type { Repricing } from '../../store/control/repricings.js';
-import { type effectivePriceSchema, type priceSchema, rateNameOf, type repricingSchema } from './schema.js';
+import { PRICED_TYPES, RATE_NAMES } from '../priced-types.js';
+import type { effectivePriceSchema, priceSchema, repricingSchema } from './schema.js';
 
 const NANO_PER_MS = 1_000_000n;
 
@@ -12,8 +12,8 @@ function timeOf(unixMs: number): string {
 }
 
 export function renderRates(rates: Rates): z.infer<typeof priceSchema>['rates'] {
-  const given = TOKEN_TYPES.filter((type) => rates[type] !== undefined);
-  return Object.fromEntries(given.map((type) => [rateNameOf(type), rates[type]]));
+  const given = PRICED_TYPES.filter((type) => rates[type] !== undefined);
+  return Object.fromEntries(given.map((type) => [RATE_NAMES[type], rates[type]]));
 }
 
 export function renderPrice(price: OwnPrice): z.infer<typeof priceSchema> {

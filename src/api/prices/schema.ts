@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { TokenType } from '../../model/generation.js';
+import type { PricedType } from '../../model/generation.js';
+import { isCounted } from '../../pricing/cost.js';
 import { isExactRate, RATE_DECIMALS, readRate, writeRate } from '../../pricing/decimal.js';
 import { canonicalPattern } from '../../pricing/pattern.js';
 import { MAX_MODEL_CHARACTERS } from '../../pricing/price-book.js';
@@ -7,6 +8,7 @@ import { canonicalProvider, canonicalTier } from '../../pricing/spelling.js';
 import { PRICE_SORTS, type Rates } from '../../store/control/prices.js';
 import { REPRICING_STATUSES } from '../../store/control/repricings.js';
 import { pageSchema, pagingParameters } from '../paging.js';
+import { PRICED_TYPES, RATE_NAMES, type RateName } from '../priced-types.js';
 import { sortParameter } from '../sorting.js';
 import { parseTime, timeParameter } from '../time.js';
 
@@ -17,57 +19,52 @@ const MAX_USD_PER_MILLION_TOKENS = 1_000_000;
 const MAX_RATE = readRate(MAX_USD_PER_MILLION_TOKENS)!;
 const NANO_PER_MS = 1_000_000n;
 
-const RATE_NAMES: Record<string, TokenType> = {
-  input: 'input',
-  output: 'output',
-  cache_read: 'cacheRead',
-  cache_write: 'cacheWrite',
-  reasoning: 'reasoning',
-  input_audio: 'inputAudio',
-  output_audio: 'outputAudio',
-};
-type RateName = 'input' | 'output' | 'cache_read' | 'cache_write' | 'reasoning' | 'input_audio' | 'output_audio';
+const TYPES = Object.fromEntries(PRICED_TYPES.map((type) => [RATE_NAMES[type], type])) as Record<RateName, PricedType>;
+const NAMES = Object.values(RATE_NAMES);
 
-/** As this API writes the kinds of tokens. */
-export function rateNameOf(type: TokenType): RateName {
-  return type.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`) as RateName;
+/** One optional member for each. */
+function ofEach<Field extends z.ZodType>(field: (name: RateName) => Field) {
+  return Object.fromEntries(NAMES.map((name) => [name, field(name).optional()])) as Record<
+    RateName,
+    z.ZodOptional<Field>
+  >;
+}
+
+/** What a rate is of. */
+function unitOf(name: RateName): string {
+  return isCounted(TYPES[name]) ? 'thousand' : 'million tokens';
 }
 
 function rateFault(rate: string | number): string | undefined {
   const picodollars = readRate(rate);
-  if (picodollars === undefined) return 'must be a number of USD per million tokens, from 0, or one as text';
+  if (picodollars === undefined) return 'must be a number of USD, from 0, or one as text';
   if (picodollars > MAX_RATE) return `must be less than or equal to ${MAX_USD_PER_MILLION_TOKENS}`;
   return isExactRate(rate) ? undefined : `must have at most ${RATE_DECIMALS} decimals`;
 }
 
-const rateField = z
-  .union([z.string().max(64), z.number()])
-  .transform((rate, context) => {
-    const message = rateFault(rate);
-    if (message === undefined) return writeRate(readRate(rate)!);
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  })
-  .meta({ description: `USD per million tokens, at most ${RATE_DECIMALS} decimals; as text or as a number` });
+const rateField = z.union([z.string().max(64), z.number()]).transform((rate, context) => {
+  const message = rateFault(rate);
+  if (message === undefined) return writeRate(readRate(rate)!);
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
 
 const ratesField = z
-  .strictObject({
-    input: rateField.optional(),
-    output: rateField.optional(),
-    cache_read: rateField.optional(),
-    cache_write: rateField.optional(),
-    reasoning: rateField.optional(),
-    input_audio: rateField.optional(),
-    output_audio: rateField.optional(),
-  })
+  .strictObject(
+    ofEach((name) =>
+      rateField.meta({
+        description: `USD per ${unitOf(name)}, at most ${RATE_DECIMALS} decimals; as text or as a number`,
+      }),
+    ),
+  )
   .refine(({ input, output }) => input !== undefined || output !== undefined, { error: 'must have input or output' })
   .transform((given): Rates => {
     const named = Object.entries(given).filter(([, rate]) => rate !== undefined);
-    return Object.fromEntries(named.map(([name, rate]) => [RATE_NAMES[name], rate]));
+    return Object.fromEntries(named.map(([name, rate]) => [TYPES[name as RateName], rate]));
   })
   .meta({
     description:
-      'A part (cache, audio, reasoning) without a rate costs what its whole does; tokens without any rate stay unpriced',
+      'A part (cache, audio, images, reasoning) without a rate costs what its whole does, and cache_write_1h what cache_write does; tokens without any rate stay unpriced, searches and requests without one cost nothing. For a tier of a provider (batch, flex, priority), set a price with that service_tier',
   });
 
 /** What can't be seen in a list can't be found in it. */
@@ -124,7 +121,8 @@ export const PRICE_EXAMPLE = {
   model_pattern: 'gpt-4o*',
   provider: 'azure.ai.openai',
   valid_from: '2026-01-01T00:00:00Z',
-  rates: { input: '2.25', cache_read: '1.125', output: '9' },
+  service_tier: 'flex',
+  rates: { input: '2.25', cache_read: '1.125', output: '9', web_searches: '10' },
 };
 
 export const priceKeyQuery = z.object(keyFields);
@@ -156,16 +154,7 @@ export const effectiveQuery = z.object({
 });
 
 const time = z.iso.datetime();
-const rate = z.string().describe('USD per million tokens');
-const rates = z.object({
-  input: rate.optional(),
-  output: rate.optional(),
-  cache_read: rate.optional(),
-  cache_write: rate.optional(),
-  reasoning: rate.optional(),
-  input_audio: rate.optional(),
-  output_audio: rate.optional(),
-});
+const rates = z.object(ofEach((name) => z.string().describe(`USD per ${unitOf(name)}`)));
 
 export const priceSchema = z
   .object({

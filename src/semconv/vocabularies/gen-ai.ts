@@ -3,6 +3,7 @@
  * pydantic-ai, litellm and the Anthropic SDK put beside them.
  */
 import {
+  billed,
   content,
   count,
   duration,
@@ -83,6 +84,12 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.usage.audio.output_tokens', count('outputAudio')],
   ['gen_ai.usage.output_audio_tokens', count('outputAudio')],
   ['gen_ai.usage.details.output_audio_tokens', count('outputAudio')],
+  ['gen_ai.usage.image.input_tokens', billed('inputImage')],
+  ['gen_ai.usage.image.output_tokens', billed('outputImage')],
+  ['anthropic.usage.cache_creation.ephemeral_1h_input_tokens', billed('cacheWrite1h')],
+  ['anthropic.usage.server_tool_use.web_search_requests', billed('webSearches')],
+  ['gen_ai.usage.server_tool_use.web_search_requests', billed('webSearches')],
+  ['gen_ai.usage.details.web_search_requests', billed('webSearches')],
   ['gen_ai.usage.cost', money('reportedCost')],
   ['gen_ai.usage.cost_usd', money('reportedCost')],
   ['gen_ai.usage.total_cost', money('reportedCost')],

@@ -3,10 +3,10 @@
  * provider answered, whose counts hold their parts, and disjoint buckets, which is how Langfuse itself adds them up. Its
  * Python drop-in sends the former, its JavaScript drop-in and people the latter.
  */
-import type { TokenType } from '../../model/generation.js';
+import type { BilledType, TokenType } from '../../model/generation.js';
 import type { Draft } from '../draft.js';
 import { isObject, type JsonObject } from '../json.js';
-import { type Apply, memberOf } from '../rule.js';
+import { type Apply, billed, memberOf } from '../rule.js';
 import { countOf, moneyOf, readObject } from '../value.js';
 
 /** In the order in which they are asked. */
@@ -58,6 +58,12 @@ const BUCKETS: Readonly<Record<TokenType, readonly string[]>> = {
   ],
 };
 const TYPES = Object.keys(BUCKETS) as TokenType[];
+const BILLED_BUCKETS: readonly (readonly [name: string, type: BilledType])[] = [
+  ['cache_creation.ephemeral_1h_input_tokens', 'cacheWrite1h'],
+  ['input_cache_creation_1h', 'cacheWrite1h'],
+  ['server_tool_use.web_search_requests', 'webSearches'],
+  ['web_search_requests', 'webSearches'],
+];
 const TOTALS = ['total', 'total_tokens', 'totalTokens'];
 
 export function langfuseUsage(): Apply {
@@ -67,6 +73,10 @@ export function langfuseUsage(): Apply {
     for (const type of TYPES) {
       const tokens = draft.usage[type] ?? countIn(details, BUCKETS[type], draft, attribute);
       if (tokens !== undefined) draft.usage[type] = tokens;
+    }
+    for (const [name, type] of BILLED_BUCKETS) {
+      const amount = memberOf(details, name);
+      if (amount !== undefined) billed(type)(draft, amount, `${attribute} ${name}`);
     }
     draft.totalTokens ??= countIn(details, TOTALS, draft, attribute);
     const isApart = isDisjoint(draft, details);

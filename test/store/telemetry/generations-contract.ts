@@ -223,6 +223,7 @@ export function generationContract(name: string, makeStore: MakeStore): void {
       const full: Partial<Generation> = {
         responseId: 'resp_1',
         serviceTier: 'flex',
+        billed: { cacheWrite1h: 2, inputImage: 2 ** 53 - 1, outputImage: 1, webSearches: 3 },
         usage: {
           input: 2 ** 53 - 1,
           output: 0,

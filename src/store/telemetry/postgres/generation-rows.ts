@@ -1,5 +1,5 @@
 /** Generations as rows: how they are written, and read again. */
-import type { Cost, Generation, GenerationKind, Usage } from '../../../model/generation.js';
+import type { Billed, Cost, Generation, GenerationKind, Usage } from '../../../model/generation.js';
 import { modelOf, TOKEN_TYPES } from '../../../model/generation.js';
 import type { LogRecord, Span } from '../../../model/telemetry.js';
 import type { StoredGeneration } from '../generations.js';
@@ -183,6 +183,7 @@ const COLUMN_LIST = [
   'finish_reasons',
   'tags',
   'mapping_warnings',
+  'billed',
 ];
 
 export const GENERATION_COLUMNS = COLUMN_LIST.join(', ');
@@ -244,6 +245,7 @@ function writeTexts(rows: CopyRows, { generation, ...row }: GenerationRow): void
   optionalList(rows, generation.finishReasons);
   optionalList(rows, generation.tags);
   optionalList(rows, generation.mappingWarnings);
+  optional(rows, generation.billed, (billed) => rows.utf8(JSON.stringify(billed)));
 }
 
 /** As rollups.ts says it: a call whose tokens cost something, nobody knows what. */
@@ -289,6 +291,7 @@ export type SelectedRow = { [column in TokenColumn]: Int8 | null } & { [column i
   finish_reasons: string[] | null;
   tags: string[] | null;
   mapping_warnings: string[] | null;
+  billed: string | null;
   price_key: string | null;
   price_source: Cost['price']['source'];
   price_version: string;
@@ -337,6 +340,7 @@ function generationOf(row: SelectedRow): GenerationRow['generation'] {
     ...textsOf(row),
     kind: row.kind,
     usage: usageOf(row),
+    billed: row.billed === null ? undefined : (JSON.parse(row.billed) as Billed),
     countable: row.countable,
     reportedCost: row.reported_picodollars === null ? undefined : BigInt(row.reported_picodollars),
     cost: costOf(row),

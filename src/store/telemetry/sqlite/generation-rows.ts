@@ -1,5 +1,6 @@
 /** Generations as rows of a block, and back. Every integer that is read is a bigint. */
 import {
+  type Billed,
   type Cost,
   type Generation,
   type GenerationKind,
@@ -191,6 +192,7 @@ const RARE_COLUMNS = {
   tool_call_id: "''",
   tags: "'[]'",
   mapping_warnings: "'[]'",
+  billed: 'NULL',
 };
 
 /** Of each row the values of `generationColumns`; `whole`: and those of `rareColumns`. */
@@ -215,7 +217,8 @@ export function isPlainGeneration(generation: Generation): boolean {
     generation.timeToFirstTokenNano === undefined &&
     generation.toolCallId === '' &&
     tags.length === 0 &&
-    mappingWarnings.length === 0
+    mappingWarnings.length === 0 &&
+    generation.billed === undefined
   );
 }
 
@@ -271,6 +274,7 @@ export function rareColumns(generation: Generation): unknown[] {
     generation.toolCallId,
     JSON.stringify(generation.tags),
     JSON.stringify(generation.mappingWarnings),
+    generation.billed === undefined ? null : JSON.stringify(generation.billed),
   ];
 }
 
@@ -323,6 +327,8 @@ export interface GenerationRow {
   tool_call_id: string;
   tags: string;
   mapping_warnings: string;
+  /** Not in blocks of older versions. */
+  billed?: string | null;
   kind: string;
   operation: string;
   provider: string;
@@ -412,6 +418,7 @@ export function toStoredGeneration(row: GenerationRow): StoredGeneration {
     responseId: row.response_id,
     serviceTier: row.service_tier,
     usage: usageOf(row),
+    billed: row.billed ? (JSON.parse(row.billed) as Billed) : undefined,
     countable: row.countable === 1n,
     reportedCost: row.reported_cost === null ? undefined : readWide(row.reported_cost),
     cost: costOf(row),

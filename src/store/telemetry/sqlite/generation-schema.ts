@@ -97,7 +97,9 @@ CREATE TABLE generations (
   prompt_hash TEXT NOT NULL,
   tool_call_id TEXT NOT NULL,
   tags TEXT NOT NULL,
-  mapping_warnings TEXT NOT NULL
+  mapping_warnings TEXT NOT NULL,
+  -- JSON of what is billed beside the tokens; NULL for nothing.
+  billed TEXT
 ) STRICT;
 CREATE INDEX generations_by_time ON generations (workspace_id, start_time_unix_nano);
 CREATE INDEX generations_by_session ON generations (session_id, start_time_unix_nano) WHERE session_id IS NOT NULL;

@@ -12,8 +12,9 @@ import { configureTexts } from './generation-texts.js';
  * 3: the tables of generation-schema.ts, block.min_generation_time, block.max_generation_time.
  * 4: the tables of contents.ts.
  * 5: rollup_changes.
+ * 6: generations.billed.
  */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
