@@ -4,6 +4,7 @@
  * or given up. A crash repeats what was not released: every accepted item reaches the backend at least once.
  */
 import { setMaxListeners } from 'node:events';
+import { MIN_FRAME_BYTES } from '../src/buffer/frame.js';
 import type { DamagedFrame } from '../src/buffer/reader.js';
 import { readPayloads } from '../src/buffer/reader.js';
 import {
@@ -48,7 +49,7 @@ export interface RefusedLetter {
 }
 
 /** A dead letter's frame. */
-export type ResentFrame = FrameInput & Pick<RefusedLetter, 'isUnprocessed'>;
+export type ResentFrame = FrameInput & Pick<RefusedLetter, 'sequence' | 'isUnprocessed'>;
 
 export interface ExporterOptions {
   name: string;
@@ -233,8 +234,8 @@ class QueueExporter implements Exporter {
     return bufferOf(made.payload);
   }
 
-  async #chosenFrom({ signal, workspace, items }: FrameInput, payload: Buffer): Promise<Buffer | undefined> {
-    const part = { sequence: 0, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
+  async #chosenFrom({ sequence, signal, workspace, items }: ResentFrame, payload: Buffer): Promise<Buffer | undefined> {
+    const part = { sequence, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
     const chosen = await this.#chosen([part], this.#ended.signal);
     if (chosen === undefined) throw new GatewayError('SHUTTING_DOWN', `The exporter ${this.name} is ending`);
     return chosen[0]?.payload;
@@ -527,9 +528,11 @@ class QueueExporter implements Exporter {
     await pause(Math.min(OWN_FAULT_PAUSE_MS, this.#options.config.retryInitialMs), signal);
   }
 
-  #damaged({ reason, firstSequence: first, lastSequence: last }: DamagedFrame): void {
+  #damaged({ reason, firstSequence: first, lastSequence: last, bytes }: DamagedFrame): void {
     const damaged = { first, last };
-    this.#options.events.unusable({ exporter: this.name, frames: 1, buried: 0, reason, damaged });
+    // Sequences are passed over after a crash: there were no more frames than bytes have room for.
+    const frames = Math.min(last - first + 1, Math.max(1, Math.floor(bytes.length / MIN_FRAME_BYTES)));
+    this.#options.events.unusable({ exporter: this.name, frames, buried: 0, reason, damaged });
   }
 
   // ---- losses, and the end ----

@@ -130,7 +130,10 @@ export function isDeadLetter(directory: string, bufferId: string, sequence: numb
 }
 
 /** Sends what an exporter's backend had refused to it once more; rejects when it does not take it. */
-export type Resend = (exporter: string, frame: FrameInput & Pick<DeadLetter, 'isUnprocessed'>) => Promise<void>;
+export type Resend = (
+  exporter: string,
+  frame: FrameInput & Pick<DeadLetter, 'sequence' | 'isUnprocessed'>,
+) => Promise<void>;
 
 export interface DeadLetterBox {
   /** Resolves when it is on disk; adding the same again replaces it. */
@@ -213,7 +216,7 @@ async function appended(next: Appender, frame: FrameInput): Promise<number> {
 async function resent(letter: DeadLetter, frame: FrameInput, resend?: Resend): Promise<number> {
   const { exporter, sequence, isUnprocessed } = letter;
   if (!resend) throw new GatewayError('CONFLICT', `The exporter ${exporter} is not here any more`);
-  await resend(exporter!, { ...frame, ...(isUnprocessed && { isUnprocessed }) });
+  await resend(exporter!, { ...frame, sequence, ...(isUnprocessed && { isUnprocessed }) });
   return sequence;
 }
 

@@ -32,6 +32,8 @@ export const ALIGNMENT = 8;
 export const MARKER_BYTES = 8;
 export const MAX_WORKSPACE_BYTES = 1024;
 const FIXED_BYTES = 44;
+/** A header without a workspace's name, and nothing behind it. */
+export const MIN_FRAME_BYTES = FIXED_BYTES;
 /** Where the header's CRC starts: behind the marker and the CRC itself. */
 const CHECKED_FROM = 12;
 export const MAX_FRAME_HEADER_BYTES = FIXED_BYTES + MAX_WORKSPACE_BYTES + ALIGNMENT;

@@ -426,7 +426,7 @@ describe('a backend that refuses for good', () => {
   it('gets a dead letter again when it is resent, once', async () => {
     const backend = await httpBackend();
     const test = await startExporter({ transports: httpTransports(backend.address) });
-    const frame = frameWith([spanOf(5)]);
+    const frame = { ...frameWith([spanOf(5)]), sequence: 1 };
     backend.answer(() => ({ status: 403, body: 'still not' }));
     await expect(test.exporter.resend(frame)).rejects.toMatchObject({
       code: 'CONFLICT',
@@ -514,7 +514,7 @@ describe('a success', () => {
     await delivered(test);
     expect(backend.requests).toHaveLength(1);
     expect(test.happenings).toMatchObject([{ name: 'delivered', items: 3, rejected: 2, message: 'two' }]);
-    const resent = test.exporter.resend(frameWith([spanOf(1), spanOf(2), spanOf(3)]));
+    const resent = test.exporter.resend({ ...frameWith([spanOf(1), spanOf(2), spanOf(3)]), sequence: 1 });
     await expect(resent).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('2 items: two') });
   });
 
@@ -575,20 +575,23 @@ describe('what is wrong on this side', () => {
   it('is a frame that is damaged on disk: it is left out and told, and its neighbours go out', async () => {
     const directory = await temporaryDirectory();
     const first = await startedBuffer({ directory, settings: { maxBytes: '4MiB' } }, 'store');
-    await appendSpans(first, range(1, 5), 200);
+    await appendSpans(first, range(1, 10), 200);
     await shutDown(first);
     const file = path.join(directory, 'segment-000001');
     const bytes = readFileSync(file);
     const at = bytes.indexOf('span 3');
     bytes[at] = bytes[at]! ^ 0xff;
+    // From the header of the seventh to within the ninth.
+    bytes.fill(0, bytes.indexOf('span 6') + 250, bytes.indexOf('span 9'));
     writeFileSync(file, bytes);
 
     const backend = await httpBackend();
     const test = await startExporter({ transports: httpTransports(backend.address), directory });
     await delivered(test);
-    expect(idsOf(backend.taken).sort()).toEqual(idsFrom([1, 2, 4, 5]));
+    expect(idsOf(backend.taken).sort()).toEqual(idsFrom([1, 2, 4, 5, 6, 10]));
     expect(test.happenings.filter(({ name }) => name === 'unusable')).toMatchObject([
       { exporter: 'otlp', frames: 1, buried: 0, damaged: { first: 3, last: 3 } },
+      { exporter: 'otlp', frames: 3, buried: 0, damaged: { first: 7, last: 9 } },
     ]);
   });
 
@@ -632,13 +635,14 @@ describe('what is wrong on this side', () => {
       { exporter: 'otlp', sequence: 1, piece: '', frame: { encoding: 'json', workspace: 'w', items: 3 } },
     ]);
     expect(Buffer.from(test.letters[0]!.payload).equals(payload)).toBe(true);
-    const frame = { ...test.letters[0]!.frame, payload };
+    const frame = { ...test.letters[0]!.frame, sequence: 1, payload };
     await expect(test.exporter.resend(frame)).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
   const JSON_SPAN = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c",
     "spanId":"${spanId(7)}","name":"a"}]}]}]}`;
   const jsonFrame = frameWith([], { encoding: 'json', payload: Buffer.from(JSON_SPAN), items: 1 });
+  const jsonLetter = { ...jsonFrame, sequence: 41 };
 
   it('is a thread that is lost over JSON: it is tried again, and buried only when no thread survives it', async () => {
     const backend = await httpBackend();
@@ -664,7 +668,7 @@ describe('what is wrong on this side', () => {
   it('is a dead letter of JSON: what is sent again is protobuf', async () => {
     const backend = await httpBackend();
     const test = await startExporter({ transports: httpTransports(backend.address) });
-    await test.exporter.resend(jsonFrame);
+    await test.exporter.resend(jsonLetter);
     expect(idsOf(backend.taken)).toEqual([spanId(7)]);
   });
 
@@ -673,7 +677,7 @@ describe('what is wrong on this side', () => {
     const toProtobuf = () => Promise.reject(new Error('The thread has ended'));
     const test = await startExporter({ transports: httpTransports(backend.address), toProtobuf });
     const refused = { code: 'BACKEND_UNAVAILABLE', retryable: true };
-    await expect(test.exporter.resend(jsonFrame)).rejects.toMatchObject(refused);
+    await expect(test.exporter.resend(jsonLetter)).rejects.toMatchObject(refused);
     expect(backend.taken).toEqual([]);
   });
 
@@ -682,14 +686,18 @@ describe('what is wrong on this side', () => {
     const payload = tracesOf(spanOf(1));
     let chosen = [payload];
     const chooser: Chooser = {
-      choose: async (parts) => parts.flatMap((part) => chosen.map((one) => ({ ...part, payload: one }))),
+      async choose(parts) {
+        // Where it stood, by which a tail sampler knows its verdict.
+        expect(parts.map(({ sequence }) => sequence)).toEqual([41]);
+        return parts.flatMap((part) => chosen.map((one) => ({ ...part, payload: one })));
+      },
     };
     const test = await startExporter({ transports: httpTransports(backend.address), chooser });
-    await test.exporter.resend(jsonFrame);
+    await test.exporter.resend(jsonLetter);
     expect(idsOf(backend.taken)).toEqual([spanId(1)]);
     chosen = [];
-    await test.exporter.resend(jsonFrame);
-    const unprocessed = { ...frameWith([spanOf(2)]), isUnprocessed: true };
+    await test.exporter.resend(jsonLetter);
+    const unprocessed = { ...frameWith([spanOf(2)]), sequence: 2, isUnprocessed: true };
     await expect(test.exporter.resend(unprocessed)).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(backend.taken).toHaveLength(1);
   });

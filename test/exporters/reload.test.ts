@@ -212,7 +212,7 @@ it('one that is gone holds nothing in the buffer any more, and dead letters for 
   expect(Object.keys(test.exporters.states())).toEqual(['otlp_http_stays']);
   expect(Object.keys(test.buffer.progress()).sort()).toEqual(['otlp_http_stays', 'store']);
   expect(test.buffer.stats().bytes).toBe(0);
-  const [frame] = [spansFrame([{ trace: 1, span: 1 }])];
+  const frame = { ...spansFrame([{ trace: 1, span: 1 }]), sequence: 1 };
   await expect(test.exporters.resend('otlp_http_dead', frame)).rejects.toMatchObject({ code: 'CONFLICT' });
   await test.exporters.resend('otlp_http_stays', frame);
   expect(idsOf(stays.taken)).toContain(spanIdOf(1));
