@@ -23,7 +23,8 @@ function notesOf(generation: StoredGeneration, lines: readonly CostLine[]): stri
   const { source, rates } = cost.price;
   const isOtherTier = source === 'catalog' && canonicalTier(serviceTier) !== STANDARD_TIER;
   const tier = `It ran on the service tier ${serviceTier}, and published prices are those of the standard one: a price of the workspace's own can name a tier`;
-  const standIns = lines.filter(({ type }) => rates[type] === undefined);
+  // Reasoning costs what output does nearly everywhere: that is no news.
+  const standIns = lines.filter(({ type }) => rates[type] === undefined && type !== 'reasoning');
   return [
     ...(isOtherTier ? [tier] : []),
     ...standIns.map(({ type }) => `The list has no rate of ${RATE_NAMES[type]}: it costs what it is a part of`),
