@@ -137,8 +137,10 @@ function refuseToForgetStore(consumer: string): GatewayError | undefined {
   if (consumer !== 'store') return undefined;
   return new GatewayError(
     'CONFIG_INVALID',
-    'MODE=forward: the buffer in DATA_DIR holds requests that the store has not taken yet. Start once with MODE=full, and ' +
-      'stop when promptmetrics_buffer_consumer_lag_frames{consumer="store"} is 0; or give this gateway a DATA_DIR of its own',
+    'MODE=forward: the buffer in DATA_DIR holds requests that the store has not, as far as is known: it was behind, or was killed ' +
+      'before it could say how far it is. Start once with MODE=full and the same DATA_DIR and database, wait until /metrics says ' +
+      'promptmetrics_buffer_consumer_lag_frames{consumer="store"} 0, and stop it by SIGTERM; or give this gateway a DATA_DIR of ' +
+      'its own',
   );
 }
 

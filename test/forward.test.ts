@@ -44,7 +44,7 @@ describe('MODE=forward', () => {
       const refused = forwarder().start();
       await expect(refused).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
-        message: expect.stringContaining('holds requests that the store has not taken yet'),
+        message: expect.stringContaining('holds requests that the store has not, as far as is known'),
       });
     }
     await storeRan('stored');
