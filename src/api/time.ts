@@ -41,7 +41,10 @@ export function timeParameter(description: string) {
       context.addIssue({ code: 'custom', message: 'must be an ISO 8601 time or unix milliseconds' });
       return z.NEVER;
     })
-    .meta({ description: `${description}: ISO 8601 (UTC when it has no offset), or unix milliseconds` });
+    .meta({
+      description: `${description}: ISO 8601 (UTC when it has no offset), or unix milliseconds`,
+      examples: ['2026-11-22T09:00:00Z'],
+    });
 }
 
 export function unixNanoParameter(description: string) {

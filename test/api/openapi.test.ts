@@ -15,6 +15,7 @@ interface Parameter {
   in: string;
   required?: boolean;
   schema: Record<string, unknown>;
+  example?: unknown;
   style?: string;
 }
 interface Operation {
@@ -139,6 +140,24 @@ describe('the OpenAPI document', () => {
       expect([path, faults(content.schema, content.example)]).toEqual([path, []]);
       expect([path, content.example]).not.toEqual([path, undefined]);
     }
+  });
+
+  it.each([
+    ['/v1/generations', []],
+    ['/v1/sessions', []],
+    ['/v1/users', []],
+    // Sums are kept by a user or a session alone.
+    ['/v1/metrics/usage', ['user', 'session']],
+  ])('has an example of each filter of %s, and all together are understood', async (path, alone) => {
+    const parameters = document.paths[path]!.get!.parameters!.filter(({ name, schema }) => {
+      return !['page', 'limit', 'cursor', 'series'].includes(name) && schema.enum === undefined;
+    });
+    expect(parameters.filter(({ example }) => example === undefined)).toEqual([]);
+    const together = parameters.filter(({ name }) => !alone.includes(name));
+    const query = Object.fromEntries(together.map(({ name, example }) => [name, String(example)]));
+    const to = '2026-11-22T10:00:00Z';
+    const response = await app.inject({ method: 'GET', url: path, query: { ...query, to } });
+    expect([response.statusCode, response.body]).toEqual([200, expect.any(String)]);
   });
 
   it('describes each operation: summary, tag, responses with a description, path parameters', () => {

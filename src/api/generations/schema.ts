@@ -13,28 +13,49 @@ const KINDS = GENERATION_KINDS.filter((kind) => kind !== 'span') as Exclude<
 >[];
 
 /** What narrows lists of generations, and of nothing else, by name. */
-const text = (description: string) => z.string().min(1).max(512).optional().meta({ description });
-const flag = (description: string) => z.stringbool().optional().meta({ description });
-const amount = (description: string) => z.coerce.number().min(0).optional().meta({ description });
-const tokens = (description: string) => z.coerce.number().int().min(0).optional().meta({ description });
+const text = (description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .meta({ description, examples: [example] });
+const flag = (description: string) =>
+  z
+    .stringbool()
+    .optional()
+    .meta({ description, examples: ['true'] });
+const amount = (description: string, example: number) =>
+  z.coerce
+    .number()
+    .min(0)
+    .optional()
+    .meta({ description, examples: [example] });
+const tokens = (example: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Input and output together', examples: [example] });
 
 const kindList = z
   .string()
   .transform((given) => given.split(','))
   .pipe(z.array(z.enum(KINDS)).min(1))
-  .meta({ description: `One or several of ${KINDS.join(', ')}, with commas` });
+  .meta({ description: `One or several of ${KINDS.join(', ')}, with commas`, examples: ['llm,embedding'] });
 
 const filters = {
   from: timeParameter('Not before').optional(),
   to: timeParameter('Before').optional(),
   kind: kindList.optional(),
-  model: text('The model that answered, or that was asked'),
-  provider: text('As gen_ai.provider.name has it: openai, anthropic, aws.bedrock, …'),
-  prompt_name: text('The prompt that it was made with'),
-  version_tag: text('The version of the prompt'),
-  session_id: text('Its own, or that of its trace'),
-  user_id: text('Its own, or that of its trace'),
-  environment: text('deployment.environment.name'),
+  model: text('The model that answered, or that was asked', 'gpt-4o-mini'),
+  provider: text('As gen_ai.provider.name has it: openai, anthropic, aws.bedrock, …', 'openai'),
+  prompt_name: text('The prompt that it was made with', 'handbook/answer'),
+  version_tag: text('The version of the prompt', '1.1.0'),
+  session_id: text('Its own, or that of its trace', 's-17'),
+  user_id: text('Its own, or that of its trace', 'u-3'),
+  environment: text('deployment.environment.name', 'production'),
   trace_id: traceIdParameter().optional(),
   run_id: traceIdParameter()
     .optional()
@@ -42,16 +63,23 @@ const filters = {
   error: flag('Whether it failed'),
   priced: flag('Whether a price was found'),
   counted: flag('false: aggregates of agents, and further sightings of one call, which no sum has'),
-  min_cost_usd: amount('Of the computed cost'),
-  max_cost_usd: amount('Of the computed cost'),
-  min_tokens: tokens('Input and output together'),
-  max_tokens: tokens('Input and output together'),
-  min_duration_ms: amount('From start to end'),
-  max_duration_ms: amount('From start to end'),
-  search: z.string().trim().min(1).max(500).optional().meta({
-    description:
-      'Words in any order, all of which stand in its messages; of messages that came as log events, in one event',
-  }),
+  min_cost_usd: amount('Of the computed cost', 0.01),
+  max_cost_usd: amount('Of the computed cost', 0.5),
+  min_tokens: tokens(1000),
+  max_tokens: tokens(100_000),
+  min_duration_ms: amount('From start to end', 1500),
+  max_duration_ms: amount('From start to end', 60_000),
+  search: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500)
+    .optional()
+    .meta({
+      description:
+        'Words in any order, all of which stand in its messages; of messages that came as log events, in one event',
+      examples: ['pump manual'],
+    }),
 };
 
 export const listGenerationsQuery = z.object({

@@ -3,6 +3,7 @@ import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { BATCH_ID_HEADER } from '../../component.js';
 import type { ApiPlugin } from '../plugin.js';
 
@@ -112,13 +113,34 @@ function withBatchHeaders(responses: unknown): unknown {
   return Object.fromEntries(described);
 }
 
+/** Of a query: zod drops the examples of what it transforms, as it does of times, ids, flags and numbers. */
+function withExamples(querystring: unknown, { shape }: z.ZodObject): unknown {
+  const { properties = {}, ...rest } = querystring as { properties?: Record<string, object> };
+  const shown = Object.entries(properties).map(([name, property]) => {
+    const examples = examplesOf(shape[name]);
+    return [name, examples === undefined ? property : { ...property, examples }];
+  });
+  return { ...rest, properties: Object.fromEntries(shown) };
+}
+
+function examplesOf(schema: unknown): unknown {
+  if (!(schema instanceof z.ZodType)) return undefined;
+  return schema.meta()?.examples ?? (schema instanceof z.ZodOptional ? examplesOf(schema.unwrap()) : undefined);
+}
+
 const transform: typeof jsonSchemaTransform = (input) => {
   const { schema, url } = jsonSchemaTransform(input);
   if (schema.hide) return { schema, url };
   const { config = {} } = input.route;
   const body = config.example === undefined ? schema.body : { ...(schema.body as object), examples: [config.example] };
   const response = config.answersWithBatch ? withBatchHeaders(schema.response) : schema.response;
-  const said = { ...(body !== undefined && { body }), ...(response !== undefined && { response }) };
+  const asked = input.schema?.querystring;
+  const querystring = asked instanceof z.ZodObject ? withExamples(schema.querystring, asked) : schema.querystring;
+  const said = {
+    ...(body !== undefined && { body }),
+    ...(querystring !== undefined && { querystring }),
+    ...(response !== undefined && { response }),
+  };
   return { schema: { ...schema, ...said, security: securityOf(config) }, url };
 };
 

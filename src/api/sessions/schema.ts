@@ -13,7 +13,12 @@ export const listUsersQuery = z.object({ ...pagingParameters, ...times });
 export const listSessionsQuery = z.object({
   ...pagingParameters,
   ...times,
-  user_id: z.string().min(1).max(512).optional().meta({ description: 'Sessions that this user took part in' }),
+  user_id: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .meta({ description: 'Sessions that this user took part in', examples: ['u-3'] }),
 });
 
 /** As SDKs send it: any text. */

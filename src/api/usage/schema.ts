@@ -139,17 +139,23 @@ const dimensionList = z
   .pipe(z.array(z.enum(DIMENSIONS)).min(1))
   .meta({
     description: `One or several of ${DIMENSIONS.join(', ')}, with commas; user and session each stand alone`,
+    examples: ['provider,model'],
   });
 
-const dimension = () => z.string().max(512).optional();
+const dimension = (description: string, example: string) =>
+  z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description, examples: [example] });
 const filters = {
-  model: dimension(),
-  provider: dimension(),
-  prompt: dimension(),
-  version: dimension(),
-  environment: dimension(),
-  user: dimension(),
-  session: dimension(),
+  model: dimension('The model that answered, or that was asked where none says so', 'gpt-4o-mini-2024-07-18'),
+  provider: dimension('As gen_ai.provider.name has it', 'openai'),
+  prompt: dimension('Name of the prompt', 'handbook/answer'),
+  version: dimension('Version of the prompt', '1.1.0'),
+  environment: dimension('deployment.environment.name', 'production'),
+  user: dimension('Those that took part as this user; with no other filter but the time', 'u-3'),
+  session: dimension('Those of this session; with no other filter but the time', 's-17'),
 } satisfies Record<(typeof DIMENSIONS)[number], z.ZodType>;
 
 export const usageQuery = z.object({
