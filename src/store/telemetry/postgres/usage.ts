@@ -64,14 +64,14 @@ function addRow(merge: UsageMerge, set: readonly Dimension[], row: SummedRow): v
   const key = JSON.stringify(set.map((name) => row[name] ?? ''));
   const amounts = SUM_COLUMNS.map((column) => BigInt(row[column]));
   const time = Number(row.time ?? 0);
-  merge.add({ time, key, amounts, sketches: [sketchOf(row).encode()] });
+  merge.add({ time, key, amounts, sketches: sketchesOf(row) });
 }
 
-function sketchOf({ sketch, durations = [] }: SummedRow): Sketch {
-  if (sketch) return Sketch.merged(sketchesIn(sketch));
+function sketchesOf({ sketch, durations = [] }: SummedRow): Uint8Array[] {
+  if (sketch) return [...sketchesIn(sketch)];
   const made = new Sketch();
   for (const duration of durations) made.add(Number(duration), 1);
-  return made;
+  return [made.encode()];
 }
 
 function columnOf(dimension: Dimension): string {
