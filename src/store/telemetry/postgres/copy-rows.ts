@@ -119,8 +119,10 @@ export class CopyRows {
       }
       this.chunk[this.at++] = code;
     }
-    this.chunk.fill(0, this.at, this.at + 3);
-    this.at += 3;
+    // A call of `fill` takes longer than the loop above.
+    this.chunk[this.at++] = 0;
+    this.chunk[this.at++] = 0;
+    this.chunk[this.at++] = 0;
   }
 
   double(value: number): void {
