@@ -55,7 +55,8 @@ function distinctSpans(frames: readonly DecodedFrame[], recent: RecentBlocks): D
   for (const group of groups) {
     if (group.revision > 0) group.revision = Math.max(group.revision, revisionBefore(group, recent) + 1);
     const stored = recent.spanIds(group);
-    if (stored.length === 0 && !followsOwnTrace(group)) newTraces++;
+    group.isNew = stored.length === 0 && !followsOwnTrace(group);
+    if (group.isNew) newTraces++;
     // A revision is there to take the place of what is stored.
     const dropped = dropDuplicates(group, group.revision === 0 ? stored : []);
     duplicateSpans += dropped.length;

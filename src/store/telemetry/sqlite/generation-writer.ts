@@ -139,16 +139,17 @@ export class GenerationWriter {
     this.latestTrace = group.traceId;
     if (group.revision > 0) this.removeReplaced(group.spans, place);
     else if (group.spans.every(({ generation }) => generation === undefined)) return;
-    place.isNew = this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
+    place.isNew = group.isNew || this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;
     const identity = this.identify(group, place);
     // Whose a trace is that calls no model is remembered in case that it will, and costs no row.
     if (group.spans.every(({ generation }) => !generation || generation.kind === 'span')) return;
     const seen = this.countedCalls(group, place);
+    const owner = { workspace: group.workspace, workspaceId };
     for (let at = 0; at < group.spans.length; at++) {
       const span = group.spans[at]!;
       if (!span.generation) continue;
       const generation = storable(span.generation);
-      const counted = this.isCounted(span, generation, { ...place, workspace: group.workspace }, seen);
+      const counted = this.isCounted(span, generation, owner, seen);
       this.insert(generation, BigInt(firstSpan + at), place, counted, identity);
     }
   }
@@ -164,6 +165,7 @@ export class GenerationWriter {
     // Among spans `firsts` tells of one response; before a log's may be a row of this batch.
     if (record.generation.responseId !== '') this.rows.flush();
     const identity = traceId && this.identityForLog(workspace, workspaceId, traceId);
+    this.owners.expectLogs();
     const generation = storable(record.generation);
     const counted = generation.countable && !this.wasAnswered(generation, workspace, workspaceId);
     this.insert(generation, id, { workspaceId, traceId }, counted, identity ?? NOBODY);

@@ -6,7 +6,7 @@ import type { SeenResponse } from './generation-writer.js';
 import { GENERATION_VERSION, NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
-import { ALL_ROWS, type Owners, prepareOwners } from './trace-owners.js';
+import { ALL_ROWS, ANY_LOG, type Owners, prepareOwners } from './trace-owners.js';
 
 const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
 
@@ -161,7 +161,7 @@ function prepareOwned(db: Database.Database) {
   return {
     owners: prepareOwners(db),
     workspace: db.prepare('SELECT id FROM workspaces WHERE name = ?').pluck(),
-    anyLog: db.prepare('SELECT 1 FROM generations WHERE id < 0 LIMIT 1'),
+    anyLog: db.prepare(ANY_LOG),
     holds: db.prepare(
       `SELECT 1 FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}
        UNION ALL SELECT 1 FROM log_records l INDEXED BY log_records_by_trace

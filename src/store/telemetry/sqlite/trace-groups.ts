@@ -11,6 +11,8 @@ export interface TraceGroup {
   frames: DecodedFrame[];
   /** Spans of a frame that revises are a group of their own, with the number of that version; others have 0. */
   revision: number;
+  /** Neither a block nor an earlier group of the batch has anything of the trace; false until that was looked up. */
+  isNew: boolean;
   /** Another group whose trace id has the same hash. */
   sameHash: TraceGroup | undefined;
 }
@@ -57,7 +59,7 @@ function groupOf(
   for (let group = sameHash; group; group = group.sameHash) {
     if (group.revision === revision && isOfTrace(group, workspace, traceId)) return group;
   }
-  const group = { workspace, traceId, hash, spans: [], frames: [], revision, sameHash };
+  const group = { workspace, traceId, hash, spans: [], frames: [], revision, isNew: false, sameHash };
   byHash.set(hash, group);
   groups.push(group);
   return group;

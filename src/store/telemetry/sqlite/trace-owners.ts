@@ -48,6 +48,9 @@ export interface RowsOfTrace {
 
 export const ALL_ROWS = Number.MAX_SAFE_INTEGER;
 
+/** Whether the block has a generation of a native log. */
+export const ANY_LOG = 'SELECT 1 FROM generations WHERE id < 0 LIMIT 1';
+
 /** Asks whose the trace is by its rows. */
 export function prepareOwners(db: Database.Database): (rows: RowsOfTrace) => Owners {
   const owner = (column: string, bit: number) => {
@@ -68,6 +71,8 @@ export function prepareOwners(db: Database.Database): (rows: RowsOfTrace) => Own
 export class TraceOwners {
   private readonly ofSession;
   private readonly ofUser;
+  /** Where there are none, no trace is asked for its own. */
+  private hasLogs: boolean;
 
   constructor(
     db: Database.Database,
@@ -76,6 +81,12 @@ export class TraceOwners {
   ) {
     this.ofSession = prepareRows(db, 'session_id', INHERITED_SESSION);
     this.ofUser = prepareRows(db, 'user_id', INHERITED_USER);
+    this.hasLogs = db.prepare(ANY_LOG).get() !== undefined;
+  }
+
+  /** Call it when generations of native logs are added. */
+  expectLogs(): void {
+    this.hasLogs = true;
   }
 
   /** To spans and native logs of the trace that say nothing of the kind themselves; '' takes what they were given. */
@@ -84,7 +95,8 @@ export class TraceOwners {
     const { traceId, workspaceId, first } = rows;
     const asked = { traceId, workspaceId, type, name };
     const spans = first === 0 ? [] : (statements.spans.all({ ...asked, first }) as bigint[]);
-    const ids = [...spans, ...(statements.logs.all(asked) as bigint[])];
+    const logs = this.hasLogs ? (statements.logs.all(asked) as bigint[]) : [];
+    const ids = [...spans, ...logs];
     if (ids.length === 0) return;
     const numbers = type === SESSION ? this.numbers.sessions : this.numbers.users;
     const identityId = name === '' ? null : numbers.idOf(workspaceId, name);
