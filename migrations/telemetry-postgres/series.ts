@@ -6,8 +6,9 @@ import * as contents from './0004-contents.js';
 import * as furtherSightings from './0005-further-sightings.js';
 import * as billed from './0006-billed.js';
 import * as rollupChanges from './0007-rollup-changes.js';
+import * as runsOfLogs from './0008-runs-of-logs.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations, contents, furtherSightings, billed, rollupChanges],
+  migrations: [foundation, native, generations, contents, furtherSightings, billed, rollupChanges, runsOfLogs],
 };

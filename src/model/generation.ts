@@ -106,6 +106,8 @@ export interface Generation {
    * is recognised by when the span names none.
    */
   promptHash: string;
+  /** Of a native log that names one: 32 hex digits. Spans are of the run that tells of their trace. */
+  runId: string;
   sessionId: string;
   userId: string;
   environment: string;

@@ -36,6 +36,7 @@ export interface Draft {
   promptName: string | undefined;
   promptVersion: string | undefined;
   template: string | undefined;
+  runId: string | undefined;
   sessionId: string | undefined;
   userId: string | undefined;
   environment: string | undefined;
@@ -112,6 +113,7 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     promptName: undefined,
     promptVersion: undefined,
     template: undefined,
+    runId: undefined,
     sessionId: undefined,
     userId: undefined,
     environment: undefined,

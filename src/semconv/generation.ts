@@ -103,6 +103,7 @@ function generationOfDraft(draft: Draft, kind: GenerationKind, resource: Resourc
     promptName: draft.promptName ?? '',
     promptVersion: draft.promptVersion ?? '',
     promptHash: text.promptHash,
+    runId: draft.runId ?? '',
     sessionId: draft.sessionId ?? '',
     userId: draft.userId ?? '',
     environment: draft.environment ?? facts.environment,

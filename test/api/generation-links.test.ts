@@ -124,4 +124,17 @@ onEachDatabase((open) => {
     }
     expect((await call('GET', '/v1/generations?run_id=banana')).statusCode).toBe(422);
   });
+
+  it('a native log that names the run is not among its generations, whether the run has a trace, or is there at all', async () => {
+    const { call, add, listed, telemetry } = await openLinks();
+    const [span] = recordSource(8).trace(1);
+    telemetry.addSpans('default', [span!]);
+    const [log, mine] = [add({ runId: '4'.repeat(32) }), add({ traceId: span!.traceId, spanId: span!.spanId })];
+    expect(await listed(`run_id=${'4'.repeat(32)}`)).toEqual({ ids: [idOf(log)], total: 1, count: 1 });
+    const body = { run_id: '4'.repeat(32), workflow_name: 'flow', trace_id: idOf(mine).slice(0, 32) };
+    expect((await call('POST', '/v1/runs', body)).statusCode).toBe(201);
+    const { ids, ...counts } = await listed(`run_id=${'4'.repeat(32)}`);
+    expect([...ids].sort()).toEqual([idOf(log), idOf(mine)].sort());
+    expect(counts).toEqual({ total: 2, count: 2 });
+  });
 });

@@ -50,6 +50,10 @@ export function storedGeneration(overrides: Partial<StoredGeneration> = {}): Sto
 const hex = (id: Uint8Array | undefined) => (id ? Buffer.from(id).toString('hex') : '');
 const tokensOf = ({ usage }: Row) => (usage.input ?? 0) + (usage.output ?? 0);
 
+function isOfRun({ run }: GenerationQuery, { runId, traceId }: Row): boolean {
+  return runId === run?.id || (run?.traceId !== undefined && hex(traceId) === hex(run.traceId));
+}
+
 function matches(query: GenerationQuery, row: Row): boolean {
   const wanted: [unknown, boolean][] = [
     [query.fromUnixNano, row.startTimeUnixNano >= (query.fromUnixNano ?? 0n)],
@@ -63,6 +67,7 @@ function matches(query: GenerationQuery, row: Row): boolean {
     [query.userId, row.userId === query.userId],
     [query.environment, row.environment === query.environment],
     [query.traceId, hex(row.traceId) === hex(query.traceId)],
+    [query.run, isOfRun(query, row)],
     [query.isError, row.isError === query.isError],
     [query.isPriced, (row.cost !== undefined) === query.isPriced],
     [query.counted, row.counted === query.counted],

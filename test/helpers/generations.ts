@@ -38,6 +38,7 @@ export function generation(overrides: Partial<Generation> = {}): Generation {
     promptName: '',
     promptVersion: '',
     promptHash: '',
+    runId: '',
     sessionId: '',
     userId: '',
     environment: '',

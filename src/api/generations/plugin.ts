@@ -14,7 +14,7 @@ import { messagesOf } from './messages.js';
 import { linkedPrompt } from './prompt.js';
 import { readGenerationCount, readGenerationQuery } from './query.js';
 import { renderGeneration, renderOneGeneration } from './render.js';
-import { NO_GENERATIONS, withinRun } from './run.js';
+import { withinRun } from './run.js';
 import {
   costSchema,
   countGenerationsQuery,
@@ -42,10 +42,8 @@ export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, opti
   const find = async (workspace: string, place: Place): Promise<StoredGeneration> =>
     requireFound(await generations.getGeneration(workspace, place), 'Generation');
 
-  const list = async (asked: GenerationQuery, runId: Uint8Array | undefined): Promise<Page<StoredGeneration>> => {
-    const query = await withinRun(runs, runId, asked);
-    return query ? generations.listGenerations(query) : NO_GENERATIONS;
-  };
+  const list = async (asked: GenerationQuery, runId: Uint8Array | undefined): Promise<Page<StoredGeneration>> =>
+    generations.listGenerations(await withinRun(runs, runId, asked));
 
   app.route({
     method: 'GET',

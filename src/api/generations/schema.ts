@@ -57,9 +57,7 @@ const filters = {
   user_id: text('Its own, or that of its trace', 'u-3'),
   environment: text('deployment.environment.name', 'production'),
   trace_id: traceIdParameter().optional(),
-  run_id: traceIdParameter()
-    .optional()
-    .meta({ description: 'Those of its trace; a log that names the run, but no trace, is not among them' }),
+  run_id: traceIdParameter().optional().meta({ description: 'Those of its trace, and native logs that name it' }),
   error: flag('Whether it failed'),
   priced: flag('Whether a price was found'),
   counted: flag('false: aggregates of agents, and further sightings of one call, which no sum has'),

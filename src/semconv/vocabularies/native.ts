@@ -1,4 +1,5 @@
 /** Native logs: their fields stand as OpenTelemetry's attributes where it has them (src/model/native-names.ts). */
+import { traceIdHex } from '../../model/native-ids.js';
 import { LOG_ATTRIBUTES } from '../../model/native-names.js';
 import { type Apply, duration, list, money, text, type Vocabulary } from '../rule.js';
 
@@ -9,7 +10,15 @@ function status(): Apply {
   };
 }
 
+/** What is no id of a run is none that a run could have. */
+function run(): Apply {
+  return (draft, value) => {
+    draft.runId ??= typeof value === 'string' ? traceIdHex(value) : undefined;
+  };
+}
+
 export const NATIVE: Vocabulary = [
+  [LOG_ATTRIBUTES.run_id, run()],
   [LOG_ATTRIBUTES.latency_ms, duration('durationNano', 'ms')],
   [LOG_ATTRIBUTES.status, status()],
   [LOG_ATTRIBUTES.cost_usd, money('reportedCost')],

@@ -40,6 +40,8 @@ export interface GenerationQuery extends PageQuery {
   userId?: string;
   environment?: string;
   traceId?: Uint8Array;
+  /** Of its trace, when it tells of one, and native logs that name it (32 hex digits). */
+  run?: { id: string; traceId: Uint8Array | undefined };
   isError?: boolean;
   isPriced?: boolean;
   counted?: boolean;

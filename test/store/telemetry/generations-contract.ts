@@ -223,6 +223,7 @@ export function generationContract(name: string, makeStore: MakeStore): void {
       const full: Partial<Generation> = {
         responseId: 'resp_1',
         serviceTier: 'flex',
+        runId: 'ab'.repeat(16),
         billed: { cacheWrite1h: 2, inputImage: 2 ** 53 - 1, outputImage: 1, webSearches: 3 },
         usage: {
           input: 2 ** 53 - 1,
@@ -397,6 +398,27 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         expect(await session.reader.getSession('other', 's')).toBeUndefined();
         expect(await session.reader.getUser('other', 'u')).toBeUndefined();
       });
+    });
+
+    test('a native log that names its run, and no trace, is not found by it, or one of another run is', async () => {
+      const session = await open({ blockMaxSpans: 2 });
+      const source = recordSource(37);
+      const [call, other] = [generationSpan(source), generationSpan(source)];
+      const { traceId } = call;
+      const id = 'cd'.repeat(16);
+      const logs = [{ runId: id }, { runId: 'ef'.repeat(16) }, {}].map((of) =>
+        generationLog(source, of, { traceId: undefined, spanId: undefined }),
+      );
+      await session.writeOne({ spans: [call, other] });
+      await session.writeOne({ logRecords: logs });
+      await session.writeOne({ workspace: 'other', logRecords: logs.slice(0, 1) });
+      const found = async (query: Partial<GenerationQuery>) =>
+        (await session.list({ ...query, order: 'asc' })).map(({ source: by, runId }) => `${by} ${runId}`);
+      expect((await found({ run: { id, traceId } })).toSorted()).toEqual([`log ${id}`, 'span ']);
+      expect(await found({ run: { id, traceId: undefined } })).toEqual([`log ${id}`]);
+      expect(await found({ run: { id, traceId }, traceId })).toEqual(['span ']);
+      expect(await found({ run: { id, traceId }, model: 'nobody' })).toEqual([]);
+      expect(await found({ run: { id: '12'.repeat(16), traceId: undefined } })).toEqual([]);
     });
 
     describe('full text', () => {

@@ -88,10 +88,14 @@ function addBounds(conditions: Conditions, query: GenerationQuery): void {
   }
 }
 
-function addTrace(conditions: Conditions, { traceId }: GenerationQuery): string {
-  if (!traceId) return 'generations item';
-  const id = conditions.value(Buffer.from(traceId).toString('hex'));
-  return `(select * from generations where trace_id = ${id} offset 0) item`;
+function addTrace(conditions: Conditions, { traceId, run }: GenerationQuery): string {
+  const found: string[] = [];
+  const ofTrace = (id: Uint8Array) => `trace_id = ${conditions.value(Buffer.from(id).toString('hex'))}`;
+  if (traceId) found.push(ofTrace(traceId));
+  if (run) found.push(`(run_id = ${conditions.value(run.id)}${run.traceId ? ` or ${ofTrace(run.traceId)}` : ''})`);
+  return found.length > 0
+    ? `(select * from generations where ${found.join(' and ')} offset 0) item`
+    : 'generations item';
 }
 
 const EMPTY: Page<StoredGeneration> = { items: [], total: 0, totalRelation: 'eq' };
@@ -108,7 +112,7 @@ export async function listGenerations(source: ListSource, wanted: GenerationQuer
     else for (const word of words) addWord(conditions, word);
     return { from: `${from} ${WITH_PRICE}`, conditions };
   };
-  const isFew = found !== undefined || wanted.traceId !== undefined;
+  const isFew = found !== undefined || wanted.traceId !== undefined || wanted.run !== undefined;
   const walkedRows = (): Matching => ({ from: 'generations item', conditions: walked(wanted) });
   const query: PageQuery = { matching, walked: isFew ? undefined : walkedRows, columns: SELECTED, order: ORDER };
   const { rows, ...page } = await readPage<SelectedRow>(source, query, wanted);

@@ -184,6 +184,7 @@ const COLUMN_LIST = [
   'tags',
   'mapping_warnings',
   'billed',
+  'run_id',
 ];
 
 export const GENERATION_COLUMNS = COLUMN_LIST.join(', ');
@@ -246,6 +247,7 @@ function writeTexts(rows: CopyRows, { generation, ...row }: GenerationRow): void
   optionalList(rows, generation.tags);
   optionalList(rows, generation.mappingWarnings);
   optional(rows, generation.billed, (billed) => rows.utf8(JSON.stringify(billed)));
+  optionalId(rows, generation.runId);
 }
 
 /** As rollups.ts says it: a call whose tokens cost something, nobody knows what. */
@@ -292,6 +294,7 @@ export type SelectedRow = { [column in TokenColumn]: Int8 | null } & { [column i
   tags: string[] | null;
   mapping_warnings: string[] | null;
   billed: string | null;
+  run_id: string | null;
   price_key: string | null;
   price_source: Cost['price']['source'];
   price_version: string;
@@ -339,6 +342,7 @@ function generationOf(row: SelectedRow): GenerationRow['generation'] {
   return {
     ...textsOf(row),
     kind: row.kind,
+    runId: row.run_id?.replaceAll('-', '') ?? '',
     usage: usageOf(row),
     billed: row.billed === null ? undefined : (JSON.parse(row.billed) as Billed),
     countable: row.countable,

@@ -39,6 +39,7 @@ import {
   GENERATION_VERSION,
   NATIVE_VERSION,
   ROLLUP_CHANGES_VERSION,
+  RUN_VERSION,
   SCHEMA_VERSION,
 } from './schema.js';
 import { signed, spanIdKey, spanIdKeys } from './trace-groups.js';
@@ -313,6 +314,13 @@ export class BlockReader {
     const sql =
       'SELECT -id AS id FROM log_records INDEXED BY log_records_by_trace WHERE trace_id = ? AND workspace_id = ?';
     return [...spans, ...this.all<{ id: bigint }>(sql, [traceId, workspaceId]).map(({ id }) => id)];
+  }
+
+  /** Native logs that name it; none in blocks of older versions. */
+  generationIdsOfRun(workspaceId: bigint, runId: string): bigint[] {
+    if (this.schemaVersion() < RUN_VERSION) return [];
+    const sql = 'SELECT id FROM generations INDEXED BY generations_by_run WHERE run_id = ? AND workspace_id = ?';
+    return this.all<{ id: bigint }>(sql, [runId, workspaceId]).map(({ id }) => id);
   }
 
   /** Rows of one span, in every version. */

@@ -21,8 +21,8 @@ function kindOf(search: TextSearch | undefined): RecordKind<GenerationQuery, Sto
   return {
     table: 'generations',
     timeColumn: 'start_time_unix_nano',
-    index: ({ traceId, sessionId, userId }) => {
-      if (traceId) return undefined;
+    index: ({ traceId, run, sessionId, userId }) => {
+      if (traceId || run) return undefined;
       if (sessionId !== undefined) return 'generations_by_session';
       return userId === undefined ? 'generations_by_time' : 'generations_by_user';
     },
@@ -40,9 +40,10 @@ function kindOf(search: TextSearch | undefined): RecordKind<GenerationQuery, Sto
 
 /** By trace, session and user; undefined when the block has none of these. */
 function ownConditions(reader: BlockReader, workspace: bigint, query: GenerationQuery): Conditions | undefined {
-  const { traceId, sessionId, userId } = query;
+  const { traceId, run, sessionId, userId } = query;
   const parts: Conditions[] = [NO_CONDITIONS];
-  if (traceId) parts.push(ofTrace(reader.generationIdsOfTrace(workspace, traceId)));
+  if (traceId) parts.push(amongst('ofTrace', reader.generationIdsOfTrace(workspace, traceId)));
+  if (run) parts.push(amongst('ofRun', idsOfRun(reader, workspace, run)));
   for (const [type, name, column] of [
     [SESSION, sessionId, 'session_id'],
     [USER, userId, 'user_id'],
@@ -55,6 +56,15 @@ function ownConditions(reader: BlockReader, workspace: bigint, query: Generation
   return allOf(...parts);
 }
 
-function ofTrace(ids: readonly bigint[]): Conditions {
-  return { sql: ['x.id IN (SELECT value FROM json_each(@ofTrace))'], parameters: { ofTrace: `[${ids.join()}]` } };
+function idsOfRun(
+  reader: BlockReader,
+  workspace: bigint,
+  { id, traceId }: NonNullable<GenerationQuery['run']>,
+): bigint[] {
+  const ofTrace = traceId ? reader.generationIdsOfTrace(workspace, traceId) : [];
+  return [...ofTrace, ...reader.generationIdsOfRun(workspace, id)];
+}
+
+function amongst(name: string, ids: readonly bigint[]): Conditions {
+  return { sql: [`x.id IN (SELECT value FROM json_each(@${name}))`], parameters: { [name]: `[${ids.join()}]` } };
 }

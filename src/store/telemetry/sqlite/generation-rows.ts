@@ -193,6 +193,7 @@ const RARE_COLUMNS = {
   tags: "'[]'",
   mapping_warnings: "'[]'",
   billed: 'NULL',
+  run_id: 'NULL',
 };
 
 /** Of each row the values of `generationColumns`; `whole`: and those of `rareColumns`. */
@@ -218,7 +219,8 @@ export function isPlainGeneration(generation: Generation): boolean {
     generation.toolCallId === '' &&
     tags.length === 0 &&
     mappingWarnings.length === 0 &&
-    generation.billed === undefined
+    generation.billed === undefined &&
+    generation.runId === ''
   );
 }
 
@@ -275,6 +277,7 @@ export function rareColumns(generation: Generation): unknown[] {
     JSON.stringify(generation.tags),
     JSON.stringify(generation.mappingWarnings),
     generation.billed === undefined ? null : JSON.stringify(generation.billed),
+    generation.runId || null,
   ];
 }
 
@@ -329,6 +332,7 @@ export interface GenerationRow {
   mapping_warnings: string;
   /** Not in blocks of older versions. */
   billed?: string | null;
+  run_id?: string | null;
   kind: string;
   operation: string;
   provider: string;
@@ -428,6 +432,7 @@ export function toStoredGeneration(row: GenerationRow): StoredGeneration {
     promptName: row.prompt_name,
     promptVersion: row.prompt_version,
     promptHash: row.prompt_hash,
+    runId: row.run_id ?? '',
     sessionId: row.session_name ?? '',
     userId: row.user_name ?? '',
     environment: row.environment,

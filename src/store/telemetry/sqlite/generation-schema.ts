@@ -99,8 +99,11 @@ CREATE TABLE generations (
   tags TEXT NOT NULL,
   mapping_warnings TEXT NOT NULL,
   -- JSON of what is billed beside the tokens; NULL for nothing.
-  billed TEXT
+  billed TEXT,
+  -- Of a native log that names one, hex.
+  run_id TEXT
 ) STRICT;
+CREATE INDEX generations_by_run ON generations (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX generations_by_time ON generations (workspace_id, start_time_unix_nano);
 CREATE INDEX generations_by_session ON generations (session_id, start_time_unix_nano) WHERE session_id IS NOT NULL;
 CREATE INDEX generations_by_user ON generations (user_id, start_time_unix_nano) WHERE user_id IS NOT NULL;

@@ -13,8 +13,9 @@ import { configureTexts } from './generation-texts.js';
  * 4: the tables of contents.ts.
  * 5: rollup_changes.
  * 6: generations.billed.
+ * 7: generations.run_id.
  */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
@@ -24,6 +25,9 @@ export const GENERATION_VERSION = 3;
 
 /** In blocks before it all of a record stands in its row. */
 export const CONTENT_VERSION = 4;
+
+/** In blocks before it no generation names its run. */
+export const RUN_VERSION = 7;
 
 /** In blocks before it nothing waits to be folded into rollups. */
 export const ROLLUP_CHANGES_VERSION = 5;
