@@ -246,7 +246,8 @@ function distinct(
   column: string,
 ): Set<string> {
   const found = new Set<string>();
-  const where = of.type === SESSION ? 'm.session_id = ?' : 'm.user_id = ?';
+  // The index by user has no rows of nobody: SQLite takes it only for who says so.
+  const where = of.type === SESSION ? 'm.session_id = ?' : 'm.user_id = ? AND m.user_id > 0';
   for (const { file } of catalog.blocks()) {
     catalog.read(file, (reader) => {
       const ids = identityIds(reader, workspace, [[of.type, of.name]]);
