@@ -12,6 +12,8 @@ const shared = {
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // Once for a run, and not once for each project.
+    globalSetup: ['test/helpers/joined-sources.ts', 'test/helpers/postgres-of-run.ts'],
     projects: [
       {
         plugins: [compiledThreads],
@@ -20,7 +22,6 @@ export default defineConfig({
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: ['test/process/**'],
-          globalSetup: ['test/helpers/joined-sources.ts', 'test/helpers/postgres-of-run.ts'],
         },
       },
       // Whole-process tests run what `npm start` runs, so they build it first.
@@ -29,7 +30,7 @@ export default defineConfig({
           ...shared,
           name: 'process',
           include: ['test/process/**/*.test.ts'],
-          globalSetup: ['test/helpers/build.ts', 'test/helpers/postgres-of-run.ts'],
+          globalSetup: ['test/helpers/build.ts'],
         },
       },
     ],
