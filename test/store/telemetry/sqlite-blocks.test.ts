@@ -17,15 +17,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { TaskPool } from '../../../src/component.js';
 import type { Span } from '../../../src/model/telemetry.js';
 import type { Keyset } from '../../../src/store/page.js';
+import { COUNT_BUDGET_MS } from '../../../src/store/telemetry/budgets.js';
 import { blockName, listBlocks, parseBlockName } from '../../../src/store/telemetry/sqlite/block-files.js';
+import { Budget } from '../../../src/store/telemetry/sqlite/budget.js';
 import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
 import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
 import { hashTraceId, TraceFilter } from '../../../src/store/telemetry/sqlite/trace-filter.js';
+import { generationSpan } from '../../helpers/generations.js';
 import { processFile } from '../../helpers/process-file.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 import type { MakeStoreOptions } from './contract.js';
@@ -350,6 +353,23 @@ describe('bounds and bad places', () => {
     const attributes = [{ key: 'not', value: 'there' }];
     const page = reader.listTraces({ workspace: 'default', limit: 10, attributes });
     expect(page).toMatchObject({ items: [], total: 0, totalRelation: 'gte', next: { id: expect.any(String) } });
+    reader.close();
+  });
+
+  test('a total is less than the page has, where counting was given up', async () => {
+    const target = await open();
+    const source = recordSource(34);
+    await write(
+      target,
+      Array.from({ length: 500 }, () => generationSpan(source)),
+    );
+    const reader = new SqliteReader(target.directory);
+    const start = vi.spyOn(Budget.prototype, 'start').mockImplementation(function (this: Budget, durationMs) {
+      Object.assign(this, { deadline: durationMs === COUNT_BUDGET_MS ? 0 : Number.MAX_VALUE });
+    });
+    onTestFinished(() => start.mockRestore());
+    const page = reader.listGenerations({ workspace: 'default', limit: 10, isError: false });
+    expect(page).toMatchObject({ total: 11, totalRelation: 'gte' });
     reader.close();
   });
 

@@ -16,6 +16,7 @@ import {
   atLeast,
   COUNT_BOUND,
   type ListContext,
+  noLessThan,
   type Step,
   skipOf,
   type Total,
@@ -116,7 +117,7 @@ class IdentityList {
     const { items, found, next, partial } = takePage(steps, { limit, skip }, Budget.of(context.pageBudgetMs));
     return {
       items: items.map(({ name }) => load(name)).filter((item) => item !== undefined),
-      ...(partial ? atLeast(found) : this.total()),
+      ...(partial ? atLeast(found) : noLessThan(found, this.total())),
       ...(next && { next: withSkip(keysetOf(next.after), next.skip) }),
     };
   }

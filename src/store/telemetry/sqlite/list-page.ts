@@ -66,6 +66,11 @@ export function atLeast(found: number): Total {
   return { total: found, totalRelation: 'gte' };
 }
 
+/** A count that was given up saw less than there is, but there is no less than the page has. */
+export function noLessThan(found: number, { total, totalRelation }: Total): Total {
+  return { total: totalRelation === 'gte' ? Math.max(total, found) : total, totalRelation };
+}
+
 /** Counts what `found` yields, up to the bound and for as long as the budget lasts. */
 export function countUpToBound(counts: Iterable<number>): Total {
   let total = 0;

@@ -19,6 +19,7 @@ import {
   COUNT_BOUND,
   countUpToBound,
   type ListContext,
+  noLessThan,
   type Step,
   skipOf,
   type Total,
@@ -217,7 +218,7 @@ export class RecordList<Query extends ListQuery, Item> {
     const { items, found, next, partial } = takePage(steps, { limit, skip }, Budget.of(context.pageBudgetMs));
     return {
       items: items.map((place) => this.load(place)).filter((item) => item !== undefined),
-      ...(partial ? atLeast(found) : this.total()),
+      ...(partial ? atLeast(found) : noLessThan(found, this.total())),
       ...(next && { next: withSkip(keysetOf(next.after), next.skip) }),
     };
   }
