@@ -23,7 +23,7 @@ import {
 import { GatewayError } from '../src/errors.js';
 import { backoffMs, pause } from './backoff.js';
 import { Batch, batchesOf, type Part, smaller } from './batch.js';
-import type { Chooser } from './chooser.js';
+import type { Chooser, Leave, LeftOut } from './chooser.js';
 import { Circuit, type Pass } from './circuit.js';
 import type { QueueConfig } from './config.js';
 import type { ExporterEvents } from './events.js';
@@ -106,6 +106,12 @@ export function createExporter(options: ExporterOptions): Exporter {
 interface Lane {
   transport: Transport;
   circuit: Circuit;
+}
+
+/** To choose from what a range holds. */
+interface Attempt {
+  signal: AbortSignal;
+  leave: Leave;
 }
 
 /** A range between being taken and being released. */
@@ -236,7 +242,7 @@ class QueueExporter implements Exporter {
 
   async #chosenFrom({ sequence, signal, workspace, items }: ResentFrame, payload: Buffer): Promise<Buffer | undefined> {
     const part = { sequence, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
-    const chosen = await this.#chosen([part], this.#ended.signal);
+    const chosen = await this.#chosen([part], { signal: this.#ended.signal, leave: (one) => this.#leave(one) });
     if (chosen === undefined) throw new GatewayError('SHUTTING_DOWN', `The exporter ${this.name} is ending`);
     return chosen[0]?.payload;
   }
@@ -298,12 +304,13 @@ class QueueExporter implements Exporter {
       try {
         const failures = this.#failures;
         const memory = this.#memory?.take(range.length) ?? Buffer.allocUnsafeSlow(range.length);
-        const parts = await this.#partsOf(range, memory, signal);
+        const left: LeftOut[] = [];
+        const parts = await this.#partsOf(range, memory, { signal, leave: (one) => left.push(one) });
         if (parts === undefined) break;
         await this.#deliverAll(parts, signal);
         // A backend that did not take a request may still be reading it.
         if (this.#failures === failures) this.#memory?.giveBack(memory);
-        if (!signal.aborted) this.#release(range);
+        if (!signal.aborted) this.#release(range, left);
         return;
       } catch (error) {
         await this.#ownFault(error, signal);
@@ -312,7 +319,8 @@ class QueueExporter implements Exporter {
     this.#giveUp(range.items);
   }
 
-  #release(range: FrameRange): void {
+  #release(range: FrameRange, left: readonly LeftOut[]): void {
+    for (const one of left) this.#leave(one);
     this.#consumer.release(range);
     if (this.#lossRow > 0 && this.#consumer.lag().bytes < this.#maxLagBytes * RECOVERED_SHARE) this.#endLossRow();
   }
@@ -326,17 +334,21 @@ class QueueExporter implements Exporter {
   }
 
   /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
-  async #partsOf(range: FrameRange, memory: Buffer, signal: AbortSignal): Promise<Part[] | undefined> {
+  async #partsOf(range: FrameRange, memory: Buffer, { signal, leave }: Attempt): Promise<Part[] | undefined> {
     const frames = await readPayloads(range, memory);
     if (signal.aborted) return undefined;
-    return this.#chosen(await this.#toParts(frames, signal), signal);
+    return this.#chosen(await this.#toParts(frames, signal), { signal, leave });
   }
 
-  async #chosen(parts: Part[], signal: AbortSignal): Promise<Part[] | undefined> {
+  async #chosen(parts: Part[], { signal, leave }: Attempt): Promise<Part[] | undefined> {
     const { chooser } = this.#options;
     const isChosen = chooser === undefined || parts.length === 0;
-    const chosen = isChosen ? parts : await chooser.choose(parts, signal);
+    const chosen = isChosen ? parts : await chooser.choose(parts, signal, leave);
     return signal.aborted ? undefined : chosen;
+  }
+
+  #leave(left: LeftOut): void {
+    this.#options.events.leftOut({ exporter: this.name, ...left });
   }
 
   async #toParts(frames: Iterable<Frame | DamagedFrame>, abort: AbortSignal): Promise<Part[]> {

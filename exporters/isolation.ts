@@ -3,11 +3,12 @@
  * survives is found, and set aside, and its neighbours go on.
  */
 import type { Part } from './batch.js';
+import type { Leave } from './chooser.js';
 import { isLostThread, LOST_THREADS } from './transcoding.js';
 
 export interface IsolationOptions {
   /** On a thread. Rejects when that is lost, and for what may be otherwise the next time. */
-  work(parts: readonly Part[]): Promise<Part[]>;
+  work(parts: readonly Part[], leave: Leave): Promise<Part[]>;
   /** Rejects when there is no thread to be had: that is no part's fault. */
   probe(): Promise<unknown>;
   /** Resolves when it is among the dead letters. */
@@ -20,6 +21,11 @@ interface Trouble {
   aside: Set<number>;
 }
 
+interface Attempt {
+  abort: AbortSignal;
+  leave: Leave;
+}
+
 export class Isolation {
   readonly #options: IsolationOptions;
   /** By the sequence of the first part. */
@@ -30,12 +36,14 @@ export class Isolation {
   }
 
   /** As a Chooser does. */
-  async choose(parts: readonly Part[], abort: AbortSignal): Promise<Part[]> {
+  async choose(parts: readonly Part[], abort: AbortSignal, leave: Leave): Promise<Part[]> {
     const { sequence } = parts[0]!;
     const trouble = this.#troubles.get(sequence) ?? { losses: 0, aside: new Set() };
     try {
       const isTogether = trouble.losses < LOST_THREADS;
-      const chosen = await (isTogether ? this.#options.work(parts) : this.#oneByOne(parts, trouble, abort));
+      const chosen = await (isTogether
+        ? this.#options.work(parts, leave)
+        : this.#oneByOne(parts, trouble, { abort, leave }));
       this.#troubles.delete(sequence);
       return chosen;
     } catch (error) {
@@ -44,15 +52,15 @@ export class Isolation {
     }
   }
 
-  async #oneByOne(parts: readonly Part[], { aside }: Trouble, abort: AbortSignal): Promise<Part[]> {
+  async #oneByOne(parts: readonly Part[], { aside }: Trouble, attempt: Attempt): Promise<Part[]> {
     const chosen: Part[] = [];
-    for (const part of parts) if (!aside.has(part.sequence)) chosen.push(...(await this.#alone(part, aside, abort)));
+    for (const part of parts) if (!aside.has(part.sequence)) chosen.push(...(await this.#alone(part, aside, attempt)));
     return chosen;
   }
 
-  async #alone(part: Part, aside: Set<number>, abort: AbortSignal): Promise<Part[]> {
+  async #alone(part: Part, aside: Set<number>, { abort, leave }: Attempt): Promise<Part[]> {
     try {
-      return await this.#options.work([part]);
+      return await this.#options.work([part], leave);
     } catch (error) {
       if (abort.aborted || !isLostThread(error)) throw error;
       await this.#options.probe();

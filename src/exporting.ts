@@ -64,7 +64,6 @@ export function createExporting(options: ExportingOptions): Exporting {
     pool: knowledge ? createInformedWriter(samplerThread, knowledge) : samplerThread,
     neededFrom: () => exporters.persistedCursor(),
     events: events.tailSampling,
-    exporterEvents,
   });
   const exporters: Exporters = createExporters({
     config,

@@ -1,7 +1,7 @@
 /** Processors as a chooser: one message to a thread and back for what a range holds of a signal. */
 import type { Signal, TaskPool } from '../../src/component.js';
 import type { Part } from '../batch.js';
-import type { Chooser } from '../chooser.js';
+import type { Chooser, Leave } from '../chooser.js';
 import { NOTHING } from '../encoding.js';
 import type { ExporterEvents } from '../events.js';
 import { Isolation } from '../isolation.js';
@@ -17,14 +17,13 @@ export interface ProcessingOptions {
   pool: TaskPool;
   /** To the dead letters, and told: what can't be read is not sent past its processors. */
   bury(part: Part, reason: string): Promise<void>;
-  events: Pick<ExporterEvents, 'leftOut' | 'stuck'>;
+  events: Pick<ExporterEvents, 'stuck'>;
 }
 
 export function createProcessing(options: ProcessingOptions): Chooser {
   const { exporter, signal, steps, pool, bury, events } = options;
 
-  const tell = ({ leftOut, slowPatterns }: Processed) => {
-    for (const [processor, items] of Object.entries(leftOut)) events.leftOut({ exporter, signal, processor, items });
+  const tellSlow = ({ slowPatterns }: Processed) => {
     for (const pattern of slowPatterns) {
       events.stuck({
         exporter,
@@ -33,7 +32,7 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     }
   };
 
-  const chosenFrom = async (parts: readonly Part[]) => {
+  const chosenFrom = async (parts: readonly Part[], leave: Leave) => {
     const task = taskOf(signal, steps, parts);
     const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
     const chosen: Part[] = [];
@@ -41,7 +40,8 @@ export function createProcessing(options: ProcessingOptions): Chooser {
       if (unreadable === undefined) chosen.push({ ...part, payload });
       else await bury({ ...part, payload }, `it can't be read: ${unreadable}`);
     }
-    tell(processed);
+    for (const [processor, items] of Object.entries(processed.leftOut)) leave({ signal, processor, items });
+    tellSlow(processed);
     return chosen;
   };
 
@@ -50,7 +50,7 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     probe: () => pool.run(NOTHING, undefined),
     setAside: (part, { message }) => bury(part, `no thread survives processing it: ${message}`),
   });
-  return { choose: (parts, abort) => isolation.choose(parts, abort) };
+  return { choose: (parts, abort, leave) => isolation.choose(parts, abort, leave) };
 }
 
 /** Copied into memory that can be handed over: what is read from the buffer may lie in memory that others have a part in. */

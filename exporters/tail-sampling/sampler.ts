@@ -8,7 +8,7 @@ import type { BufferConsumer, Component, ConsumerOptions, FrameRange, Loss, Task
 import { GatewayError } from '../../src/errors.js';
 import { pause } from '../backoff.js';
 import type { Part } from '../batch.js';
-import type { Chooser } from '../chooser.js';
+import type { Chooser, LeftOut } from '../chooser.js';
 import { NOTHING } from '../encoding.js';
 import { Isolation } from '../isolation.js';
 import { isLostThread } from '../transcoding.js';
@@ -57,7 +57,8 @@ export interface SamplerState {
 
 export interface ChoosingFor {
   exporter: string;
-  leftOut(signal: ChoosePart['signal'], items: number): void;
+  /** By whose id what is left out is told. */
+  processor: string;
   /** To the dead letters: no thread survives looking for the traces in it. */
   bury(part: Part, reason: string): Promise<void>;
 }
@@ -137,15 +138,15 @@ class ReadAhead implements TailSampler {
     return this.#state;
   }
 
-  chooser({ exporter, leftOut, bury }: ChoosingFor): Chooser {
+  chooser({ exporter, processor, bury }: ChoosingFor): Chooser {
     const isolation = new Isolation({
-      work: (parts) => this.#choose(parts, exporter, leftOut),
+      work: (parts, leave) => this.#choose(parts, exporter, (left) => leave({ processor, ...left })),
       probe: () => this.#options.pool.run(NOTHING, undefined),
       setAside: (part, { message }) => bury(part, `no thread survives looking for its traces: ${message}`),
     });
     return {
       ready: (sequence, signals) => this.#ready(sequence, signals),
-      choose: (parts, abort) => isolation.choose(parts, abort),
+      choose: (parts, abort, leave) => isolation.choose(parts, abort, leave),
     };
   }
 
@@ -300,7 +301,7 @@ class ReadAhead implements TailSampler {
   }
 
   /** Metrics belong to no trace. */
-  async #choose(parts: readonly Part[], exporter: string, leftOut: ChoosingFor['leftOut']): Promise<Part[]> {
+  async #choose(parts: readonly Part[], exporter: string, leave: LeaveItems): Promise<Part[]> {
     const sampled = parts.filter(isSampled);
     if (sampled.length === 0) return [...parts];
     const { parts: kept, unknown } = await this.#verdictsOn(sampled);
@@ -309,7 +310,7 @@ class ReadAhead implements TailSampler {
     for (const signal of ['traces', 'logs'] as const) {
       const items = sampled.filter((part) => part.signal === signal);
       const out = items.reduce((sum, part) => sum + part.items - (left.get(part)?.items ?? 0), 0);
-      if (out > 0) leftOut(signal, out);
+      if (out > 0) leave({ signal, items: out });
     }
     return parts.flatMap((part) => (left.has(part) ? (left.get(part) ?? []) : part));
   }
@@ -329,6 +330,8 @@ class ReadAhead implements TailSampler {
     throw new GatewayError('OVERLOADED', `${this.name} is opening its verdicts again${reason}`);
   }
 }
+
+type LeaveItems = (left: Omit<LeftOut, 'processor'>) => void;
 
 type SampledPart = Part & { signal: ChoosePart['signal'] };
 

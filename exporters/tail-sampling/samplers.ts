@@ -12,7 +12,6 @@ import type { Pipeline } from '../../src/config-file/pipelines.js';
 import { GatewayError } from '../../src/errors.js';
 import { bySignal, type Chooser, inTurn } from '../chooser.js';
 import { agreedBefore, exporterName } from '../components.js';
-import type { ExporterEvents } from '../events.js';
 import { identityOf } from '../identity.js';
 import { TAIL_SAMPLING, type TailSamplingConfig } from './config.js';
 import type { CloseTask } from './messages.js';
@@ -42,7 +41,6 @@ export interface TailSamplersOptions extends Shared {
   };
   /** Of their verdicts, a folder each. */
   directory: string;
-  exporterEvents: Pick<ExporterEvents, 'leftOut'>;
 }
 
 /** The samplers of a configuration, which need not be the present ones. */
@@ -176,11 +174,10 @@ class SamplerSet implements TailSamplers {
   }
 
   #chooser(processor: string, exporter: string, bury: ChoosingFor['bury']): Chooser {
-    const { exporterEvents } = this.#options;
     return this.#running.get(processor)!.sampler.chooser({
       exporter,
       bury,
-      leftOut: (signal, items) => exporterEvents.leftOut({ exporter, signal, processor, items }),
+      processor,
     });
   }
 }

@@ -33,11 +33,12 @@ describe('a chooser', () => {
     expect(sink.requests).toEqual([]);
   });
 
-  it('that fails is told as stuck, and asked again with payloads of its own: nothing is lost', async () => {
+  it('that fails is told as stuck, and asked again with payloads of its own: nothing is lost, or counted twice', async () => {
     const sink = await backend();
     let failures = 1;
     const chooser: Chooser = {
-      async choose(parts) {
+      async choose(parts, _signal, leave) {
+        leave({ signal: 'traces', processor: 'filter', items: 3 });
         if (failures-- === 0) return parts;
         for (const { payload } of parts) payload.fill(0);
         throw new Error('its thread is gone');
@@ -47,7 +48,12 @@ describe('a chooser', () => {
     await test.buffer.append(frameWith([spanOf(1)]));
     await delivered(test);
     expect(idsOf(sink.taken)).toEqual([spanId(1)]);
-    expect(test.happenings).toMatchObject([{ name: 'stuck', reason: 'its thread is gone' }, { name: 'delivered' }]);
+    expect(test.happenings).toMatchObject([
+      { name: 'stuck', reason: 'its thread is gone' },
+      { name: 'delivered' },
+      // Once, for what was released.
+      { name: 'leftOut', exporter: 'otlp', processor: 'filter', items: 3 },
+    ]);
   });
 
   it('that never answers does not hold a shutdown up, and its range stays', async () => {
@@ -90,6 +96,7 @@ describe('several choosers', () => {
         await all.choose(
           [1, 2, 3, 4].map((each) => part(each)),
           signal,
+          () => {},
         ),
       ),
     ).toEqual([2, 3]);
@@ -99,6 +106,6 @@ describe('several choosers', () => {
   it('of signals see their own parts alone; those of others pass', async () => {
     const chooser = bySignal({ traces: keeping(({ sequence }) => sequence === 3), logs: keeping(() => false) });
     const parts = [part(1), part(2, 'logs'), part(3), part(4, 'metrics')];
-    expect(sequences(await chooser.choose(parts, signal))).toEqual([3, 4]);
+    expect(sequences(await chooser.choose(parts, signal, () => {}))).toEqual([3, 4]);
   });
 });

@@ -76,7 +76,6 @@ async function startWith(setting: Setting): Promise<Test> {
     pool,
     neededFrom: () => exporters.persistedCursor(),
     events: nopTailSamplingEvents,
-    exporterEvents: events,
   });
   const exporters: Exporters = createExporters({
     config,

@@ -39,7 +39,6 @@ function samplersOf(text: string) {
     pool: { run: async () => Promise.reject(new Error('no pool')) },
     neededFrom: () => 0,
     events: nopTailSamplingEvents,
-    exporterEvents: { leftOut() {} },
   });
   return { plan: samplers.plan(service), consumers };
 }

@@ -3,6 +3,7 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { NOTHING } from '../../../exporters/encoding.js';
+import { nopExporterEvents } from '../../../exporters/events.js';
 import { createExporter, type Exporter } from '../../../exporters/exporter.js';
 import { cutToSize } from '../../../exporters/split.js';
 import { type TailSamplingConfig, tailSamplingSettings } from '../../../exporters/tail-sampling/config.js';
@@ -16,7 +17,7 @@ import type { FrameInput, TaskPool } from '../../../src/component.js';
 import { Enrichment } from '../../../workers/enrichment.js';
 import { type TestBuffer, temporaryDirectory, testBuffer } from '../../buffer/fixture.js';
 import { field, message, text } from '../../otlp/wire.js';
-import { queueOf, recordedEvents, transcode, until } from '../fixture.js';
+import { queueOf, transcode, until } from '../fixture.js';
 
 export type Happened = {
   [Name in keyof TailSamplingEvents]: { name: Name } & Parameters<TailSamplingEvents[Name]>[0];
@@ -134,13 +135,13 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     transports: { traces: transport, logs: transport, metrics: transport },
     chooser: sampler.chooser({
       exporter: 'otlp',
-      leftOut: (_signal, items) => void leftOut.push(items),
+      processor: 'tail_sampling',
       bury: async (part, reason) => void buried.push({ sequence: part.sequence, reason }),
     }),
     toProtobuf: transcode,
     cut: async (task) => cutToSize(task),
     bury: async () => {},
-    events: recordedEvents().events,
+    events: { ...nopExporterEvents, leftOut: ({ items }) => void leftOut.push(items) },
   });
   const stop = async () => {
     await sampler.shutdown({ deadlineMs: 5000 });
