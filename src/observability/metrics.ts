@@ -525,7 +525,7 @@ function configReloadMetrics(registry: Registry) {
   return { reloads, successful, successTime };
 }
 
-/** Node's own metrics under prom-client's names, and the three of the Collector that its dashboards show first. */
+/** Node's own metrics under prom-client's names, and those of the Collector that mean the same here as there. */
 function processMetrics(registry: Registry, version: string): void {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -545,6 +545,9 @@ function processMetrics(registry: Registry, version: string): void {
   gauge('otelcol_process_uptime', 'Seconds since the start', () => process.uptime());
   gauge('otelcol_process_cpu_seconds', 'CPU seconds, user and system', cpuSeconds);
   gauge('otelcol_process_memory_rss', 'Resident memory in bytes', () => process.memoryUsage.rss());
+  gauge('otelcol_process_runtime_heap_alloc_bytes', 'Bytes of objects on the heap of the main thread', () => {
+    return process.memoryUsage().heapUsed;
+  });
   const info = new Gauge({ name: 'promptmetrics_build_info', help: 'Version', labelNames: ['version'], registers });
   info.set({ version }, 1);
 }
