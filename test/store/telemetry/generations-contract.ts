@@ -483,6 +483,19 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         }
       });
 
+      test('native logs of one response count beside each other, or beside its span, in one batch', async () => {
+        for (const hasSpan of [true, false]) {
+          const session = await open();
+          const source = recordSource(hasSpan ? 34 : 35);
+          const of = { responseId: 'resp_1' };
+          const spans = hasSpan ? [generationSpan(source, of)] : [];
+          const logRecords = [generationLog(source, of), generationLog(source, of)];
+          await session.write([session.frame({ spans }), session.frame({ logRecords })]);
+          expect(await session.list({ counted: true })).toHaveLength(1);
+          await expectSumsOfRows(session);
+        }
+      });
+
       test('of the sightings of one call in several traces of a batch, one counts that came later', async () => {
         const session = await open();
         const source = recordSource(33);
