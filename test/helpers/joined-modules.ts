@@ -34,9 +34,9 @@ export interface Joining {
 }
 
 export async function joinModules({ entries, from, to }: Joining): Promise<void> {
+  const inPlace = entries.map((file) => ({ in: file, out: withoutEnding(path.relative(from, file)) }));
   await build({
-    entryPoints: [...entries],
-    outbase: from,
+    entryPoints: [...inPlace, textThread(from, path.extname(entries[0]!))],
     outdir: to,
     // A module finds files by its place (workers beside the pool, package.json two folders up): shared ones keep that depth.
     chunkNames: 'workers/[name]-[hash]',
@@ -49,6 +49,15 @@ export async function joinModules({ entries, from, to }: Joining): Promise<void>
     banner: { js: REQUIRE },
     logLevel: 'warning',
   });
+}
+
+/** The thread of full text is found beside whoever starts it, which is in a shared file: it goes where those are. */
+function textThread(from: string, ending: string): { in: string; out: string } {
+  return { in: path.join(from, 'src/store/telemetry/sqlite', `text-thread${ending}`), out: 'workers/text-thread' };
+}
+
+function withoutEnding(file: string): string {
+  return file.slice(0, -path.extname(file).length);
 }
 
 /** What says that the files below are modules, and which version this is. */

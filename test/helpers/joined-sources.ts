@@ -46,13 +46,15 @@ export function teardown(): void {
   rmSync(joined, { recursive: true, force: true });
 }
 
-/** Pools find their entry files beside themselves: in tests, beside what they were compiled to. */
+const STARTERS = [path.join('workers', 'pool.ts'), path.join('src', 'store', 'telemetry', 'sqlite', 'text-writer.ts')];
+
+/** Who starts threads finds their files beside itself: in tests, where the joined ones are. */
 export const compiledThreads: Plugin = {
   name: 'compiled-threads',
   enforce: 'pre',
   transform(code, id) {
-    if (id !== path.join(ROOT, 'workers', 'pool.ts')) return undefined;
-    const pool = pathToFileURL(path.join(joined, 'workers', 'pool.js')).href;
-    return code.replaceAll('import.meta.url', JSON.stringify(pool));
+    if (!STARTERS.includes(path.relative(ROOT, id))) return undefined;
+    const starter = pathToFileURL(path.join(joined, 'workers', `${path.basename(id, '.ts')}.js`)).href;
+    return code.replaceAll('import.meta.url', JSON.stringify(starter));
   },
 };

@@ -11,6 +11,7 @@ import { recordSource } from '../../helpers/records.js';
 import { type ContentCounts, contentContract } from './contents-contract.js';
 import { Session } from './contract.js';
 import { makeSqliteStore } from './sqlite-files.js';
+import { TEXTS_OF_VERSION_7 } from './sqlite-version-7.js';
 
 const pool = createPool({ entry: 'sqlite-reader', threads: 2, maxQueue: 100, closeOperation: 'close' });
 beforeAll(() => pool.start());
@@ -61,6 +62,7 @@ test('a block of the version before is not read, takes rows, or stops a deletion
   };
   new RollupTable(db).fold();
   db.exec('DROP TABLE contents; DROP TABLE content_places; DROP TABLE rollup_changes');
+  db.exec(TEXTS_OF_VERSION_7);
   db.exec('UPDATE block SET schema_version = 3');
   db.close();
   expect(await requestsOf()).toBe(2);

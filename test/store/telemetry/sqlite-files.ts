@@ -14,7 +14,7 @@ export interface SqliteStoreUnderTest extends StoreUnderTest {
 
 export async function makeSqliteStore(
   pool: TaskPool,
-  options: MakeStoreOptions & { events?: SqliteTelemetryEvents } = {},
+  options: MakeStoreOptions & { blockMaxBytes?: number; events?: SqliteTelemetryEvents } = {},
 ): Promise<SqliteStoreUnderTest> {
   const parent = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
   const directory = path.join(parent, 'blocks');
@@ -24,9 +24,9 @@ export async function makeSqliteStore(
     return store;
   };
   let store = await open();
-  const writers = new Map<number, TelemetryWriter>();
+  const writers = new Map<number, Promise<TelemetryWriter>>();
   const close = async () => {
-    for (const writer of writers.values()) await writer.close();
+    for (const writer of writers.values()) await (await writer).close();
     writers.clear();
     await store.shutdown({ deadlineMs: 1000 });
   };
@@ -36,7 +36,7 @@ export async function makeSqliteStore(
       return store;
     },
     async writer(number = 0) {
-      const writer = writers.get(number) ?? (await openTelemetryWriter(store.writerOptions(number)));
+      const writer = writers.get(number) ?? openTelemetryWriter(store.writerOptions(number));
       writers.set(number, writer);
       return writer;
     },

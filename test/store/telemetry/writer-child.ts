@@ -1,8 +1,9 @@
 /** Writes batches of one trace each into a directory until it is killed or refused, and tells what was committed. */
 import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
+import { generationSpan } from '../../helpers/generations.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 
-const [directory = '', spansPerTrace = '10'] = process.argv.slice(2);
+const [directory = '', spansPerTrace = '10', wordsPerSpan = '0'] = process.argv.slice(2);
 const writer = await openSqliteWriter({
   engine: 'sqlite',
   directory,
@@ -11,8 +12,15 @@ const writer = await openSqliteWriter({
   blockMaxBytes: 2 ** 31,
 });
 const source = recordSource(1);
+
+/** Words that no other span has, and one to be found by. */
+function spanWithWords(batch: number) {
+  const words = Array.from({ length: Number(wordsPerSpan) }, (_, at) => `w${batch}x${at}`);
+  return generationSpan(source, { searchText: [`batch${batch}`, ...words].join(' ') });
+}
+
 for (let sequence = 1; ; sequence++) {
-  const spans = source.trace(Number(spansPerTrace));
+  const spans = wordsPerSpan === '0' ? source.trace(Number(spansPerTrace)) : [spanWithWords(sequence)];
   const range = { first: sequence, last: sequence };
   try {
     await writer.write({ bufferId: 'child', range, frames: [decodedFrame(sequence, { spans })] });

@@ -1,14 +1,17 @@
 /** A read-only connection to one block: its statements, and the few rows that many others point at. */
+import { existsSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { Metric, Resource, Scope, TraceRecord } from '../../../model/telemetry.js';
 import type { StoredTexts } from '../contents.js';
 import type { StoredGeneration } from '../generations.js';
 import type { StoredLogRecord, StoredMetricPoint, StoredSpan } from '../telemetry.js';
+import { textFileOf } from './block-files.js';
 import type { Budget } from './budget.js';
 import { bodyContains, type Conditions } from './conditions.js';
 import { openReadOnly } from './connection.js';
 import { PLACES_OF_RECORD, restoreRow } from './contents.js';
+import { isDamaged } from './failures.js';
 import { type GenerationRow, selectGenerations, toStoredGeneration } from './generation-rows.js';
 import {
   PLAIN_ATTRIBUTES,
@@ -41,6 +44,7 @@ import {
   ROLLUP_CHANGES_VERSION,
   RUN_VERSION,
   SCHEMA_VERSION,
+  TEXT_FILE_VERSION,
 } from './schema.js';
 import { signed, spanIdKey, spanIdKeys } from './trace-groups.js';
 
@@ -181,6 +185,8 @@ export class BlockReader {
   private readonly metrics = new Map<bigint, Metric>();
   private relations = UNKNOWN;
   private version: number | undefined;
+  private hasTexts = false;
+  private textDamage: string | undefined;
 
   constructor(
     directory: string,
@@ -206,6 +212,37 @@ export class BlockReader {
 
   close(): void {
     this.db.close();
+  }
+
+  /**
+   * Of `texts`, the full text of the block, which is read apart from its rows: it may have more than they. None where the block
+   * has no such words, or where they can't be read: that is told by `damage`, and the rows stay readable.
+   */
+  allTexts<Row>(sql: string, parameters: unknown): Row[] {
+    if (!this.hasGenerations || this.textDamage !== undefined) return [];
+    try {
+      return this.findTexts() ? this.all<Row>(sql, parameters) : [];
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      this.textDamage = (error as Error).message;
+      return [];
+    }
+  }
+
+  /** Of the file of its full text. */
+  get damage(): { file: string; reason: string } | undefined {
+    return this.textDamage === undefined ? undefined : { file: textFileOf(this.file), reason: this.textDamage };
+  }
+
+  /** Whether `texts` can be asked. The file comes with the first text, maybe after this connection. */
+  private findTexts(): boolean {
+    if (this.hasTexts || this.schemaVersion() < TEXT_FILE_VERSION) return true;
+    const file = textFileOf(this.db.name);
+    if (!existsSync(file)) return false;
+    this.db.prepare('ATTACH ? AS full_text').run(file);
+    this.hasTexts = true;
+    this.db.pragma(`full_text.cache_size = -${CACHE_KIB}`);
+    return true;
   }
 
   all<Row>(sql: string, parameters: unknown): Row[] {

@@ -1,24 +1,24 @@
 /** The block that a writer fills: one connection, every statement prepared once, one transaction a batch. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import type { DecodedFrame, LogRecord, MetricPoint, Span } from '../../../model/telemetry.js';
 import type { Admission, Declaration, KeyedFrame } from './admission.js';
-import { type BlockName, listPartials, PARTIAL_SUFFIX } from './block-files.js';
+import { type BlockName, listPartials, textFileOf } from './block-files.js';
 import { metricRows, prepareStatements, resourceRows, scopeRows } from './block-statements.js';
 import { ContentWriter } from './contents.js';
+import { createDatabaseFile, openForWriting, PAGE_BYTES } from './database-file.js';
 import { GenerationWriter, type GenerationWriterOptions } from './generation-writer.js';
 import { createSchema, SCHEMA_VERSION } from './schema.js';
+import type { LastRows } from './text-file.js';
+import { BlockTexts, type TextThread } from './text-writer.js';
 import { shareOf, signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
 import type { Owners } from './trace-owners.js';
 
-/** GenAI spans are some 2 KB: with pages of 16 KiB they need few overflow pages (1.5 times the rate of 4 KiB). */
-const PAGE_BYTES = 16_384;
 const CACHE_KIB = 32 * 1024;
 /** A checkpoint writes each page once however often it changed since the last: the more rarely, the fewer writes. */
-const CHECKPOINT_PAGES = (128 * 1024 * 1024) / PAGE_BYTES;
-const LOG_KEPT_BYTES = 128 * 1024 * 1024;
+const LOG_BYTES = 128 * 2 ** 20;
 
 export interface BlockBatch extends Admission {
   bufferId: string;
@@ -27,6 +27,8 @@ export interface BlockBatch extends Admission {
 
 const NANOS_PER_MS = 1_000_000n;
 const ROWS_SQL = 'SELECT spans + log_records + metric_points + (SELECT count(*) FROM trace_records) FROM block';
+const LAST_ROWS_SQL =
+  'SELECT (SELECT coalesce(max(id), 0) FROM spans) AS span, (SELECT coalesce(max(id), 0) FROM log_records) AS log';
 const NO_IDS = Buffer.alloc(0);
 
 interface Extent {
@@ -44,44 +46,9 @@ function extend(target: Extent, time: bigint): void {
   if (target.max === null || time > target.max) target.max = time;
 }
 
-/** Makes the file under another name first: it appears with all its tables, or not at all, and stays after a power cut. */
 export function createBlockFile(directory: string, name: BlockName): void {
-  const partial = path.join(directory, `${name.file}${PARTIAL_SUFFIX}`);
   for (const file of listPartials(directory, name.writer)) rmSync(path.join(directory, file), { force: true });
-  const db = new Database(partial);
-  try {
-    db.pragma(`page_size = ${PAGE_BYTES}`);
-    db.pragma('synchronous = FULL');
-    createSchema(db, name);
-    // Last, so that no log beside the file has to be renamed with it.
-    db.pragma('journal_mode = WAL');
-  } finally {
-    db.close();
-  }
-  renameSync(partial, path.join(directory, name.file));
-  syncDirectory(directory);
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function openForWriting(file: string): Database.Database {
-  const db = new Database(file, { fileMustExist: true, timeout: 5000 });
-  db.pragma('journal_mode = WAL');
-  // The buffer forgets a batch once it is committed, so a commit has to survive a power cut. It costs a tenth of the rate.
-  db.pragma('synchronous = FULL');
-  db.pragma(`cache_size = -${CACHE_KIB}`);
-  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  db.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
-  db.pragma('temp_store = MEMORY');
-  db.pragma('foreign_keys = OFF');
-  return db;
+  createDatabaseFile(path.join(directory, name.file), (db) => createSchema(db, name));
 }
 
 function isPlain(span: Span): boolean {
@@ -101,6 +68,11 @@ function doubleColumn(value: number | undefined): number | string | null {
   return Object.is(value, -0) ? '-0.0' : value;
 }
 
+/** What a writer knows beyond its block. */
+export interface WriterContext extends Omit<GenerationWriterOptions, 'texts'> {
+  textThread: TextThread;
+}
+
 export class BlockWriter {
   private readonly statements;
   private readonly resources;
@@ -117,10 +89,11 @@ export class BlockWriter {
   private constructor(
     private readonly db: Database.Database,
     readonly name: BlockName,
-    generations: GenerationWriterOptions,
+    private readonly texts: BlockTexts,
+    context: WriterContext,
   ) {
     this.statements = prepareStatements(db);
-    this.generations = new GenerationWriter(db, generations);
+    this.generations = new GenerationWriter(db, { ...context, texts });
     this.contents = new ContentWriter(db);
     this.resources = resourceRows(db);
     this.scopes = scopeRows(db);
@@ -132,13 +105,18 @@ export class BlockWriter {
   }
 
   /** undefined for a block that takes no more rows: it is closed, or of another version of the tables. */
-  static open(directory: string, name: BlockName, generations: GenerationWriterOptions): BlockWriter | undefined {
-    const db = openForWriting(path.join(directory, name.file));
+  static open(directory: string, name: BlockName, context: WriterContext): BlockWriter | undefined {
+    const file = path.join(directory, name.file);
+    const db = openForWriting(file, { cacheKib: CACHE_KIB, logBytes: LOG_BYTES });
     try {
       const block = db.prepare('SELECT schema_version AS version, closed_time_unix_ms AS closed FROM block').get() as
         | { version: number; closed: number | null }
         | undefined;
-      if (block?.version === SCHEMA_VERSION && block.closed === null) return new BlockWriter(db, name, generations);
+      if (block?.version === SCHEMA_VERSION && block.closed === null) {
+        const texts = new BlockTexts(textFileOf(file), context.textThread);
+        texts.settle(db.prepare(LAST_ROWS_SQL).get() as LastRows);
+        return new BlockWriter(db, name, texts, context);
+      }
     } catch (error) {
       db.close();
       throw error;
@@ -153,7 +131,17 @@ export class BlockWriter {
   }
 
   byteCount(): number {
-    return (this.pageCount.get() as number) * PAGE_BYTES;
+    return (this.pageCount.get() as number) * PAGE_BYTES + this.texts.byteCount();
+  }
+
+  /** Somebody deleted a file of it: nobody would ever see what goes into that. */
+  get isGone(): boolean {
+    return !existsSync(this.db.name) || this.texts.isGone();
+  }
+
+  /** A batch was rolled back whose texts may be committed: open the block anew before another is written. */
+  get hasTextsAhead(): boolean {
+    return this.texts.isAhead;
   }
 
   /** The connection, for looking up what this block holds. */
@@ -182,12 +170,14 @@ export class BlockWriter {
     return spans.every(({ spanId }) => ids.has(spanIdKey(spanId)));
   }
 
-  /** All of the batch or nothing. */
-  write(batch: BlockBatch): void {
+  /** All of the batch or nothing; texts are committed before the rows that they find. */
+  async write(batch: BlockBatch): Promise<void> {
     this.db.exec('BEGIN IMMEDIATE');
     try {
       const rows = this.insert(batch);
+      await this.texts.committed();
       this.db.exec('COMMIT');
+      this.texts.reached();
       this.generations.committed();
       this.rows += rows;
     } catch (error) {
@@ -199,20 +189,29 @@ export class BlockWriter {
   }
 
   /** No more rows: readers may remember what they know of this block. */
-  finish(closedTimeUnixMs: number): void {
+  async finish(closedTimeUnixMs: number): Promise<void> {
+    try {
+      await this.texts.close({ finished: true });
+      this.closeForGood(closedTimeUnixMs);
+      this.db.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      this.db.close();
+    }
+  }
+
+  /** The block goes on when it is opened again. Whatever became of the thread, its texts are as they were committed. */
+  async close(): Promise<void> {
+    await this.texts.close({ finished: false }).catch(() => {});
+    this.db.close();
+  }
+
+  private closeForGood(closedTimeUnixMs: number): void {
     this.db
       .transaction(() => {
         this.generations.finish();
         this.statements.close.run(closedTimeUnixMs);
       })
       .immediate();
-    this.db.pragma('wal_checkpoint(TRUNCATE)');
-    this.db.close();
-  }
-
-  /** The block goes on when it is opened again. */
-  close(): void {
-    this.db.close();
   }
 
   private rollback(): void {

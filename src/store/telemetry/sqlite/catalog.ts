@@ -66,7 +66,9 @@ export class Catalog {
   }
 
   unreadableBlocks(): UnreadableBlock[] {
-    return [...this.unreadable].map(([file, reason]) => ({ file, reason }));
+    const blocks = [...this.unreadable].map(([file, reason]) => ({ file, reason }));
+    const texts = [...this.connections.values()].map(({ damage }) => damage);
+    return [...blocks, ...texts.filter((damage) => damage !== undefined)];
   }
 
   /** Runs `read` over the block's connection; undefined when the block is damaged, or gone. */

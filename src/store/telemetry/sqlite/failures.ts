@@ -44,9 +44,9 @@ export function toWriteError(error: unknown): unknown {
 }
 
 /** Whatever fails before a batch is looked at is not of the batch. */
-export function whileOpening<Result>(open: () => Result): Result {
+export async function whileOpening<Result>(open: () => Promise<Result>): Promise<Result> {
   try {
-    return open();
+    return await open();
   } catch (error) {
     throw unavailable(error);
   }

@@ -2,17 +2,19 @@
 import type Database from 'better-sqlite3';
 import { GenerationLedger } from './generation-ledger.js';
 import { type GenerationRow, type Share, selectGenerations, toShare } from './generation-rows.js';
-import { GenerationTexts } from './generation-texts.js';
+import { type GenerationTexts, TextRemoval } from './generation-texts.js';
 
 export class GenerationChanges {
   private readonly ledger: GenerationLedger;
-  private readonly texts: GenerationTexts;
   private readonly find;
   private readonly erase;
 
-  constructor(db: Database.Database) {
+  /** `texts`: of whoever fills the block. */
+  constructor(
+    db: Database.Database,
+    private readonly texts: GenerationTexts = new TextRemoval(db),
+  ) {
     this.ledger = new GenerationLedger(db);
-    this.texts = new GenerationTexts(db);
     this.find = db.prepare(`${selectGenerations()} WHERE x.id = ?`).safeIntegers(true);
     this.erase = db.prepare('DELETE FROM generations WHERE id = ?');
   }
@@ -43,10 +45,10 @@ export class GenerationChanges {
     this.texts.delete(id);
   }
 
-  /** Call it within the transaction. */
+  /** Call it within the transaction. The texts come first: a thread may write them meanwhile. */
   flush(): void {
-    this.ledger.flush();
     this.texts.flush();
+    this.ledger.flush();
   }
 
   /** Call it within a transaction, when no batch will follow. */

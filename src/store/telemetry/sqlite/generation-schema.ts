@@ -133,10 +133,4 @@ CREATE TABLE rollup_changes (
   changes TEXT NOT NULL
 ) STRICT;
 CREATE INDEX rollup_changes_by_set ON rollup_changes (workspace_id, dimensions, count);
-
--- By the words of messages: rowids are those of generations, and of log events of a span (as of native logs, negative).
--- The texts are not kept, nor where in a text a word stands: an index of words alone takes a third of the room.
-CREATE VIRTUAL TABLE texts USING fts5 (
-  text, content = '', contentless_delete = 1, detail = none, tokenize = 'unicode61 remove_diacritics 2'
-);
 `;

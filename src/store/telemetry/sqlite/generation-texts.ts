@@ -1,59 +1,53 @@
-/** Full text of one block: what a batch brings is written in one go, in the order of its ids. */
+/** Full text as those see it who change generations. */
 import type Database from 'better-sqlite3';
+import { textFileOf } from './block-files.js';
+import { TEXT_FILE_VERSION } from './schema.js';
+import { inSoundTextFile } from './text-file.js';
 
-/**
- * Words are gathered in memory up to here before they go into a segment of the index. A batch that fits makes one segment;
- * the default of 1 MiB makes dozens, all of which are merged again and again.
- */
-const GATHERED_BYTES = 32 * 2 ** 20;
-/** As many bytes in a leaf of the index as a page of the file takes. */
-const LEAF_BYTES = 16_000;
-
-/**
- * Segments of a level that are merged into one: each merge writes all their words again. With 8 a text costs a tenth less than
- * with the default of 4, and a search looks into twice as many segments, some two dozen in a full block.
- */
-const MERGED_SEGMENTS = 8;
-
-/** When the block is made: FTS5 keeps them in the file. */
-export function configureTexts(db: Database.Database): void {
-  const set = db.prepare('INSERT INTO texts (texts, rank) VALUES (?, ?)');
-  // A number of JavaScript would be bound as a float, which FTS5 refuses.
-  set.run('hashsize', BigInt(GATHERED_BYTES));
-  set.run('pgsz', BigInt(LEAF_BYTES));
-  set.run('automerge', BigInt(MERGED_SEGMENTS));
+export interface GenerationTexts {
+  add(id: bigint, text: string | undefined): void;
+  delete(id: bigint): void;
+  /** Call it within the transaction of the rows. */
+  flush(): void;
+  /** After a rollback. */
+  clear(): void;
 }
 
-export class GenerationTexts {
-  private readonly insert;
-  private readonly remove;
-  private readonly gathered = new Map<number, string>();
+/**
+ * Of a block that somebody takes rows out of, whoever fills it. The texts are gone for good before the rows are: what is cut
+ * off between the two is done again.
+ */
+export class TextRemoval implements GenerationTexts {
+  private ids: number[] = [];
 
-  constructor(db: Database.Database) {
-    this.insert = db.prepare('INSERT INTO texts (rowid, text) VALUES (?, ?)');
-    this.remove = db.prepare('DELETE FROM texts WHERE rowid = ?');
-  }
+  constructor(private readonly db: Database.Database) {}
 
-  add(id: bigint, text: string | undefined): void {
-    if (text) this.gathered.set(Number(id), text);
+  add(): never {
+    throw new Error('Texts are added by the writer of a block alone');
   }
 
   delete(id: bigint): void {
-    if (!this.gathered.delete(Number(id))) this.remove.run(id);
+    this.ids.push(Number(id));
   }
 
-  /** An id below the one before makes FTS5 write what it has gathered: those of logs count downwards. */
   flush(): void {
-    for (const [id, text] of this.inOrder()) this.insert.run(BigInt(id), text);
+    if (this.ids.length > 0) this.remove(this.ids);
     this.clear();
   }
 
-  /** After a rollback. */
   clear(): void {
-    this.gathered.clear();
+    this.ids = [];
   }
 
-  private inOrder(): Iterable<[id: number, text: string]> {
-    return [...this.gathered].sort(([a], [b]) => a - b);
+  private remove(ids: readonly number[]): void {
+    if (Number(this.db.prepare('SELECT schema_version FROM block').pluck().get()) < TEXT_FILE_VERSION) {
+      const remove = this.db.prepare('DELETE FROM texts WHERE rowid = ?');
+      for (const id of ids) remove.run(BigInt(id));
+      return;
+    }
+    inSoundTextFile(textFileOf(this.db.name), (texts) => {
+      texts.remove(ids);
+      texts.commit();
+    });
   }
 }

@@ -27,6 +27,7 @@ import {
   storedSighting,
   USER,
 } from './generation-rows.js';
+import type { GenerationTexts } from './generation-texts.js';
 import { byDigest, IdentityNumbers } from './numbered.js';
 import type { TraceName } from './recent-block.js';
 import { hashTraceId } from './trace-filter.js';
@@ -45,6 +46,8 @@ export interface GenerationWriterOptions {
   seenElsewhere: SeenElsewhere;
   /** Whose the trace is by the recent blocks but the one that is written; undefined when they have nothing of it. */
   toldElsewhere(trace: TraceName): Owners | undefined;
+  /** Of the block. */
+  texts: GenerationTexts;
 }
 
 /** Rows of one trace that what comes to it is compared with: the latest. */
@@ -98,7 +101,7 @@ export class GenerationWriter {
     private readonly options: GenerationWriterOptions,
   ) {
     this.statements = prepareStatements(db);
-    this.changes = new GenerationChanges(db);
+    this.changes = new GenerationChanges(db, options.texts);
     this.rows = new GenerationInserts(db);
     this.descriptions = byDigest(db, 'descriptions', DESCRIPTION_COLUMNS);
     this.prices = byDigest(db, 'prices', PRICE_COLUMNS);

@@ -5,7 +5,6 @@
 import type Database from 'better-sqlite3';
 import { CONTENT_TABLES } from './contents.js';
 import { GENERATION_TABLES } from './generation-schema.js';
-import { configureTexts } from './generation-texts.js';
 
 /**
  * 2: trace_records, idempotency_keys, unwritten, trace_batches.revision, block.revisions, workspaces.bytes, log_records_by_event.
@@ -14,8 +13,9 @@ import { configureTexts } from './generation-texts.js';
  * 5: rollup_changes.
  * 6: generations.billed.
  * 7: generations.run_id.
+ * 8: no texts, which are in a file of their own (text-file.ts).
  */
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
@@ -31,6 +31,9 @@ export const RUN_VERSION = 7;
 
 /** In blocks before it nothing waits to be folded into rollups. */
 export const ROLLUP_CHANGES_VERSION = 5;
+
+/** Blocks before it have their full text, of generations, among their own tables. */
+export const TEXT_FILE_VERSION = 8;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table
@@ -273,7 +276,6 @@ export function createSchema(db: Database.Database, { writer, createdTimeUnixMs 
     db.exec(TABLES);
     db.exec(GENERATION_TABLES);
     db.exec(CONTENT_TABLES);
-    configureTexts(db);
     db.exec(VIEWS);
     const insert = db.prepare(
       'INSERT INTO block (id, schema_version, writer, created_time_unix_ms) VALUES (1, ?, ?, ?)',

@@ -43,7 +43,7 @@ export class TextSearch {
   conditionsIn(reader: BlockReader, workspace: bigint): Conditions {
     const { words } = this;
     if (words === undefined) return { sql: ['0'], parameters: {} };
-    const ids = reader.all<{ id: bigint }>(
+    const ids = reader.allTexts<{ id: bigint }>(
       'SELECT rowid AS id FROM texts WHERE texts MATCH @words ORDER BY rowid DESC LIMIT @limit',
       { words, limit: MAX_FOUND + 1 },
     );
@@ -67,10 +67,9 @@ export class TextSearch {
   }
 
   private eventsIn(reader: BlockReader): SpanName[] {
-    if (!reader.hasGenerations) return [];
     const sql = `SELECT DISTINCT l.trace_id AS traceId, l.span_id AS spanId
       FROM texts CROSS JOIN log_records l ON l.id = -texts.rowid
       WHERE texts MATCH @words AND texts.rowid < 0 AND l.span_id IS NOT NULL AND l.trace_id IS NOT NULL LIMIT @limit`;
-    return reader.all<SpanName>(sql, { words: this.words, limit: MAX_EVENTS });
+    return reader.allTexts<SpanName>(sql, { words: this.words, limit: MAX_EVENTS });
   }
 }

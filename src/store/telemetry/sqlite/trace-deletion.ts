@@ -5,10 +5,12 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { TraceDeletion } from '../telemetry.js';
+import { textFileOf } from './block-files.js';
 import { BUSY_TIMEOUT_MS } from './connection.js';
 import { ContentRemoval } from './contents.js';
 import { GenerationChanges } from './generation-changes.js';
 import { CONTENT_VERSION, GENERATION_VERSION, NATIVE_VERSION, SCHEMA_VERSION } from './schema.js';
+import { inSoundTextFile } from './text-file.js';
 import { shareOf } from './trace-groups.js';
 
 const SPANS_PER_TRANSACTION = 5000;
@@ -47,7 +49,9 @@ export class TraceDeletions {
     try {
       const block = new BlockTraces(db);
       const deleted = this.deletions.filter((deletion) => this.deleteOne(block, deletion));
-      if (deleted.length > 0) emptyLog(db);
+      if (deleted.length === 0) return;
+      emptyLog(db);
+      inSoundTextFile(textFileOf(db.name), (texts) => emptyLog(texts.db));
     } finally {
       db.close();
     }
@@ -69,7 +73,7 @@ export function openForDeleting(file: string): Database.Database {
   return db;
 }
 
-export function emptyLog(db: Database.Database): void {
+function emptyLog(db: Database.Database): void {
   db.pragma(`busy_timeout = ${CHECKPOINT_TIMEOUT_MS}`);
   db.pragma('wal_checkpoint(TRUNCATE)');
 }

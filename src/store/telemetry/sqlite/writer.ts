@@ -1,5 +1,5 @@
 /**
- * The SQLite writer: synchronous, so it lives in a worker thread. It fills one block after another; a block is closed
+ * The SQLite writer: it waits for the disk, so it lives in a worker thread. It fills one block after another; a block is closed
  * when it has its rows, its bytes or its day.
  */
 import { existsSync, mkdirSync } from 'node:fs';
@@ -11,15 +11,15 @@ import type { RepriceResult, RepriceStep } from '../generations.js';
 import { covers, includes } from '../ranges.js';
 import type { TelemetryBatch, TelemetryWriter, TraceDeletion, WriteResult, WriterOptions } from '../telemetry.js';
 import { type Admission, admit } from './admission.js';
-import { blockName, listBlocks } from './block-files.js';
-import { BlockWriter, createBlockFile } from './block-writer.js';
+import { blockName, listBlocks, removeTextsWithoutBlock } from './block-files.js';
+import { BlockWriter, createBlockFile, type WriterContext } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
-import type { TraceName } from './recent-block.js';
 import { RecentBlocks } from './recent-blocks.js';
 import { removeReplaced } from './replaced-generations.js';
 import { type PriceOf, Repricing } from './reprice.js';
 import { giveElsewhere, toldElsewhere } from './split-traces.js';
 import { Successors } from './successors.js';
+import { TextThread } from './text-writer.js';
 import { TraceDeletions } from './trace-deletion.js';
 import type { TraceGroup } from './trace-groups.js';
 import { TraceIdentities } from './trace-identities.js';
@@ -36,11 +36,13 @@ class SqliteWriter {
   private block: BlockWriter | undefined;
   /** The block of the last batch. */
   private heeded: BlockWriter | undefined;
-  private readonly generations = {
-    traces: new TraceIdentities(),
-    seenElsewhere: (workspace: string, hash: bigint) =>
-      this.recent.seenResponses(workspace, hash, this.block?.name.file),
-    toldElsewhere: (trace: TraceName) => toldElsewhere(this.recent, trace, this.block?.name.file),
+  private readonly traces = new TraceIdentities();
+  private readonly textThread = new TextThread();
+  private readonly context: WriterContext = {
+    traces: this.traces,
+    seenElsewhere: (workspace, hash) => this.recent.seenResponses(workspace, hash, this.block?.name.file),
+    toldElsewhere: (trace) => toldElsewhere(this.recent, trace, this.block?.name.file),
+    textThread: this.textThread,
   };
   /** Own blocks that failed to open: damaged. They are left as they are. */
   private readonly abandoned = new Set<string>();
@@ -49,18 +51,19 @@ class SqliteWriter {
     this.recent = new RecentBlocks(options.directory);
   }
 
-  write(batch: TelemetryBatch): WriteResult {
+  async write(batch: TelemetryBatch): Promise<WriteResult> {
     try {
-      return this.apply(batch);
+      return await this.apply(batch);
     } catch (error) {
       const told = toWriteError(error);
-      if (told instanceof GatewayError) this.distrust(told.cause);
+      if (told instanceof GatewayError) await this.distrust(told.cause);
+      else if (this.block?.hasTextsAhead) await this.release();
       throw told;
     }
   }
 
   forgetTraces(deletions: readonly TraceDeletion[]): void {
-    for (const { workspace, traceId } of deletions) this.generations.traces.forget(workspace, traceId);
+    for (const { workspace, traceId } of deletions) this.traces.forget(workspace, traceId);
   }
 
   /** Every block is looked into: a trace may have come in at any time. */
@@ -100,22 +103,27 @@ class SqliteWriter {
     return isDamaged(error) || !existsSync(path.join(this.options.directory, file));
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.release();
+    await this.textThread.end();
+  }
+
+  private async release(): Promise<void> {
     const { block } = this;
     this.block = undefined;
     this.recent.close();
-    block?.close();
+    await block?.close();
   }
 
   /** A connection that met an I/O error opens its block again at the next batch; a damaged block gets no further rows. */
-  private distrust(error: unknown): void {
+  private async distrust(error: unknown): Promise<void> {
     if (isDamaged(error) && this.block) this.abandoned.add(this.block.name.file);
-    this.close();
+    await this.release();
   }
 
-  private apply(batch: TelemetryBatch): WriteResult {
+  private async apply(batch: TelemetryBatch): Promise<WriteResult> {
     const { bufferId, range } = batch;
-    const { block, applied } = whileOpening(() => this.prepare(batch));
+    const { block, applied } = await whileOpening(() => this.prepare(batch));
     const [old, fresh] = partition(batch.frames, ({ sequence }) => includes(applied, sequence));
     const told = this.toldBefore(batch, old);
     if (covers(applied, range)) return { ...NOTHING, outcomes: told };
@@ -123,7 +131,7 @@ class SqliteWriter {
     this.removeReplaced(admission, block);
     const { directory } = this.options;
     giveElsewhere(admission.groups, { directory, recent: this.recent, own: block, inBlock: this.inBlock });
-    block.write({ ...admission, bufferId, range });
+    await block.write({ ...admission, bufferId, range });
     const outcomes = [...told, ...admission.outcomes].sort((a, b) => a.sequence - b.sequence);
     return { ...countRows(admission), outcomes };
   }
@@ -157,19 +165,18 @@ class SqliteWriter {
     });
   }
 
-  private prepare({ bufferId, range }: TelemetryBatch) {
-    const block = this.currentBlock();
+  private async prepare({ bufferId, range }: TelemetryBatch) {
+    const block = await this.currentBlock();
     this.recent.refresh(block);
-    if (this.heeded !== block || block.wasChanged()) this.generations.traces.outdate();
+    if (this.heeded !== block || block.wasChanged()) this.traces.outdate();
     this.heeded = block;
     return { block, applied: this.recent.appliedRanges(bufferId, range) };
   }
 
-  private currentBlock(): BlockWriter {
-    // A file that somebody deleted takes rows for as long as it is open here, and nobody would ever see them.
-    if (this.block && !existsSync(path.join(this.options.directory, this.block.name.file))) this.close();
+  private async currentBlock(): Promise<BlockWriter> {
+    if (this.block?.isGone) await this.release();
     this.block ??= this.reopenNewest();
-    if (this.block && this.isFull(this.block)) this.finish(this.block);
+    if (this.block && this.isFull(this.block)) await this.finish(this.block);
     this.block ??= this.create();
     return this.block;
   }
@@ -181,10 +188,10 @@ class SqliteWriter {
     return aged || rows >= blockMaxSpans || block.byteCount() >= blockMaxBytes;
   }
 
-  private finish(block: BlockWriter): void {
+  private async finish(block: BlockWriter): Promise<void> {
     this.recent.detach(block);
     this.block = undefined;
-    block.finish(Date.now());
+    await block.finish(Date.now());
   }
 
   /** The block that the last run left, unless it is closed or can't be read. */
@@ -192,7 +199,7 @@ class SqliteWriter {
     const newest = this.ownNames()[0];
     if (!newest || this.abandoned.has(newest.file)) return undefined;
     try {
-      return BlockWriter.open(this.options.directory, newest, this.generations);
+      return BlockWriter.open(this.options.directory, newest, this.context);
     } catch (error) {
       if (!isDamaged(error)) throw error;
       this.abandoned.add(newest.file);
@@ -204,11 +211,12 @@ class SqliteWriter {
   private create(): BlockWriter {
     const { directory, writer } = this.options;
     mkdirSync(directory, { recursive: true });
+    removeTextsWithoutBlock(directory);
     const last = this.ownNames()[0];
     const createdTimeUnixMs = Math.max(Date.now(), (last?.createdTimeUnixMs ?? 0) + 1);
     const name = blockName(createdTimeUnixMs, writer, (last?.number ?? 0) + 1);
     createBlockFile(directory, name);
-    return BlockWriter.open(directory, name, this.generations)!;
+    return BlockWriter.open(directory, name, this.context)!;
   }
 
   private ownNames() {
@@ -233,13 +241,25 @@ function countRows({ frames, groups, duplicateSpans }: Admission): Omit<WriteRes
   };
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * A batch waits for its texts in the middle of its transaction. Nothing else of this thread may begin there, of whatever writer:
+ * SQLite would hold the thread until that transaction ends, and so what ends it.
+ */
+function inTurn<Result>(work: () => Result | Promise<Result>): Promise<Result> {
+  const turn = last.then(work);
+  last = turn.catch(() => {});
+  return turn;
+}
+
 export async function openSqliteWriter(options: SqliteWriterOptions): Promise<TelemetryWriter> {
   const writer = new SqliteWriter(options);
   return {
-    write: async (batch) => writer.write(batch),
-    deleteTraces: async (deletions) => writer.deleteTraces(deletions),
-    forgetTraces: async (deletions) => writer.forgetTraces(deletions),
-    reprice: async (step, priceOf) => writer.reprice(step, priceOf),
-    close: async () => writer.close(),
+    write: (batch) => inTurn(() => writer.write(batch)),
+    deleteTraces: (deletions) => inTurn(() => writer.deleteTraces(deletions)),
+    forgetTraces: (deletions) => inTurn(() => writer.forgetTraces(deletions)),
+    reprice: (step, priceOf) => inTurn(() => writer.reprice(step, priceOf)),
+    close: () => inTurn(() => writer.close()),
   };
 }
