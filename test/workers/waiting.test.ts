@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { TaskPool } from '../../src/component.js';
 import type { AuditEntry } from '../../src/model/audit-entry.js';
 import type { AuditBatch } from '../../workers/audit-trail.js';
-import type { Deleted, FrameDeletion, Stored, StoreResult, StoreTask } from '../../workers/messages.js';
+import type { Deleted, Forgotten, FrameDeletion, Stored, StoreResult, StoreTask } from '../../workers/messages.js';
 import { OutcomeWaiters } from '../../workers/outcome-waiters.js';
 import { createWriter, outcomeOf, rangeOf, STORED, startDrain, until } from './played-drain.js';
 
@@ -62,7 +62,11 @@ function heldWriter() {
       return new Promise((resolve) => answers.set(name, resolve as (answer: unknown) => void));
     },
   };
-  return { pool, asked, answer: (name: string, answer: StoreResult | Deleted) => answers.get(name)!(answer) };
+  return {
+    pool,
+    asked,
+    answer: (name: string, answer: StoreResult | Deleted | Forgotten) => answers.get(name)!(answer),
+  };
 }
 
 describe('who waits for a frame', () => {
@@ -187,6 +191,9 @@ describe('a deletion', () => {
     await until(() => later.asked.length === 2);
     expect(later.asked[1]).toBe('delete 2');
     later.answer('delete 2', DELETED);
+    // Whose the traces were is remembered by the other one, too.
+    await until(() => earlier.asked.includes('forget 2'));
+    earlier.answer('forget 2', { outcome: 'forgotten' });
     expect((await answered).sequence).toBe(2);
     await until(() => released.length === 2);
   });
