@@ -9,21 +9,33 @@ const shared = {
   expect: { poll: { timeout: 20_000 } },
 };
 
+/** What changes its whole process, or counts what is open in it; and what opens many databases: none stays open for the next. */
+const ALONE = [
+  'test/{access,registry,store}/**/*.test.ts',
+  'test/architecture/components.test.ts',
+  'test/workers/native-frames.test.ts',
+  'test/workers/waiting.test.ts',
+];
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
     // Once for a run, and not once for each project.
     globalSetup: ['test/helpers/joined-sources.ts', 'test/helpers/postgres-of-run.ts'],
     projects: [
+      // Files that share a process load each module once in it: a second of CPU less for each file of the API's. So a helper
+      // registers a hook where a test, or a suite, calls it; one that it registers as it is loaded runs in the first file alone.
       {
         plugins: [compiledThreads],
         test: {
           ...shared,
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/process/**'],
+          exclude: ['test/process/**', ...ALONE],
+          isolate: false,
         },
       },
+      { plugins: [compiledThreads], test: { ...shared, name: 'alone', include: ALONE } },
       // Whole-process tests run what `npm start` runs, so they build it first.
       {
         test: {

@@ -312,6 +312,7 @@ describe('what can not be meant', () => {
     acme = context.as(admin.key, 'acme');
     id = admin.id;
     app = context.app;
+    return context.close;
   });
 
   it.each([

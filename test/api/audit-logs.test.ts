@@ -271,6 +271,7 @@ describe('a query that can not be meant', () => {
   beforeAll(async () => {
     const context = await openForAll();
     acme = context.as((await context.access.mint('acme', 'admin')).key, 'acme');
+    return context.close;
   });
 
   it.each(['from=yesterday', 'to=x', 'action=', 'key=', 'target=', 'format=xml', 'page=0', 'limit=101', 'cursor=x'])(

@@ -10,6 +10,7 @@ import { type AccessApp, openForAll } from './databases.js';
 let context: AccessApp;
 beforeAll(async () => {
   context = await openForAll();
+  return context.close;
 });
 
 describe('a compressed body of any JSON route', () => {

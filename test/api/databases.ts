@@ -1,6 +1,6 @@
 /** The API over a real keyring and control store, on each database. */
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
-import { afterAll, afterEach, describe } from 'vitest';
+import { afterAll, describe, onTestFinished } from 'vitest';
 import type { ApiOptions } from '../../src/api/app.js';
 import { type AccessFixture, startAccess } from '../helpers/access.js';
 import { testApp } from '../helpers/api.js';
@@ -8,7 +8,6 @@ import { controlSchema } from '../helpers/schemas.js';
 import { sharedPostgres } from '../helpers/shared-postgres.js';
 
 const server = sharedPostgres();
-afterAll(() => server?.remove());
 
 type Call = (method: 'GET' | 'POST' | 'DELETE', url: string, body?: unknown) => Promise<LightMyRequestResponse>;
 
@@ -16,18 +15,8 @@ export interface AccessApp extends Awaited<ReturnType<typeof testApp>> {
   access: AccessFixture;
   /** Calls with this key, in this workspace. */
   as(key: string, workspace?: string): Call;
+  close(): Promise<void>;
 }
-
-type Closing = (() => Promise<void>)[];
-
-async function closeAll(closing: Closing): Promise<void> {
-  for (const close of closing.splice(0)) await close();
-}
-
-const ofTest: Closing = [];
-const ofFile: Closing = [];
-afterEach(() => closeAll(ofTest));
-afterAll(() => closeAll(ofFile));
 
 function callerOf(app: FastifyInstance, key: string, workspace: string | undefined): Call {
   const headers = { 'x-api-key': key, ...(workspace !== undefined && { 'x-workspace-id': workspace }) };
@@ -40,27 +29,34 @@ function callerOf(app: FastifyInstance, key: string, workspace: string | undefin
 /** Those that are made of the open store come from a function. */
 export type Overrides = Partial<ApiOptions> | ((access: AccessFixture) => Promise<Partial<ApiOptions>>);
 
-async function open(databaseUrl: string | undefined, overrides: Overrides, closing: Closing): Promise<AccessApp> {
+async function open(databaseUrl?: string, overrides: Overrides = {}): Promise<AccessApp> {
   const access = await startAccess({ databaseUrl });
   const more = typeof overrides === 'function' ? await overrides(access) : overrides;
   const context = await testApp({ access: access.keyring, identify: access.keyring.forApi, ...more });
-  closing.push(async () => {
+  const close = async () => {
     await context.app.close();
     await access.close();
-  });
-  return { ...context, access, as: (key, workspace) => callerOf(context.app, key, workspace) };
+  };
+  return { ...context, access, as: (key, workspace) => callerOf(context.app, key, workspace), close };
 }
 
 export type OpenApp = (overrides?: Overrides) => Promise<AccessApp>;
 
-/** For what no database is asked about: one for all tests of a file, on SQLite. To be called in `beforeAll`. */
+/** For what no database is asked about: one for several tests, on SQLite. Who opens it closes it. */
 export function openForAll(): Promise<AccessApp> {
-  return open(undefined, {}, ofFile);
+  return open();
+}
+
+async function openForTest(...input: Parameters<typeof open>): Promise<AccessApp> {
+  const opened = await open(...input);
+  onTestFinished(opened.close);
+  return opened;
 }
 
 export function onEachDatabase(suite: (open: OpenApp) => void): void {
-  describe('on SQLite', () => suite((overrides = {}) => open(undefined, overrides, ofTest)));
-  describe.skipIf(!server)('on Postgres', () =>
-    suite(async (overrides = {}) => open(await server!.createDatabase(controlSchema), overrides, ofTest)),
-  );
+  describe('on SQLite', () => suite((overrides) => openForTest(undefined, overrides)));
+  describe.skipIf(!server)('on Postgres', () => {
+    afterAll(() => server?.remove());
+    suite(async (overrides) => openForTest(await server!.createDatabase(controlSchema), overrides));
+  });
 }

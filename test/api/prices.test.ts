@@ -196,6 +196,7 @@ describe('a bad price', () => {
   beforeAll(async () => {
     context = await openForAll();
     ({ key } = await context.access.mint('default', 'admin'));
+    return context.close;
   });
   const put = (payload: unknown) =>
     context.app.inject({

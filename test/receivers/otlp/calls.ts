@@ -1,7 +1,7 @@
 /** gRPC clients: the library that SDKs use, and a bare HTTP/2 stream for what that library would never send. */
 import http2 from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { createGrpcReceiver } from '../../../receivers/otlp/grpc.js';
 import type { Signal } from '../../../src/component.js';
 import { type Door, type DoorOptions, openDoor } from './doors.js';
@@ -17,13 +17,6 @@ export function openGrpc(options: DoorOptions = {}): Promise<Door> {
   return openDoor(createGrpcReceiver, options);
 }
 
-const clients: grpc.Client[] = [];
-const sessions: http2.ClientHttp2Session[] = [];
-afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
-  for (const session of sessions.splice(0)) session.destroy();
-});
-
 export function clientOf(
   port: number,
   options: grpc.ClientOptions = {},
@@ -35,7 +28,7 @@ export function clientOf(
     'grpc.use_local_subchannel_pool': 1,
   };
   const client = new grpc.Client(`127.0.0.1:${port}`, credentials, { ...unlimited, ...options });
-  clients.push(client);
+  onTestFinished(() => client.close());
   return client;
 }
 
@@ -73,7 +66,7 @@ export const GZIP = { 'grpc.default_compression_algorithm': grpc.compressionAlgo
 
 export async function openSession(port: number): Promise<http2.ClientHttp2Session> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
-  sessions.push(session);
+  onTestFinished(() => void session.destroy());
   session.on('error', () => {});
   await new Promise((resolve) => session.once('remoteSettings', resolve));
   return session;

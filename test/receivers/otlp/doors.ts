@@ -2,7 +2,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type ReceiverConfig, receiverSettings } from '../../../receivers/otlp/config.js';
 import type { ReceiverEvents, RequestEvent, WrongProtocolEvent } from '../../../receivers/otlp/events.js';
 import { createHttpReceiver } from '../../../receivers/otlp/http.js';
@@ -56,18 +56,13 @@ export function configOf(overrides: Partial<ReceiverConfig> = {}): ReceiverConfi
   return { ...receiverSettings.parse({ httpPort: '0', grpcPort: '0' }), ...overrides };
 }
 
-const open: Receiver[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((receiver) => receiver.shutdown({ deadlineMs: 0 })));
-});
-
 export async function openDoor(create: (options: ReceiverOptions) => Receiver, options: DoorOptions): Promise<Door> {
   const { config, next = createSinkAppender(), authenticate = () => 'lab' } = options;
   const parsed = configOf(config);
   const { inFlight = new InFlight(parsed.maxInFlightBytes) } = options;
   const events = recordEvents();
   const receiver = create({ config: parsed, next, authenticate, inFlight, events });
-  open.push(receiver);
+  onTestFinished(() => receiver.shutdown({ deadlineMs: 0 }));
   await receiver.start();
   return { receiver, port: receiver.addresses()[0]!.port ?? 0, events, inFlight };
 }
@@ -138,14 +133,9 @@ export interface Wire {
   closed: Promise<void>;
 }
 
-const wires: net.Socket[] = [];
-afterEach(() => {
-  for (const socket of wires.splice(0)) socket.destroy();
-});
-
 export async function connect(port: number): Promise<Wire> {
   const socket = net.connect(port, '127.0.0.1');
-  wires.push(socket);
+  onTestFinished(() => void socket.destroy());
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
   socket.on('error', () => {});
