@@ -3,7 +3,6 @@
  * what the environment doesn't set, and from configuration files for what neither does. The only reader of process.env.
  * Every fault is reported at once, each with its name, its line and what was expected; then the start fails.
  */
-
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'dotenv';

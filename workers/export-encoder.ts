@@ -6,7 +6,8 @@ import type { NOTHING } from '../exporters/encoding.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
 import type { ENCODE_LINE } from '../exporters/file/transport.js';
 import { type PROCESS, type ProcessTask, processParts } from '../exporters/processing/process.js';
-import { encodeObject, type ObjectContent } from '../exporters/s3/object.js';
+import type { ObjectContent } from '../exporters/s3/content.js';
+import { encodeObject } from '../exporters/s3/object.js';
 import type { ENCODE_OBJECT } from '../exporters/s3/transport.js';
 import { type CUT, type CutTask, cutToSize } from '../exporters/split.js';
 

@@ -1,7 +1,8 @@
 /** What a reader should know of an object before opening it: a JSON object beside it, with the same content whenever it is made. */
 import type { ExportRequest } from '../transport.js';
+import type { ObjectContent } from './content.js';
 import type { Place } from './keys.js';
-import type { ObjectBody, ObjectContent } from './object.js';
+import type { ObjectBody } from './object.js';
 
 export interface Archived extends ObjectBody {
   content: ObjectContent;

@@ -1,29 +1,9 @@
 /** What becomes of a request before it is put: a pure function, for a worker thread. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import type { Signal } from '../../src/component.js';
-import type { Compression, Format } from './config.js';
+import type { ObjectContent } from './content.js';
 import { parquetOf } from './parquet.js';
 import { type Times, timesOf } from './times.js';
-
-export interface ContentPart {
-  /** Undefined for a dead letter that is sent again. */
-  sequence: number | undefined;
-  piece: string;
-  receivedTimeUnixMs: number;
-  bytes: number;
-}
-
-export interface ObjectContent {
-  signal: Signal;
-  workspace: string;
-  format: Format;
-  compression: Compression;
-  gatewayId: string;
-  /** What the payload is joined of, in its order. */
-  parts: readonly ContentPart[];
-  payload: Uint8Array;
-}
 
 export interface ObjectBody {
   body: Uint8Array;

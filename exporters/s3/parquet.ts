@@ -11,7 +11,7 @@ import { decodeRequest } from '../../src/otlp/decode.js';
 import { generationOf } from '../../src/semconv/generation.js';
 import { type Column, type ColumnType, LOG_COLUMNS, POINT_COLUMNS, type Row, SPAN_COLUMNS } from './columns.js';
 import type { Compression } from './config.js';
-import type { ContentPart, ObjectContent } from './object.js';
+import type { ContentPart, ObjectContent } from './content.js';
 
 export interface Table {
   body: Uint8Array;

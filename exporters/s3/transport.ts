@@ -10,10 +10,11 @@ import { encodedOn } from '../encoding.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import type { StoredObject, TargetBucket } from './bucket.js';
 import { compressionOf, type S3Target } from './config.js';
+import type { ContentPart, ObjectContent } from './content.js';
 import { answerOf } from './failure.js';
 import { keysOf } from './keys.js';
 import { type Archived, archivedOf, manifestOf } from './manifest.js';
-import type { ContentPart, EncodedObject, ObjectContent } from './object.js';
+import type { EncodedObject } from './object.js';
 
 /** The operation of the pool: an ObjectContent in, an EncodedObject out. */
 export const ENCODE_OBJECT = 's3-object';

@@ -1,5 +1,4 @@
 /** What changes keys and workspaces. Each change and its audit row are one transaction. */
-
 import { GatewayError } from '../errors.js';
 import { withoutNul } from '../model/nul.js';
 import { DEFAULT_WORKSPACE } from '../model/workspace.js';

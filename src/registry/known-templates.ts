@@ -1,5 +1,4 @@
 /** Keeps what is known of templates as the index has it: all of it at the start, then whatever changes. */
-
 import { setImmediate as turn } from 'node:timers/promises';
 import { MAX_KNOWN_TEXTS } from '../model/prompt-hash.js';
 import type { HashedVersion, PromptHashes } from '../store/control/prompt-hashes.js';

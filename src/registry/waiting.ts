@@ -1,5 +1,4 @@
 /** Versions that wait until the content store takes them: in the order in which they were begun, and none overtakes. */
-
 import type { PromptVersion } from '../store/control/prompt-version.js';
 import type { Prompts } from '../store/control/prompts.js';
 

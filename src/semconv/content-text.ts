@@ -1,8 +1,7 @@
 /** What a span's content is found by, and recognised by. */
-
 import { promptHashOf } from '../model/prompt-hash.js';
-import { type Draft, NO_CONTENT } from './draft.js';
-import { type FlatTexts, newFlatTexts } from './flattened.js';
+import { type Draft, type FlatTexts, NO_CONTENT } from './draft.js';
+import { newFlatTexts } from './flattened.js';
 import { Memo } from './memo.js';
 import { collectTexts, FirstText, MAX_INPUT_CHARS, MAX_SEARCH_CHARS, SearchText } from './search-text.js';
 import { listOf } from './value.js';

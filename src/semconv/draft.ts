@@ -1,8 +1,16 @@
 /** What is known of a span while its attributes are gone through: what was told first stays. */
 import type { Billed, GenerationKind, Usage } from '../model/generation.js';
-import type { FlatTexts } from './flattened.js';
 import type { JsonSlice } from './json-slice.js';
 import { Warnings } from './warnings.js';
+
+/** In the order in which they came: enough to find a span by, without putting messages together. */
+export interface FlatTexts {
+  input: JsonSlice[];
+  output: JsonSlice[];
+  /** Of the first message. */
+  first: JsonSlice | undefined;
+  finishReasons: unknown[];
+}
 
 export interface Draft {
   warnings: Warnings;

@@ -1,5 +1,5 @@
 /** Messages that are spread over many attributes by index: `llm.input_messages.0.message.content`. */
-import type { Draft } from './draft.js';
+import type { Draft, FlatTexts } from './draft.js';
 import type { JsonObject } from './json.js';
 import type { JsonSlice } from './json-slice.js';
 
@@ -32,15 +32,6 @@ export function flatNameOf(name: string): FlatName | undefined {
   const isBeyond = Number(index) > MAX_INDEX;
   if (!isText && !isFinishReason && !isBeyond) return undefined;
   return { side: input ? 'input' : 'output', index: Number(index), isText, isFinishReason };
-}
-
-/** In the order in which they came: enough to find a span by, without putting messages together. */
-export interface FlatTexts {
-  input: JsonSlice[];
-  output: JsonSlice[];
-  /** Of the first message. */
-  first: JsonSlice | undefined;
-  finishReasons: unknown[];
 }
 
 export function newFlatTexts(): FlatTexts {

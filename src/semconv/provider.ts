@@ -1,5 +1,4 @@
 /** OpenTelemetry's names of providers, for those that instrumentations use. */
-
 import { Memo } from './memo.js';
 
 /** By the name in lower case. */

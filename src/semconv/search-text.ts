@@ -42,7 +42,7 @@ function startOf(length: number, firstChar: number): number {
 /** Whether `json` has a name of text at `from` … `to`. */
 function isTextName(json: string, from: number, to: number): boolean {
   const names = TEXT_NAMES_BY_START.get(startOf(to - from, json.charCodeAt(from)));
-  return names !== undefined && names.includes(json.slice(from, to));
+  return names?.includes(json.slice(from, to)) ?? false;
 }
 
 /** Takes texts until it is full. */

@@ -1,5 +1,4 @@
 /** What could not be understood of one span, bounded: a sender of nonsense gets a few sentences, not a store full of them. */
-
 import { TAGS } from '../model/json-value.js';
 
 export const MAX_WARNINGS = 10;

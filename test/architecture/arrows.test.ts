@@ -113,6 +113,13 @@ function resolve(file: string, specifier: string): string {
   return path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
 }
 
+/** Files of the project that it imports, for their types alone as well. */
+function neighboursOf(file: string): string[] {
+  return importsOf(file)
+    .filter(({ target }) => target.startsWith('.'))
+    .map(({ target }) => resolve(file, target));
+}
+
 const files = await sourceFiles();
 
 describe('imports run one way', () => {
@@ -123,27 +130,31 @@ describe('imports run one way', () => {
       const room = roomOf(file);
       const allowed = ALLOWED[room];
       if (!allowed) return [];
-      return importsOf(file)
-        .filter(({ target }) => target.startsWith('.'))
-        .map(({ target }) => resolve(file, target))
+      return neighboursOf(file)
         .filter((target) => roomOf(target) !== room && !allowed.includes(roomOf(target)))
         .map((target) => `${file} → ${target}`);
     });
     expect(wrong).toEqual([]);
   });
 
+  it('no files import each other in a circle', () => {
+    let left = new Set(files);
+    for (let before = -1; before !== left.size; ) {
+      before = left.size;
+      const imported = new Set([...left].flatMap((file) => neighboursOf(file).filter((target) => left.has(target))));
+      left = new Set([...imported].filter((file) => neighboursOf(file).some((target) => imported.has(target))));
+    }
+    expect([...left]).toEqual([]);
+  });
+
   it('nobody but main imports the gateway', () => {
-    const importers = files.filter((file) =>
-      importsOf(file).some(({ target }) => target.startsWith('.') && resolve(file, target) === 'src/gateway.ts'),
-    );
+    const importers = files.filter((file) => neighboursOf(file).includes('src/gateway.ts'));
     expect(importers).toEqual(['src/main.ts']);
   });
 
   it('no receiver decodes', () => {
     const wrong = files.filter(
-      (file) =>
-        file.startsWith('receivers/') &&
-        importsOf(file).some(({ target }) => target.startsWith('.') && /\/(de|en)code/.test(resolve(file, target))),
+      (file) => file.startsWith('receivers/') && neighboursOf(file).some((target) => /\/(de|en)code/.test(target)),
     );
     expect(wrong).toEqual([]);
   });
@@ -161,9 +172,7 @@ describe('imports run one way', () => {
     const wrong = files
       .filter((file) => groupOf(file))
       .flatMap((file) =>
-        importsOf(file)
-          .filter(({ target }) => target.startsWith('.'))
-          .map(({ target }) => resolve(file, target))
+        neighboursOf(file)
           .filter((target) => groupOf(target) && groupOf(target) !== groupOf(file))
           .map((target) => `${file} → ${target}`),
       );

@@ -1,5 +1,4 @@
 /** The API over an in-memory store, in a healthy gateway whose state a test can change. */
-
 import { nopReceiverEvents } from '../../receivers/otlp/events.js';
 import { createOtlpHandler } from '../../receivers/otlp/handler.js';
 import { InFlight } from '../../receivers/otlp/in-flight.js';

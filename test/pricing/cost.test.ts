@@ -1,5 +1,4 @@
 /** Against a second reckoning: fractions of integers over the package's own data, which knows nothing of ours. */
-
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

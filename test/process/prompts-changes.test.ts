@@ -1,5 +1,4 @@
 /** Two whole gateways on one database, and what the clients of one hear of changes at the other. */
-
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

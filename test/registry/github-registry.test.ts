@@ -1,5 +1,4 @@
 /** The registry with its prompts at GitHub: what is pending, what is served, and in which order it gets there. */
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';

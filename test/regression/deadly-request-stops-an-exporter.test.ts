@@ -1,5 +1,4 @@
 /** A request that a thread of the encoders died of was tried again for ever, and nothing behind it went out. */
-
 import { readFile } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { encodedOn, NOTHING } from '../../exporters/encoding.js';

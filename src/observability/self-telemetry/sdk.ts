@@ -28,7 +28,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { RequestSpan, TracedRequest } from '../../api/tracing.js';
 import { createBridge } from './bridge.js';
-import type { SelfTelemetrySdk, SelfTelemetrySdkOptions } from './component.js';
+import type { SelfTelemetrySdk, SelfTelemetrySdkOptions } from './contract.js';
 import { createSender, type Send } from './sender.js';
 
 const SCOPE = 'promptmetrics-server';

@@ -1,5 +1,4 @@
 /** Git by the git program. */
-
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';

@@ -2,7 +2,6 @@
  * What makes the audit log a chain: the hash of a row covers all that it says and the hash of the row before it, so that
  * no row can be changed, taken out or put in between without all that follow it being made anew.
  */
-
 import { hash } from 'node:crypto';
 import type { Insertable, Selectable } from 'kysely';
 import type { AuditEntry } from '../../model/audit-entry.js';

@@ -3,20 +3,8 @@
  * of each grain, costs a batch of some calls more than all its other rows.
  */
 import { GRAINS } from './generations.js';
-import { compareText, type Rollup, Tally } from './rollups.js';
+import { compareText, type Rollup, type RollupChange, Tally } from './rollups.js';
 import { Sketch } from './sketch.js';
-
-/** Of one minute and one key. */
-export interface RollupChange {
-  workspace: string;
-  /** Index into DIMENSION_SETS. */
-  dimensions: number;
-  /** Seconds since the epoch, a multiple of 60. */
-  time: number;
-  key: string;
-  tally: Tally;
-  sketch: Sketch;
-}
 
 /** Changes of one workspace and one set of dimensions, in one text. */
 export interface RollupChanges {

@@ -5,7 +5,6 @@
 import { GatewayError } from '../../errors.js';
 import { type Generation, modelOf, TOKEN_TYPES, type TokenType, type Usage } from '../../model/generation.js';
 import { type Dimension, GRAINS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
-import type { RollupChange } from './rollup-changes.js';
 import { bucketOf, Sketch } from './sketch.js';
 
 /** Each set has rows of its own for every call; their places in this list are stored. */
@@ -279,6 +278,18 @@ class MinutesOfSet {
     this.minutes.push(minute);
     return minute;
   }
+}
+
+/** What is added to the rollups of one minute and one key. */
+export interface RollupChange {
+  workspace: string;
+  /** Index into DIMENSION_SETS. */
+  dimensions: number;
+  /** Seconds since the epoch, a multiple of 60. */
+  time: number;
+  key: string;
+  tally: Tally;
+  sketch: Sketch;
 }
 
 /** The calls of one batch, added up in memory: a statement for each distinct key, not for each call. */

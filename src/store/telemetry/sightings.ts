@@ -3,7 +3,12 @@
  * counted. They are known by the id of the response, even in different traces; without one, within a trace, by all else
  * that two sightings of a call have in common.
  */
-import { TOKEN_TYPES, type Usage } from '../../model/generation.js';
+import { type Generation, TOKEN_TYPES, type Usage } from '../../model/generation.js';
+
+/** Calls of models, whose usage is their own; of most other kinds it is a sum over their children. */
+export function canCount({ kind, countable }: Pick<Generation, 'kind' | 'countable'>): boolean {
+  return countable && (kind === 'llm' || kind === 'embedding');
+}
 
 /** What tells whether two rows are of one call. */
 export interface Sighting {
@@ -20,6 +25,9 @@ export interface Sighting {
   /** Name of the instrumentation scope. */
   scope: string;
 }
+
+/** What of a counted call tells whether another row is of the same. */
+export type SeenResponse = Pick<Sighting, 'model' | 'responseId'>;
 
 /**
  * 64 bits, signed, for an index over them: rows with equal ones are then compared by their ids, so that who makes two equal

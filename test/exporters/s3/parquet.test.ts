@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type ContentPart, encodeObject, type ObjectContent } from '../../../exporters/s3/object.js';
+import type { ContentPart, ObjectContent } from '../../../exporters/s3/content.js';
+import { encodeObject } from '../../../exporters/s3/object.js';
 import { SIGNALS, type Signal } from '../../../src/component.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';
 import { range } from '../../buffer/fixture.js';

@@ -1,5 +1,4 @@
 /** Small Export requests of the three signals, in both encodings, and readers of the answers. */
-
 import { google, opentelemetry } from '../../../proto/generated/otlp.js';
 import type { Encoding, Signal } from '../../../src/component.js';
 

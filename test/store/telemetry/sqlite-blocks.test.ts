@@ -1,5 +1,4 @@
 /** What only the SQLite engine can get wrong: its files. */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {

@@ -4,8 +4,7 @@
  */
 import type pg from 'pg';
 import { modelOf } from '../../../model/generation.js';
-import { haveSameResponse } from '../sightings.js';
-import { canCount } from './generation-changes.js';
+import { canCount, haveSameResponse } from '../sightings.js';
 import type { GenerationRow } from './generation-rows.js';
 import { rowsOf } from './statements.js';
 
@@ -48,7 +47,7 @@ export class CallClaims {
     for (const row of added) {
       if (!row.generation.countable) continue;
       this.ask(row, [seen(row)]);
-      if (canCount(row)) this.noteFirst(row);
+      if (canCount(row.generation)) this.noteFirst(row);
     }
     for (const row of gone) if (row.counted) this.ask(row, []);
   }

@@ -2,16 +2,14 @@
  * What a batch, a revision or a deletion changes of generations and of all sums: worked out in memory, trace by trace, from
  * the rows that are there and those that come or go. The rows of a trace are held meanwhile (generation_traces).
  */
-import type { Cost, GenerationKind } from '../../../model/generation.js';
+import type { Cost } from '../../../model/generation.js';
 import { type Call, callOf, RollupBatch, Tally } from '../rollups.js';
-import { SightingIndex } from '../sightings.js';
+import { canCount, SightingIndex } from '../sightings.js';
 import type { CallClaims } from './call-claims.js';
 import { type GenerationRow, sightingOf } from './generation-rows.js';
 
 /** Of the logs without a trace. */
 export const NO_TRACE = '0'.repeat(32);
-
-const MODEL_KINDS: ReadonlySet<GenerationKind> = new Set(['llm', 'embedding']);
 
 export interface TraceChange {
   workspace: string;
@@ -73,7 +71,7 @@ export class GenerationChanges {
   log(row: GenerationRow): void {
     row.session = row.generation.sessionId;
     row.user = row.generation.userId;
-    row.counted = canCount(row) && this.claims.take(row);
+    row.counted = canCount(row.generation) && this.claims.take(row);
     this.insert(row);
     this.toldAnew.push(...identitiesOf(row.workspace, NO_TRACE, [row], true));
   }
@@ -117,7 +115,7 @@ export class GenerationChanges {
     for (const row of added) {
       if (isOfSpan(row) && known.has(row.spanId)) continue;
       if (isOfSpan(row)) known.add(row.spanId);
-      if (canCount(row)) {
+      if (canCount(row.generation)) {
         const sighting = sightingOf(row);
         row.counted = !counted.has(sighting) && this.claims.take(row);
         if (row.counted) counted.add(sighting);
@@ -197,10 +195,6 @@ export function callOfRow(row: GenerationRow): Call {
 
 function isOfSpan({ source }: GenerationRow): boolean {
   return source === 'span';
-}
-
-export function canCount({ source, generation: { countable, kind } }: GenerationRow): boolean {
-  return countable && (source === 'log' || MODEL_KINDS.has(kind));
 }
 
 function identityOf({ generation: { sessionId, userId } }: GenerationRow, told: Told): Told {

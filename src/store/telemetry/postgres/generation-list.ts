@@ -1,5 +1,4 @@
 /** Reading generations: a list in the order of an index, narrowed by words when it asks for some. */
-
 import type { Page } from '../../page.js';
 import type { GenerationQuery, StoredGeneration } from '../generations.js';
 import { addRange, Conditions } from './conditions.js';

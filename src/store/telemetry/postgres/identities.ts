@@ -1,5 +1,4 @@
 /** Reading sessions and users: their sums as they were kept, beside what traces tell of them. */
-
 import type { Page } from '../../page.js';
 import type { SessionQuery, SessionSummary, UserQuery, UserSummary } from '../generations.js';
 import { SUM_COLUMNS, toSums } from '../rollups.js';

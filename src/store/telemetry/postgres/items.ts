@@ -1,5 +1,4 @@
 /** Reading log records and metric points: lists in the order of their index. */
-
 import type { Page } from '../../page.js';
 import type { ListQuery, LogQuery, MetricQuery, StoredLogRecord, StoredMetricPoint } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';

@@ -4,7 +4,8 @@
  */
 import pg from 'pg';
 import { GatewayError } from '../../../errors.js';
-import { type RollupChange, RollupFold, readChanges, writeChanges } from '../rollup-changes.js';
+import { RollupFold, readChanges, writeChanges } from '../rollup-changes.js';
+import type { RollupChange } from '../rollups.js';
 import { addRollups, compactSketches, isKept, longSketches } from './rollup-rows.js';
 import { literalOf, runTogether } from './statements.js';
 

@@ -1,5 +1,4 @@
 /** Spans of one trace, page by page: found by the index of ids, and sorted. */
-
 import type { Page } from '../../page.js';
 import type { SpanQuery, StoredSpan } from '../telemetry.js';
 import { addAttributes, addRange, addService, Conditions } from './conditions.js';

@@ -5,10 +5,10 @@
  */
 import type pg from 'pg';
 import { GatewayError } from '../../../errors.js';
-import { SightingIndex } from '../sightings.js';
+import { canCount, SightingIndex } from '../sightings.js';
 import type { TraceDeletion } from '../telemetry.js';
 import { CallClaims, KEPT_MS } from './call-claims.js';
-import { canCount, GenerationChanges } from './generation-changes.js';
+import { GenerationChanges } from './generation-changes.js';
 import { type GenerationRow, rowOf, SELECTED, type SelectedRow, sightingOf, WITH_PRICE } from './generation-rows.js';
 import { holdKnownTraces, statementsOf } from './generation-statements.js';
 import { hexOf } from './native-ids.js';
@@ -60,7 +60,7 @@ export class Successors {
   }
 
   private isHeir(row: GenerationRow): boolean {
-    return !row.counted && canCount(row) && !this.isGoing(row);
+    return !row.counted && canCount(row.generation) && !this.isGoing(row);
   }
 
   /** Traces and responses are held in the order in which writers hold them. What they became meanwhile counts. */

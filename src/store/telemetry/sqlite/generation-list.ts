@@ -1,5 +1,4 @@
 /** Generations by the time of their start: each block by an index that keeps it, merged. */
-
 import type { Page } from '../../page.js';
 import type { GenerationQuery, StoredGeneration } from '../generations.js';
 import type { BlockReader } from './block-reader.js';

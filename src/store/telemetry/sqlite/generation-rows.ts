@@ -333,7 +333,7 @@ export interface GenerationRow {
   /** Not in blocks of older versions. */
   billed?: string | null;
   run_id?: string | null;
-  kind: string;
+  kind: GenerationKind;
   operation: string;
   provider: string;
   request_model: string;
@@ -414,7 +414,7 @@ function costOf(row: GenerationRow): Cost | undefined {
 export function toStoredGeneration(row: GenerationRow): StoredGeneration {
   return {
     source: row.id < 0n ? 'log' : 'span',
-    kind: row.kind as GenerationKind,
+    kind: row.kind,
     operation: row.operation,
     provider: row.provider,
     requestModel: row.request_model,

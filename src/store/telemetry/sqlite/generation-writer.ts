@@ -6,7 +6,14 @@ import type Database from 'better-sqlite3';
 import { type Generation, modelOf } from '../../../model/generation.js';
 import type { DecodedFrame, LogRecord, Span } from '../../../model/telemetry.js';
 import { callOf, isUnpriced } from '../rollups.js';
-import { haveSameResponse, haveSameTokens, responseHash, type Sighting, SightingIndex } from '../sightings.js';
+import {
+  canCount,
+  haveSameResponse,
+  haveSameTokens,
+  responseHash,
+  type SeenResponse,
+  SightingIndex,
+} from '../sightings.js';
 import { GenerationChanges } from './generation-changes.js';
 import { GenerationInserts } from './generation-inserts.js';
 import {
@@ -34,9 +41,6 @@ import { hashTraceId } from './trace-filter.js';
 import { signed, spanIdKey, spanIdKeys, type TraceGroup } from './trace-groups.js';
 import { type Told, type TraceIdentities, type TraceIdentity, toldByOthers } from './trace-identities.js';
 import { ALL_ROWS, type Owners, prepareOwners, surer, TraceOwners, UNOWNED } from './trace-owners.js';
-
-/** What of a counted call tells whether another row is of the same. */
-export type SeenResponse = Pick<Sighting, 'model' | 'responseId'>;
 
 /** Calls with that response that the recent blocks but the one that is written have counted. */
 export type SeenElsewhere = (workspace: string, hash: bigint) => readonly SeenResponse[];
@@ -115,7 +119,7 @@ export class GenerationWriter {
     for (const { workspace, spans, frames } of groups) {
       for (const [at, span] of spans.entries()) {
         const { generation } = span;
-        if (!generation || generation.responseId === '' || !isCountedCall(generation)) continue;
+        if (!generation || generation.responseId === '' || !canCount(generation)) continue;
         const { responseId } = generation;
         this.noteArrival(workspace, { span, frame: frames[at]!, responseId, model: modelOf(generation) });
       }
@@ -351,7 +355,7 @@ export class GenerationWriter {
     { workspace, workspaceId }: { workspace: string; workspaceId: number },
     seen: SightingIndex | undefined,
   ): boolean {
-    if (!isCountedCall(generation) || this.wasAnswered(generation, workspace, workspaceId)) return false;
+    if (!canCount(generation) || this.wasAnswered(generation, workspace, workspaceId)) return false;
     if (this.followsAnother(span, generation, workspace)) return false;
     if (!seen) return true;
     const { spanId, parentSpanId, scope } = span;
@@ -382,15 +386,11 @@ export class GenerationWriter {
   }
 }
 
-function isCountedCall({ kind, countable }: Generation): boolean {
-  return countable && (kind === 'llm' || kind === 'embedding');
-}
-
 /** Calls of one trace: of two instrumentations, or without responses and one within another with the same tokens. */
 function maySeeTwice(spans: readonly Span[]): boolean {
   const [first] = spans;
   if (spans.some(({ scope }) => scope.name !== first!.scope.name)) return true;
-  const calls = spans.filter(({ generation }) => generation !== undefined && isCountedCall(generation));
+  const calls = spans.filter(({ generation }) => generation !== undefined && canCount(generation));
   if (calls.length < 2 || calls.every(({ generation }) => generation!.responseId !== '')) return false;
   const usages = new Map(calls.map(({ spanId, generation }) => [tailOf(spanId), generation!.usage]));
   if (usages.size < calls.length) return true;

@@ -1,8 +1,8 @@
 /** What one block tells a writer: its spans by trace, through a filter that answers most questions, and what it applied. */
 import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
+import type { SeenResponse } from '../sightings.js';
 import { OF_TRACE } from './generation-rows.js';
-import type { SeenResponse } from './generation-writer.js';
 import { GENERATION_VERSION, NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';

@@ -2,13 +2,13 @@
  * What a writer looks up before it writes: which frames of the buffer are applied already and which idempotency keys are
  * taken, in any block, and which spans and declarations the newest two blocks of every writer hold. Blocks of other writers are read over connections of its own.
  */
+import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import { mergeRanges } from '../ranges.js';
+import type { SeenResponse } from '../sightings.js';
 import { BlockListing, type BlockName } from './block-files.js';
-import type { BlockWriter } from './block-writer.js';
 import { openReadOnly } from './connection.js';
 import { isDamaged } from './failures.js';
-import type { SeenResponse } from './generation-writer.js';
 import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
 import { type KeyedAnswer, type KeyQuery, RecentBlock, type TraceName } from './recent-block.js';
 import type { Owners } from './trace-owners.js';
@@ -31,6 +31,12 @@ interface Ages {
   older: BlockName[];
 }
 
+/** The block that a writer fills: what it holds is looked up over the writer's connection. */
+export interface OpenBlock {
+  readonly name: BlockName;
+  readonly connection: Database.Database;
+}
+
 export class RecentBlocks {
   private readonly blocks = new Map<string, RecentBlock>();
   /** Damaged: what they hold can't be compared with any more. The readers report them. */
@@ -45,7 +51,7 @@ export class RecentBlocks {
   }
 
   /** Looks at the directory and at what was committed since; call before each batch. */
-  refresh(own: BlockWriter | undefined): void {
+  refresh(own: OpenBlock | undefined): void {
     const listed = this.listing.list();
     if (listed !== this.listed) {
       this.ages = splitByAge(listed);
@@ -146,7 +152,7 @@ export class RecentBlocks {
   }
 
   /** Call before the writer's own block is closed: it is looked into over a connection of its own from here on. */
-  detach({ name: { file } }: BlockWriter): void {
+  detach({ name: { file } }: OpenBlock): void {
     this.guard(file, () =>
       this.blocks.get(file)?.move(openReadOnly(this.directory, file, { cacheKib: READ_CACHE_KIB })),
     );
@@ -156,7 +162,7 @@ export class RecentBlocks {
     for (const file of [...this.blocks.keys()]) this.drop(file);
   }
 
-  private track(file: string, own: BlockWriter | undefined): RecentBlock {
+  private track(file: string, own: OpenBlock | undefined): RecentBlock {
     const tracked = this.blocks.get(file);
     if (tracked) return tracked;
     const isOwn = own?.name.file === file;

@@ -2,7 +2,6 @@
  * Takes the generations of older versions of spans out of blocks that their newer versions are not written to. It is done before
  * those are written, so that a crash in between leaves a call out until the batch is replayed, and never counts it twice.
  */
-
 import path from 'node:path';
 import { GenerationChanges } from './generation-changes.js';
 import { GENERATION_VERSION, SCHEMA_VERSION } from './schema.js';

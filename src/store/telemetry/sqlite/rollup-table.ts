@@ -2,14 +2,13 @@
 import type Database from 'better-sqlite3';
 import {
   addsSomething,
-  type RollupChange,
   type RollupChanges,
   RollupFold,
   readChanges,
   rollupsOf,
   writeChanges,
 } from '../rollup-changes.js';
-import { type Rollup, SUM_COLUMNS } from '../rollups.js';
+import { type Rollup, type RollupChange, SUM_COLUMNS } from '../rollups.js';
 import { sumColumn } from './generation-rows.js';
 import { ROLLUP_CHANGES_VERSION } from './schema.js';
 

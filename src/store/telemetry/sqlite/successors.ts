@@ -6,11 +6,11 @@
 import path from 'node:path';
 import type Database from 'better-sqlite3';
 import { modelOf } from '../../../model/generation.js';
-import { haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
+import type { SeenResponse } from '../sightings.js';
+import { canCount, haveSameResponse, responseHash, type Sighting, SightingIndex } from '../sightings.js';
 import type { TraceDeletion } from '../telemetry.js';
 import { GenerationChanges } from './generation-changes.js';
 import { type GenerationRow, OF_TRACE, ROWS_OF_TRACE, selectGenerations, storedSighting } from './generation-rows.js';
-import type { SeenResponse } from './generation-writer.js';
 import { GENERATION_VERSION, SCHEMA_VERSION } from './schema.js';
 import { openForDeleting } from './trace-deletion.js';
 
@@ -211,9 +211,8 @@ function prepareStatements(db: Database.Database) {
   };
 }
 
-/** As the writer says what counts: of spans calls of models, of logs whatever is countable. */
-function isUncountedCall({ id, countable, counted, kind }: GenerationRow): boolean {
-  return counted === 0n && countable === 1n && (id < 0n || kind === 'llm' || kind === 'embedding');
+function isUncountedCall({ countable, counted, kind }: GenerationRow): boolean {
+  return counted === 0n && canCount({ kind, countable: countable === 1n });
 }
 
 function modelOfRow({ response_model: responseModel, request_model: requestModel }: GenerationRow): string {
