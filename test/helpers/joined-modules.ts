@@ -5,7 +5,7 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -25,6 +25,16 @@ const EXTERNAL = [
 /** CommonJS among the joined calls `require`, which modules don't have. */
 const REQUIRE =
   "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
+
+/** A package that is loaded by `import()` stays where it is: of one in CommonJS, nothing but the default would be found. */
+const lazyPackages: Plugin = {
+  name: 'lazy-packages',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^[^./]/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+  },
+};
 
 export interface Joining {
   /** Files that are started by their names. */
@@ -48,6 +58,7 @@ export async function joinModules({ entries, from, to }: Joining): Promise<void>
     format: 'esm',
     platform: 'node',
     external: EXTERNAL,
+    plugins: [lazyPackages],
     banner: { js: REQUIRE },
     logLevel: 'warning',
   });
