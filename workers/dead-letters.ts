@@ -3,11 +3,13 @@
  * they stood in the buffer, and `<buffer>-<sequence>.json` that says what they are and why they are here, with the
  * trailer. The json file is written last, so a pair is whole or not listed; writing the same frame again replaces it.
  */
+
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Appender, Encoding, FrameInput, Signal } from '../src/component.js';
 import { GatewayError } from '../src/errors.js';
+import { syncDirectory } from '../src/sync-directory.js';
 
 export interface DeadLetter {
   /** `<first 8 digits of the buffer's id>-<sequence>`, and for one of an exporter `-<exporter>`, `-<exporter>.<piece>`. */
@@ -57,15 +59,6 @@ function writeDurably(file: string, content: Uint8Array | string): void {
   try {
     const data = typeof content === 'string' ? Buffer.from(content) : content;
     for (let written = 0; written < data.length; ) written += writeSync(descriptor, data, written);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

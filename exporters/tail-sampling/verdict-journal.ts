@@ -7,11 +7,11 @@
  * A file begins with its header; then come blocks: how many records, the CRC32 of them, and 17 bytes for each record. What
  * a crash left of a block is cut off. Synchronous: for a worker thread.
  */
+
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fdatasyncSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -23,6 +23,7 @@ import {
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
+import { syncDirectory } from '../../src/sync-directory.js';
 import { type TraceKey, type Verdict, VerdictTable } from './verdict-table.js';
 
 const MAGIC = Buffer.from('PMVERD01');
@@ -290,14 +291,5 @@ function stopOfBlock(file: Buffer, from: number): number | undefined {
 function writeWhole(fd: number, bytes: Buffer, position: number): void {
   for (let written = 0; written < bytes.length; ) {
     written += writeSync(fd, bytes, written, bytes.length - written, position + written);
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

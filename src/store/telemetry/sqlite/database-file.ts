@@ -1,7 +1,8 @@
 /** The SQLite files of the blocks, as those who write them make and open them. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { syncDirectory } from '../../../sync-directory.js';
 import { PARTIAL_SUFFIX } from './block-files.js';
 import { BUSY_TIMEOUT_MS } from './connection.js';
 
@@ -30,15 +31,6 @@ export function createDatabaseFile(file: string, createTables: (db: Database.Dat
   }
   renameSync(partial, file);
   syncDirectory(path.dirname(file));
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 export function openForWriting(file: string, { cacheKib, logBytes }: WritingOptions): Database.Database {
