@@ -1,16 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { restoredPromptSchema } from '../../src/api/prompts/deletion-schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, type RegistryFixtureOptions, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
+  /** Git where a test looks into its repository. */
+  let content: RegistryFixtureOptions = IN_DATABASE;
   let fixture: RegistryFixture;
   let context: AccessApp;
   let acme: ReturnType<AccessApp['as']>;
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, content);
       return { registry: fixture.registry };
     });
     acme = context.as((await context.access.mint('acme', 'read,write,admin')).key, 'acme');
@@ -103,23 +105,32 @@ onEachDatabase((open) => {
     expect(again.json().details).toEqual({ name: 'a/p', version: '2.0.0', deleted: true });
   });
 
-  it('leaves the content where it is, and tells the audit log', async () => {
-    await call('DELETE', '');
-    const file = 'workspaces/acme/prompts/a/p/1.0.0';
-    const shown = execFileSync('git', ['-C', fixture.directory, 'show', `${file}:${file}.json`]).toString();
-    expect(JSON.parse(shown).content).toBe('1.0.0');
-    await call('POST', '/versions/1.0.0/restore');
-    const { items } = (await acme('GET', '/v1/audit-logs?limit=2')).json();
-    expect(items).toMatchObject([
-      {
-        action: 'restore_prompt',
-        prompt_name: 'a/p',
-        version_tag: '1.0.0',
-        details: { versions: ['1.0.0'], total: 1 },
-      },
-      { action: 'delete_prompt', prompt_name: 'a/p', details: { versions: ['1.0.0', '2.0.0'], total: 2 } },
-    ]);
-    expect((await acme('GET', '/v1/audit-logs/verify')).json().ok).toBe(true);
+  describe('in the Git repository', () => {
+    beforeAll(() => {
+      content = {};
+    });
+    afterAll(() => {
+      content = IN_DATABASE;
+    });
+
+    it('leaves the content where it is, and tells the audit log', async () => {
+      await call('DELETE', '');
+      const file = 'workspaces/acme/prompts/a/p/1.0.0';
+      const shown = execFileSync('git', ['-C', fixture.directory, 'show', `${file}:${file}.json`]).toString();
+      expect(JSON.parse(shown).content).toBe('1.0.0');
+      await call('POST', '/versions/1.0.0/restore');
+      const { items } = (await acme('GET', '/v1/audit-logs?limit=2')).json();
+      expect(items).toMatchObject([
+        {
+          action: 'restore_prompt',
+          prompt_name: 'a/p',
+          version_tag: '1.0.0',
+          details: { versions: ['1.0.0'], total: 1 },
+        },
+        { action: 'delete_prompt', prompt_name: 'a/p', details: { versions: ['1.0.0', '2.0.0'], total: 2 } },
+      ]);
+      expect((await acme('GET', '/v1/audit-logs/verify')).json().ok).toBe(true);
+    });
   });
 
   it('what is put into others can be deleted: those say what they miss', async () => {

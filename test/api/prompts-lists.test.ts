@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 onEachDatabase((open) => {
@@ -8,7 +8,7 @@ onEachDatabase((open) => {
   let acme: ReturnType<AccessApp['as']>;
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, IN_DATABASE);
       return { registry: fixture.registry };
     });
     acme = context.as((await context.access.mint('acme', 'read,write', { name: 'acme key' })).key, 'acme');
@@ -67,7 +67,7 @@ onEachDatabase((open) => {
       await acme('POST', '/v1/prompts/b/labels', { name: 'production' });
       expect(await found('author=Ada')).toEqual(['a']);
       expect(await found('author=acme%20key')).toEqual(['b']);
-      expect(await found('driver=filesystem')).toEqual(['a', 'b']);
+      expect(await found('driver=database')).toEqual(['a', 'b']);
       expect(await found('driver=s3')).toEqual([]);
       expect(await found('label=production')).toEqual(['b']);
       expect(await found('label=production&author=Ada')).toEqual([]);

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createdPromptSchema,
   promptDetailSchema,
   promptPageSchema,
   promptVersionPageSchema,
 } from '../../src/api/prompts/schema.js';
-import { type RegistryFixture, startRegistry } from '../helpers/registry.js';
+import { IN_DATABASE, type RegistryFixture, type RegistryFixtureOptions, startRegistry } from '../helpers/registry.js';
 import { type AccessApp, onEachDatabase } from './databases.js';
 
 const prompt = (more: object = {}) => ({
@@ -19,12 +19,14 @@ const prompt = (more: object = {}) => ({
 });
 
 onEachDatabase((open) => {
+  /** Git where a test looks into its repository. */
+  let content: RegistryFixtureOptions = IN_DATABASE;
   let fixture: RegistryFixture;
   let context: AccessApp;
   let acme: ReturnType<AccessApp['as']>;
   beforeEach(async () => {
     context = await open(async ({ control }) => {
-      fixture = await startRegistry(control);
+      fixture = await startRegistry(control, content);
       return { registry: fixture.registry };
     });
     const { key } = await context.access.mint('acme', 'read,write,admin', { name: 'acme admin' });
@@ -47,20 +49,6 @@ onEachDatabase((open) => {
   };
 
   describe('POST /v1/prompts', () => {
-    it('answers where the version is, and it is there: a commit, a tag, a file', async () => {
-      const before = Math.floor(Date.now() / 1000);
-      const created = createdPromptSchema.strict().parse(await make({ author: 'Ada', commit_message: 'Say hi' }));
-      expect(created).toMatchObject({ name: 'welcome', version_tag: '1.0.0' });
-      expect(created.created_at).toBeGreaterThanOrEqual(before);
-      expect(created.fs_path).toBe(path.join(fixture.directory, 'workspaces/acme/prompts/welcome/1.0.0.json'));
-      const git = (...command: string[]) =>
-        execFileSync('git', ['-C', fixture.directory, ...command])
-          .toString()
-          .trim();
-      expect(git('log', '--format=%H %an %s')).toBe(`${created.commit_sha} Ada Say hi`);
-      expect(git('rev-parse', 'workspaces/acme/prompts/welcome/1.0.0')).toBe(created.commit_sha);
-    });
-
     it('of a version that there is already is a 400 that clients know, and changes nothing', async () => {
       await make();
       const response = await acme('POST', '/v1/prompts', prompt({ messages: [{ role: 'user', content: 'other' }] }));
@@ -139,28 +127,6 @@ onEachDatabase((open) => {
     ])('tells the faults of %s one by one, however many there are', async (member, max, value) => {
       const fields = [`"${member}" must contain less than or equal to ${max} items`];
       expect((await acme('POST', '/v1/prompts', prompt({ [member]: value }))).json().details).toEqual({ fields });
-    });
-
-    it('takes a name in folders: its file and its tag are in those folders, its address has them encoded', async () => {
-      const created = await make({ name: 'support/eu/welcome' });
-      const file = 'workspaces/acme/prompts/support/eu/welcome/1.0.0';
-      expect(created.fs_path).toBe(path.join(fixture.directory, `${file}.json`));
-      const tag = execFileSync('git', ['-C', fixture.directory, 'rev-parse', file]).toString().trim();
-      expect(tag).toBe(created.commit_sha);
-      await make({ name: 'support/eu', version: '1.0.0' });
-      await make({ name: 'support', version: '1.0.0' });
-      const at = '/v1/prompts/support%2Feu%2Fwelcome';
-      expect((await get(at)).body.version).toMatchObject({ name: 'support/eu/welcome', version_tag: '1.0.0' });
-      expect((await acme('POST', `${at}/labels`, { name: 'production' })).statusCode).toBe(201);
-      expect(await contentsOf(`${at}?label=production&variables[name]=Al`)).toEqual(['Hi Al']);
-      expect((await get(`${at}/versions/count`)).body).toEqual({ count: 1, countRelation: 'eq', total: 1 });
-      await fixture.registry.reconcile();
-      expect((await get('/v1/prompts')).body.items.map(({ name }: { name: string }) => name)).toEqual([
-        'support',
-        'support/eu',
-        'support/eu/welcome',
-      ]);
-      expect((await get('/v1/prompts?q=EU/w')).body.total).toBe(1);
     });
 
     it('takes a broken template in what is never rendered', async () => {
@@ -342,7 +308,7 @@ onEachDatabase((open) => {
       expect(body.items[0]).toMatchObject({
         name: 'welcome',
         fs_path: null,
-        driver: 'filesystem',
+        driver: 'database',
         author: 'acme admin',
         workspace_id: 'acme',
         status: 'active',
@@ -362,25 +328,6 @@ onEachDatabase((open) => {
     });
   });
 
-  it('what people commit is served, listed and audited after the next comparison', async () => {
-    await make();
-    const file = 'workspaces/acme/prompts/byhand/1.0.0.json';
-    const at = path.join(fixture.directory, file);
-    await mkdir(path.dirname(at), { recursive: true });
-    await writeFile(at, JSON.stringify(prompt({ name: 'byhand', tags: ['git'] })));
-    const person = ['-c', 'user.name=Grace', '-c', 'user.email=g@x'];
-    const git = (...command: string[]) => execFileSync('git', ['-C', fixture.directory, ...person, ...command]);
-    git('add', '.');
-    git('commit', '-m', 'By hand');
-    expect((await get('/v1/prompts/byhand')).status).toBe(404);
-    await fixture.registry.reconcile();
-    expect(await contentsOf('/v1/prompts/byhand?variables[name]=Bo')).toEqual(['Hi Bo']);
-    const { items } = (await get('/v1/prompts/byhand/versions')).body;
-    expect(items).toMatchObject([{ author: 'Grace', message: 'By hand', tags: ['git'] }]);
-    const audit = (await get('/v1/audit-logs?action=create_prompt')).body.items;
-    expect(audit[0]).toMatchObject({ prompt_name: 'byhand', version_tag: '1.0.0', api_key_name: 'filesystem' });
-  });
-
   it('a new version is in the audit log once, with who wrote it', async () => {
     await make();
     await acme('POST', '/v1/prompts', prompt());
@@ -398,5 +345,69 @@ onEachDatabase((open) => {
     expect((await reader('POST', '/v1/prompts', prompt({ version: '2.0.0' }))).statusCode).toBe(403);
     expect((await writer('GET', '/v1/prompts/welcome')).statusCode).toBe(403);
     expect((await reader('GET', '/v1/prompts/welcome')).statusCode).toBe(200);
+  });
+
+  describe('in the Git repository', () => {
+    beforeAll(() => {
+      content = {};
+    });
+    afterAll(() => {
+      content = IN_DATABASE;
+    });
+
+    it('answers where the version is, and it is there: a commit, a tag, a file', async () => {
+      const before = Math.floor(Date.now() / 1000);
+      const created = createdPromptSchema.strict().parse(await make({ author: 'Ada', commit_message: 'Say hi' }));
+      expect(created).toMatchObject({ name: 'welcome', version_tag: '1.0.0' });
+      expect(created.created_at).toBeGreaterThanOrEqual(before);
+      expect(created.fs_path).toBe(path.join(fixture.directory, 'workspaces/acme/prompts/welcome/1.0.0.json'));
+      const git = (...command: string[]) =>
+        execFileSync('git', ['-C', fixture.directory, ...command])
+          .toString()
+          .trim();
+      expect(git('log', '--format=%H %an %s')).toBe(`${created.commit_sha} Ada Say hi`);
+      expect(git('rev-parse', 'workspaces/acme/prompts/welcome/1.0.0')).toBe(created.commit_sha);
+    });
+
+    it('takes a name in folders: its file and its tag are in those folders, its address has them encoded', async () => {
+      const created = await make({ name: 'support/eu/welcome' });
+      const file = 'workspaces/acme/prompts/support/eu/welcome/1.0.0';
+      expect(created.fs_path).toBe(path.join(fixture.directory, `${file}.json`));
+      const tag = execFileSync('git', ['-C', fixture.directory, 'rev-parse', file]).toString().trim();
+      expect(tag).toBe(created.commit_sha);
+      await make({ name: 'support/eu', version: '1.0.0' });
+      await make({ name: 'support', version: '1.0.0' });
+      const at = '/v1/prompts/support%2Feu%2Fwelcome';
+      expect((await get(at)).body.version).toMatchObject({ name: 'support/eu/welcome', version_tag: '1.0.0' });
+      expect((await acme('POST', `${at}/labels`, { name: 'production' })).statusCode).toBe(201);
+      expect(await contentsOf(`${at}?label=production&variables[name]=Al`)).toEqual(['Hi Al']);
+      expect((await get(`${at}/versions/count`)).body).toEqual({ count: 1, countRelation: 'eq', total: 1 });
+      await fixture.registry.reconcile();
+      expect((await get('/v1/prompts')).body.items.map(({ name }: { name: string }) => name)).toEqual([
+        'support',
+        'support/eu',
+        'support/eu/welcome',
+      ]);
+      expect((await get('/v1/prompts?q=EU/w')).body.total).toBe(1);
+    });
+
+    it('what people commit is served, listed and audited after the next comparison', async () => {
+      await make();
+      const file = 'workspaces/acme/prompts/byhand/1.0.0.json';
+      const at = path.join(fixture.directory, file);
+      await mkdir(path.dirname(at), { recursive: true });
+      await writeFile(at, JSON.stringify(prompt({ name: 'byhand', tags: ['git'] })));
+      const person = ['-c', 'user.name=Grace', '-c', 'user.email=g@x'];
+      const git = (...command: string[]) => execFileSync('git', ['-C', fixture.directory, ...person, ...command]);
+      git('add', '.');
+      git('commit', '-m', 'By hand');
+      expect((await get('/v1/prompts/byhand')).status).toBe(404);
+      await fixture.registry.reconcile();
+      expect(await contentsOf('/v1/prompts/byhand?variables[name]=Bo')).toEqual(['Hi Bo']);
+      const { items } = (await get('/v1/prompts/byhand/versions')).body;
+      expect(items).toMatchObject([{ author: 'Grace', message: 'By hand', tags: ['git'] }]);
+      const audit = (await get('/v1/audit-logs?action=create_prompt')).body.items;
+      expect(audit[0]).toMatchObject({ prompt_name: 'byhand', version_tag: '1.0.0', api_key_name: 'filesystem' });
+    });
   });
 });
