@@ -2,11 +2,8 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { GenerationReader } from '../../../src/store/telemetry/generations.js';
 import { apply } from '../../../src/store/telemetry/postgres/apply.js';
-import { Partitions } from '../../../src/store/telemetry/postgres/partitions.js';
 import { PendingWords } from '../../../src/store/telemetry/postgres/pending-words.js';
-import { QuietTraces } from '../../../src/store/telemetry/postgres/quiet-traces.js';
-import { RollupTable } from '../../../src/store/telemetry/postgres/rollup-table.js';
-import { createShared } from '../../../src/store/telemetry/postgres/shared-rows.js';
+import { sessionOver } from '../../../src/store/telemetry/postgres/writer.js';
 import { takeOutContents } from '../../../workers/contents.js';
 import { startPostgres } from '../../helpers/postgres.js';
 import { decodedFrame, recordSource, resource } from '../../helpers/records.js';
@@ -34,17 +31,6 @@ describe.skipIf(!server)('Postgres writer', () => {
     await client.connect();
     return client;
   };
-
-  const sessionOver = (client: pg.Client, words = new PendingWords(connect)) => ({
-    client,
-    writer: 1,
-    shared: createShared(),
-    partitions: new Partitions(),
-    hasStaging: false,
-    quiet: new QuietTraces(),
-    words,
-    rollups: new RollupTable(),
-  });
 
   const counted = async () => {
     const [row] = await setting.sql<{ spans: number; summed: number }>(
@@ -82,7 +68,10 @@ describe.skipIf(!server)('Postgres writer', () => {
     const spans = [{ ...span!, attributes: JSON.stringify({ large: 'x'.repeat(70_000) }) }];
     const batch = batchOf(2, spans);
     takeOutContents(batch.frames[0]!, 2 ** 20);
-    expect(await apply(sessionOver(client), batch)).toMatchObject({ spans: 0, duplicateSpans: 0 });
+    expect(await apply(sessionOver(client, { writer: 1, words: new PendingWords(connect) }), batch)).toMatchObject({
+      spans: 0,
+      duplicateSpans: 0,
+    });
     expect(await setting.sql('select * from contents')).toEqual([]);
   });
 
@@ -224,7 +213,7 @@ describe.skipIf(!server)('Postgres writer', () => {
     const client = await connect();
     onTestFinished(() => client.end());
     onTestFinished(() => words.close());
-    const session = sessionOver(client, words);
+    const session = sessionOver(client, { writer: 1, words });
     const source = recordSource(5);
     const spans = Array.from({ length: 3 }, (_, at) => llmSpan(source, { searchText: `common words number${at}` }));
     const pendingPages = async () => {

@@ -159,14 +159,19 @@ async function connectTo({ connectionString }: WriterAddress, name: string): Pro
 }
 
 async function openSession(options: WriterAddress, words: PendingWords): Promise<Session> {
+  const client = await connectTo(options, `promptmetrics writer ${options.writer}`);
+  return sessionOver(client, { writer: options.writer, words });
+}
+
+/** That knows nothing yet of what is in the tables. */
+export function sessionOver(client: pg.Client, known: Pick<Session, 'writer' | 'words'>): Session {
   return {
-    client: await connectTo(options, `promptmetrics writer ${options.writer}`),
-    writer: options.writer,
+    client,
+    ...known,
     shared: createShared(),
     partitions: new Partitions(),
     hasStaging: false,
     quiet: new QuietTraces(),
-    words,
     rollups: new RollupTable(),
   };
 }

@@ -65,7 +65,8 @@ export class Successors {
     this.inEach(files, (block) => this.findGoing(block));
     if (this.responses.size > 0) this.inEach(files, (block) => this.findSightings(block));
     const inOrder = [...new Map(this.heirs.map((heir) => [`${heir.file} ${heir.id}`, heir])).values()].sort(byArrival);
-    for (const heir of inOrder) this.inEach([heir.file], (block) => this.consider(heir, block));
+    for (const heir of inOrder)
+      if (!this.hasCountedResponse(heir)) this.inEach([heir.file], (block) => this.consider(heir, block));
   }
 
   private forget(): void {
@@ -126,10 +127,14 @@ export class Successors {
     return until !== undefined && Number(received) <= until;
   }
 
+  /** Of the many sightings of one response all but the first are told by this, and cost no look into their block. */
+  private hasCountedResponse(heir: Heir): boolean {
+    const isSame = (other: SeenResponse) => haveSameResponse(other, heir.sighting);
+    return heir.responseId !== '' && (this.counted.get(responseName(heir))?.some(isSame) ?? false);
+  }
+
   private consider(heir: Heir, block: BlockSightings): void {
     const { responseId, sighting } = heir;
-    const isSame = (other: SeenResponse) => haveSameResponse(other, sighting);
-    if (responseId !== '' && this.counted.get(responseName(heir))?.some(isSame)) return;
     const ofTrace = this.countedOfTrace(heir, block);
     if (ofTrace?.has(sighting) || !block.count(heir.id)) return;
     ofTrace?.add(sighting);
