@@ -16,9 +16,9 @@ export interface Chooser {
   /**
    * The parts of one range in their order; answers those to send, with payloads that may have been written anew and fewer
    * items, or none. The payloads' memory may be handed to another thread. What is left out is told to `leave`, counts when the
-   * range is released, for it may have to be chosen from again before, and is no loss. The range is held, and not released, until it resolves. Rejects for what
-   * may be otherwise the next time: the range is read again, and chosen from again. When `signal` is aborted it resolves
-   * or rejects soon, with whatever.
+   * range is released, for it may have to be chosen from again before, and is no loss. The range is held, and not released,
+   * until it resolves. Rejects for what may be otherwise the next time: the range is read again, and chosen from again. When
+   * `signal` is aborted it resolves or rejects soon, with whatever.
    */
   choose(parts: Part[], signal: AbortSignal, leave: Leave): Promise<Part[]>;
   /**

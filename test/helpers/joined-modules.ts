@@ -18,8 +18,6 @@ export function folderOfRun(name: string): string {
 const EXTERNAL = [
   ...['better-sqlite3', 'fs-native-extensions', 'pg-native'],
   ...['piscina', 'pino', 'pino-pretty', '@fastify/swagger-ui', 'vitest'],
-  // CommonJS that is imported where it is first needed: joined, it has lost its names.
-  ...['undici', 'ioredis'],
 ];
 
 /** CommonJS among the joined calls `require`, which modules don't have. */
