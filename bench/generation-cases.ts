@@ -10,38 +10,57 @@ import type { FillOptions, FillResult } from './fill-calls.js';
 import { startGatewayProcess } from './gateway-process.js';
 import { createLoad, type Load } from './load.js';
 import { withGateway } from './measured-gateway.js';
-import { storeAll } from './stored.js';
+import { mapSecondsOf, storeAll } from './stored.js';
 import { thousands } from './table.js';
 
 const SPANS = 150_000;
 const ROUNDS = 3;
 
-async function storedRate(load: Load, mapping: boolean): Promise<number> {
+interface StoredLoad {
+  spans: number;
+  seconds: number;
+  /** Of the seconds those that a writer thread spent on mapping alone. */
+  mapSeconds: number;
+}
+
+async function storeLoad(load: Load, mapping: boolean): Promise<StoredLoad> {
   return withGateway({ LLM_MAPPING: String(mapping) }, async (gateway) => {
     const { seconds, driven } = await storeAll(gateway, load, Math.ceil(SPANS / load.spans));
-    return driven.spans / seconds;
+    return { seconds, spans: driven.spans, mapSeconds: await mapSecondsOf(gateway) };
   });
 }
 
-const best = (rates: readonly number[]) => Math.max(...rates);
+const rateOf = ({ spans, seconds }: StoredLoad) => spans / seconds;
+/** Noise only takes away. */
+const best = (rounds: readonly StoredLoad[]) => rounds.reduce((a, b) => (rateOf(a) >= rateOf(b) ? a : b));
 
-/** Taking turns, so that a slow minute of the machine is one of both; the best of each, since noise only takes away. */
+/** Taking turns, so that a slow minute of the machine is one of both. */
 const mappingCase: Case = {
   name: 'mapping',
   async run({ seed }) {
     const load = createLoad({ shape: 'genai', spans: 128, encoding: 'protobuf', seed });
-    const rates: { on: number[]; off: number[] } = { on: [], off: [] };
+    const rounds: Record<'on' | 'off', StoredLoad[]> = { on: [], off: [] };
     for (let round = 0; round < ROUNDS; round++) {
-      rates.on.push(await storedRate(load, true));
-      rates.off.push(await storedRate(load, false));
+      rounds.on.push(await storeLoad(load, true));
+      rounds.off.push(await storeLoad(load, false));
     }
-    const [on, off] = [best(rates.on), best(rates.off)];
+    const [on, off] = [best(rounds.on), best(rounds.off)];
+    const mapSeconds = on.mapSeconds / on.spans;
+    const rates = { on: rateOf(on), off: rateOf(off), mapped: 1 / (1 / rateOf(off) + mapSeconds) };
+    const row = {
+      case: 'mapping',
+      load: `genai, ${load.spans} spans, ${Math.round(load.bytes / load.spans)} B each`,
+    };
     return [
       {
-        case: 'mapping',
-        load: `genai, ${load.spans} spans, ${Math.round(load.bytes / load.spans)} B each`,
-        figure: `${(on / off).toFixed(2)} of the rate without`,
-        notes: `${thousands(on)} spans/s with models, costs, sums and full text; ${thousands(off)} without`,
+        ...row,
+        figure: `${(rates.mapped / rates.off).toFixed(2)} of the rate without`,
+        notes: `mapping itself: ${(mapSeconds * 1e6).toFixed(1)} µs of a writer thread a span; ${thousands(rates.off)} spans/s without`,
+      },
+      {
+        ...row,
+        figure: `${(rates.on / rates.off).toFixed(2)} of the rate without`,
+        notes: `${thousands(rates.on)} spans/s with the rows of calls, sums and full text, in the same transaction`,
       },
     ];
   },

@@ -15,6 +15,12 @@ export async function storedSpans(gateway: GatewayProcess): Promise<number> {
   return [...lines].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
+/** Seconds of writer threads, so far. */
+export async function mapSecondsOf(gateway: GatewayProcess): Promise<number> {
+  const text = await (await fetch(`${gateway.api}/metrics`)).text();
+  return Number(/^promptmetrics_store_map_duration_seconds_sum (\S+)$/m.exec(text)?.[1]);
+}
+
 export async function untilStored(gateway: GatewayProcess, spans: number): Promise<void> {
   while ((await storedSpans(gateway)) < spans) await sleep(20);
 }

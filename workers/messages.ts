@@ -82,6 +82,8 @@ export interface Stored extends WriteResult {
   /** That were over the limit. */
   cutTexts: number;
   decodeMs: number;
+  /** To find out what the records tell of calls to models. */
+  mapMs: number;
   writeMs: number;
 }
 

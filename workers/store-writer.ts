@@ -89,6 +89,7 @@ class StoreRun {
     deletions: [],
     cutTexts: 0,
     decodeMs: 0,
+    mapMs: 0,
     writeMs: 0,
   };
   private readonly audit: AuditEntry[] = [];
@@ -107,9 +108,10 @@ class StoreRun {
     }
     const started = performance.now();
     const batch = this.decode();
-    this.total.decodeMs = performance.now() - started;
+    const decoded = performance.now();
+    this.total.decodeMs = decoded - started - this.total.mapMs;
     await this.write(batch);
-    this.total.writeMs = performance.now() - started - this.total.decodeMs;
+    this.total.writeMs = performance.now() - decoded;
     return this.told();
   }
 
@@ -200,7 +202,9 @@ class StoreRun {
   }
 
   private enrich({ decoded }: FrameInHand): void {
+    const started = performance.now();
     const failures = enrichment.enrich(decoded);
+    this.total.mapMs += performance.now() - started;
     if (!failures) return;
     const before = this.total.mappingFailures;
     this.total.mappingFailures = {

@@ -17,6 +17,7 @@ function countStored({ exporter, store }: Metrics, { range, result }: StoredBatc
   store.duplicateSpans.inc(result.duplicateSpans);
   store.cutTexts.inc(result.cutTexts);
   store.decodeDuration.observe(result.decodeMs / 1000);
+  store.mapDuration.observe(result.mapMs / 1000);
   store.writeDuration.observe(result.writeMs / 1000);
 }
 

@@ -165,6 +165,7 @@ async function storeStage(
       writers,
       batches: await sumOf(store.writeDuration, {}, '_count'),
       decode_seconds: await sumOf(store.decodeDuration, {}, '_sum'),
+      map_seconds: await sumOf(store.mapDuration, {}, '_sum'),
       write_seconds: await sumOf(store.writeDuration, {}, '_sum'),
       unmapped_items: await sumOf(store.mappingFailures),
       cut_texts: await sumOf(store.cutTexts),

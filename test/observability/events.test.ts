@@ -196,6 +196,7 @@ describe('the drain', () => {
         deletions: [],
         cutTexts: 6,
         decodeMs: 3,
+        mapMs: 5,
         writeMs: 8,
       },
     });
@@ -209,6 +210,7 @@ describe('the drain', () => {
       'exporter="store"} 4096',
     ]);
     expect(await samples(recorded, 'promptmetrics_store_decode_duration_seconds_sum ')).toEqual(['0.003']);
+    expect(await samples(recorded, 'promptmetrics_store_map_duration_seconds_sum ')).toEqual(['0.005']);
     expect(await samples(recorded, 'promptmetrics_store_write_duration_seconds_sum ')).toEqual(['0.008']);
     expect(recorded.lines).toEqual([]);
   });

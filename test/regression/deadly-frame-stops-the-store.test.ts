@@ -13,6 +13,7 @@ const RANGE: FrameRange = {
   lastSequence: 3,
   frames: 3,
   items: 3,
+  signals: { traces: 3, logs: 0, metrics: 0 },
   oldestReceivedTimeUnixMs: 0,
 };
 
@@ -34,7 +35,16 @@ function consumerOf(range: FrameRange) {
 }
 
 function storedWith(deadLetters: { sequence: number; reason: string }[]): StoreResult {
-  const counts = { spans: 2, duplicateSpans: 0, logRecords: 0, metricPoints: 0, cutTexts: 0, decodeMs: 0, writeMs: 0 };
+  const counts = {
+    spans: 2,
+    duplicateSpans: 0,
+    logRecords: 0,
+    metricPoints: 0,
+    cutTexts: 0,
+    decodeMs: 0,
+    mapMs: 0,
+    writeMs: 0,
+  };
   return { outcome: 'stored', ...counts, outcomes: [], deadLetters, audit: '', deletions: [] };
 }
 

@@ -60,6 +60,7 @@ export const STORED: Stored = {
   deletions: [],
   cutTexts: 0,
   decodeMs: 0,
+  mapMs: 0,
   writeMs: 0,
 };
 

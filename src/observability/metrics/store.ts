@@ -11,6 +11,12 @@ export function storeMetrics(registry: Registry) {
       buckets: SECONDS,
       registers,
     }),
+    mapDuration: new Histogram({
+      name: 'promptmetrics_store_map_duration_seconds',
+      help: 'Time to find out what the records of one batch tell of calls to models',
+      buckets: SECONDS,
+      registers,
+    }),
     writeDuration: new Histogram({
       name: 'promptmetrics_store_write_duration_seconds',
       help: 'Time of the one transaction that stores a batch',

@@ -71,6 +71,7 @@ class LazySelfTelemetry implements SelfTelemetry {
       stored: (batch) => {
         events.stored(batch);
         const { range, result } = batch;
+        const { decodeMs, mapMs, writeMs } = result;
         const attributes = {
           'batch.requests': range.frames,
           'batch.items': range.items,
@@ -78,10 +79,11 @@ class LazySelfTelemetry implements SelfTelemetry {
           'batch.spans': result.spans,
           'batch.log_records': result.logRecords,
           'batch.metric_points': result.metricPoints,
-          'batch.decode_ms': result.decodeMs,
-          'batch.write_ms': result.writeMs,
+          'batch.decode_ms': decodeMs,
+          'batch.map_ms': mapMs,
+          'batch.write_ms': writeMs,
         };
-        this.#sdk?.completed('store batch', attributes, result.decodeMs + result.writeMs);
+        this.#sdk?.completed('store batch', attributes, decodeMs + mapMs + writeMs);
       },
     };
   }
