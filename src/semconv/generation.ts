@@ -22,7 +22,7 @@ import { makeInclusive } from './usage.js';
 const SIGNS =
   /"(?:gen_ai\.|llm\.|ai\.|openinference\.|traceloop\.|langfuse\.|session\.id"|user\.id"|enduser\.id"|mlflow\.|gcp\.vertex\.agent|pydantic_ai\.|all_messages_events"|request_data"|lk\.|input\.value"|embedding\.|reranker\.|retrieval\.)/;
 
-/** Calls to a model, whose usage is theirs; of all other kinds it is a sum over their children. */
+/** Calls to a model, billed as such, whose usage is theirs; of all other kinds it is a sum over their children. */
 const COUNTABLE: ReadonlySet<GenerationKind> = new Set(['llm', 'embedding', 'reranker']);
 
 const STATUS_ERROR = 2;
@@ -59,9 +59,11 @@ function isAnnouncement(draft: Draft, scopeName: string): boolean {
   return draft.content.outputMessages === undefined && draft.content.output === undefined;
 }
 
-/** A span around the call itself, which names the model too but says nothing of what was spent. */
+/** A span that is no call itself and says nothing of what was spent, though it may name the model. */
 function isAroundCall(draft: Draft, { scope, parentSpanId }: Span): boolean {
   if (hasUsage(draft)) return false;
+  // Rerankers without a model sort by a formula, or ask one in a span of its own.
+  if (draft.kind === 'reranker' && draft.requestModel === undefined && draft.responseModel === undefined) return true;
   // LiveKit's nodes for a model, for hearing and for speaking; its calls name an operation.
   if (scope.name === 'livekit-agents') return draft.operation === undefined;
   // Version 7 of the Vercel AI SDK names both by one operation, and where both failed the parent alone tells which is which.

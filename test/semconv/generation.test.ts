@@ -40,8 +40,18 @@ describe('which spans are generations', () => {
 describe('only leaves of inference count (5.4 #1, 5.5 #13)', () => {
   const usage = { 'gen_ai.usage.input_tokens': 10, 'gen_ai.usage.output_tokens': 5 };
 
-  it.each(['chat', 'text_completion', 'generate_content', 'embeddings'])('%s counts', (operation) => {
+  it.each(['chat', 'text_completion', 'generate_content', 'embeddings', 'rerank'])('%s counts', (operation) => {
     expect(mapped({ ...CHAT, ...usage, 'gen_ai.operation.name': operation }).countable).toBe(true);
+  });
+
+  it('a reranker counts that names its model, and not one that sorts by a formula', () => {
+    const reranker = { 'openinference.span.kind': 'RERANKER', 'reranker.query': 'pumps' };
+    expect(mapped(reranker)).toMatchObject({ kind: 'reranker', countable: false });
+    expect(mapped({ ...reranker, 'reranker.model_name': 'rerank-v3.5' })).toMatchObject({
+      countable: true,
+      requestModel: 'rerank-v3.5',
+      provider: 'cohere',
+    });
   });
 
   it.each(['invoke_agent', 'create_agent', 'agent_step', 'invoke_workflow', 'execute_task', 'plan', 'execute_tool'])(

@@ -5,9 +5,9 @@
  */
 import { type Generation, TOKEN_TYPES, type Usage } from '../../model/generation.js';
 
-/** Calls of models, whose usage is their own; of most other kinds it is a sum over their children. */
-export function canCount({ kind, countable }: Pick<Generation, 'kind' | 'countable'>): boolean {
-  return countable && (kind === 'llm' || kind === 'embedding');
+/** Which kinds call a model the mapping alone says: a list of them here too would come to disagree with it. */
+export function canCount({ countable }: Pick<Generation, 'countable'>): boolean {
+  return countable;
 }
 
 /** What tells whether two rows are of one call. */

@@ -551,18 +551,19 @@ export function generationContract(name: string, makeStore: MakeStore): void {
         await expectSumsOfRows(session);
       });
 
-      test('aggregates, agents and tools are counted', async () => {
+      test('aggregates, agents and tools are counted, or embeddings and rerankers are not', async () => {
         const session = await open();
         const source = recordSource(14);
         await session.writeOne({
           spans: [
             generationSpan(source, { kind: 'agent', countable: false }),
-            generationSpan(source, { kind: 'tool' }),
+            generationSpan(source, { kind: 'tool', countable: false }),
             generationSpan(source, { countable: false }),
             generationSpan(source, { kind: 'embedding' }),
+            generationSpan(source, { kind: 'reranker', usage: { input: 30 } }),
           ],
         });
-        expect(await session.requests()).toBe(1);
+        expect(await session.requests()).toBe(2);
         await expectSumsOfRows(session);
       });
     });

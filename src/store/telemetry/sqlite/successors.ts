@@ -216,8 +216,8 @@ function prepareStatements(db: Database.Database) {
   };
 }
 
-function isUncountedCall({ countable, counted, kind }: GenerationRow): boolean {
-  return counted === 0n && canCount({ kind, countable: countable === 1n });
+function isUncountedCall({ countable, counted }: GenerationRow): boolean {
+  return counted === 0n && canCount({ countable: countable === 1n });
 }
 
 function modelOfRow({ response_model: responseModel, request_model: requestModel }: GenerationRow): string {
