@@ -11,6 +11,7 @@ import { OpenAI } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { GatewayProcess } from '../../bench/gateway-process.js';
+import { mapSecondsOf } from '../../bench/stored.js';
 import {
   AFTER_TOOL,
   ANSWERS,
@@ -137,6 +138,7 @@ describe.each(ENGINES)('on $engine', ({ env }) => {
       await askForWeather(exporting);
     });
     await untilDrained(gateway.api);
+    expect(await mapSecondsOf(gateway)).toBeGreaterThan(0);
 
     const hello = ANSWERS['Say hello.'];
     const calls = await list('include=messages&limit=20&order=asc&counted=true');
