@@ -93,8 +93,8 @@ async function registerGenerations(
 ): Promise<void> {
   if (!generations) return;
   const { reader, readConversation } = generations;
-  const runs = access?.store.control.runs;
-  await app.register(generationsPlugin, { generations: reader, telemetry, readConversation, registry, runs });
+  const { runs, prices } = access?.store.control ?? {};
+  await app.register(generationsPlugin, { generations: reader, telemetry, readConversation, registry, runs, prices });
   await app.register(sessionsPlugin, { generations: reader });
   if (access) await app.register(usagePlugin, { access, generations: reader, telemetry });
 }

@@ -149,6 +149,12 @@ export function unpricedOf({ price }: Cost, { billed = {} }: Paid): { type: Bill
   );
 }
 
+/** What it is made of that the price has no rate of: tokens without one have no figure. */
+export function ratelessOf({ rates }: Price, paid: Paid): PricedType[] {
+  const counts = apportion(paid);
+  return TOKEN_TYPES.filter((type) => counts[type] > 0 && rateIn(rates, type) === undefined);
+}
+
 /** A rate that a double can't say exactly (nine thousand dollars a token) is none. */
 export function unitRatesOf(rates: Price['rates']): UnitRates {
   const rateOf = (type: PricedType) => {

@@ -192,15 +192,32 @@ describe('a cost', () => {
     ]);
   });
 
-  it('of an unpriced call is zero, or says nothing of why', async () => {
-    const nameless = storedGeneration({ requestModel: '', responseModel: '' });
-    const [unknown, silent] = [storedGeneration(), storedGeneration({ usage: {} })];
-    context.generations.add(WORKSPACE, unknown, silent, nameless);
-    const first = (await get(`/v1/spans/${idOf(unknown)}/cost`)).body;
-    expect(first).toMatchObject({ cost_usd: null, lines: [], price: null });
-    expect(first.explanation).toMatch(/no entry/);
-    expect((await get(`/v1/spans/${idOf(silent)}/cost`)).body.explanation).toMatch(/no tokens/);
-    expect((await get(`/v1/spans/${idOf(nameless)}/cost`)).body.explanation).toMatch(/no model/);
+  const UNKNOWN = { requestModel: 'acme-1', responseModel: '' };
+
+  it.each([
+    ['that nobody lists', UNKNOWN, /no entry/],
+    ['that names no model', { requestModel: '', responseModel: '' }, /no model/],
+    ['that tells of no tokens', { usage: {} }, /no tokens/],
+    ['that took no tokens', { usage: { input: 0, output: 0 } }, /no tokens/],
+    ['from before its price', {}, /entry gpt-4o of the price catalogue .* came later/],
+    ['beyond all measure', { usage: { input: Number.MAX_SAFE_INTEGER } }, /more than nine million dollars/],
+  ])('of an unpriced call %s is zero, or gives another reason for it', async (_, of, reason) => {
+    const generation = storedGeneration({ requestModel: 'gpt-4o', responseModel: '', ...of });
+    context.generations.add(WORKSPACE, generation);
+    const { body } = await get(`/v1/spans/${idOf(generation)}/cost`);
+    expect(body).toMatchObject({ cost_usd: null, lines: [], price: null });
+    expect(body.explanation).toMatch(reason);
+  });
+
+  it('of half a call looks like that of a whole one', async () => {
+    const cost = { picodollars: 2_500_000_000n, price: PRICE };
+    const half = storedGeneration({ kind: 'llm', usage: { input: 1000 }, cost });
+    const embedding = storedGeneration({ kind: 'embedding', usage: { input: 1000 }, cost });
+    context.generations.add(WORKSPACE, half, embedding);
+    expect((await get(`/v1/spans/${idOf(half)}/cost`)).body.notes).toEqual([
+      expect.stringContaining('no output tokens'),
+    ]);
+    expect((await get(`/v1/spans/${idOf(embedding)}/cost`)).body.notes).toEqual([]);
   });
 });
 

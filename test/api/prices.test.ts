@@ -1,6 +1,7 @@
 import type { InjectOptions } from 'fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_PRICES, MAX_RUNNING_REPRICINGS } from '../../src/pricing/changes.js';
+import { storedGeneration } from '../helpers/generations-memory.js';
 import { type AccessApp, onEachDatabase, openForAll } from './databases.js';
 
 const DONE = { status: 'done', examined: 12, changed: 4 } as const;
@@ -22,6 +23,18 @@ onEachDatabase((open) => {
     };
     return { ...context, call, audit };
   };
+
+  it('a call that its price has no rate of is told to have no price, or not of which tokens', async () => {
+    const { call, generations } = await start();
+    const generation = storedGeneration({ requestModel: 'acme-1', responseModel: '', usage: { input: 5, output: 7 } });
+    generations.add('default', generation);
+    const id = [generation.traceId!, generation.spanId!].map((bytes) => Buffer.from(bytes).toString('hex')).join('-');
+    const explanation = async () => (await call('GET', `/v1/spans/${id}/cost`)).json().explanation;
+    await call('PUT', '/v1/prices', { model_pattern: 'acme-*', rates: { output: '3' } });
+    expect(await explanation()).toBe("Unpriced: the entry acme-* of the workspace's own prices has no rate of input");
+    await call('PUT', '/v1/prices', { model_pattern: 'acme-*', rates: { input: '1', output: '3' } });
+    expect(await explanation()).toMatch(/came later/);
+  });
 
   it('a price is set, read, listed, counted, changed and deleted, each change in the audit log', async () => {
     const { call, audit } = await start();

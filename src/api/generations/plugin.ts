@@ -1,6 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import type { ReadConversation } from '../../model/conversation.js';
+import { createPriceBook } from '../../pricing/price-book.js';
 import type { Registry } from '../../registry/registry.js';
+import type { Prices } from '../../store/control/prices.js';
 import type { Runs } from '../../store/control/runs.js';
 import type { Page } from '../../store/page.js';
 import type { GenerationQuery, GenerationReader, StoredGeneration } from '../../store/telemetry/generations.js';
@@ -32,12 +34,14 @@ export interface GenerationsOptions {
   registry?: Registry | undefined;
   /** Without them, no run is known. */
   runs?: Pick<Runs, 'get'> | undefined;
+  /** Without them, a workspace has no prices of its own. */
+  prices?: Pick<Prices, 'allOf'> | undefined;
 }
 
 const errors = { '4xx': errorSchema, '5xx': errorSchema };
 
 export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, options) => {
-  const { generations, registry, runs } = options;
+  const { generations, registry, runs, prices } = options;
 
   const find = async (workspace: string, place: Place): Promise<StoredGeneration> =>
     requireFound(await generations.getGeneration(workspace, place), 'Generation');
@@ -116,7 +120,11 @@ export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, opti
       params: generationParameters,
       response: { 200: costSchema, ...errors },
     },
-    handler: async ({ workspace, params }, reply) => sendJson(reply, renderCost(await find(workspace, params.id))),
+    handler: async ({ workspace, params }, reply) => {
+      const generation = await find(workspace, params.id);
+      const own = generation.cost ? [] : ((await prices?.allOf(workspace)) ?? []);
+      return sendJson(reply, renderCost(generation, workspace, createPriceBook(own)));
+    },
   });
 };
 
