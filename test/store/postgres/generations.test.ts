@@ -13,17 +13,9 @@ import {
   scope,
 } from '../../helpers/records.js';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
-import {
-  generation,
-  groupedBy,
-  llmLog,
-  llmSpan,
-  modelOf,
-  price,
-  recount,
-  storedGenerations,
-} from './generation-records.js';
+import { generation, groupedBy, llmLog, llmSpan, price, storedGenerations } from './generation-records.js';
 import { BUFFER, batchOf, openSetting, type Setting } from './setting.js';
+import { expectSumsOfRows as expectSumsOf, usageOf } from './sums-of-rows.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -33,9 +25,6 @@ function hex(id: Uint8Array): string {
 }
 
 const REVISES = { native: { traces: [], revises: true, idempotency: undefined } };
-const BASE_MS = Number(BASE_TIME_UNIX_NANO / 1_000_000n);
-const DAY_MS = 86_400_000;
-const WHOLE_RANGE = { fromUnixMs: BASE_MS - DAY_MS, toUnixMs: BASE_MS + 2 * DAY_MS };
 
 describe.skipIf(!server)('Postgres: generations and their sums', () => {
   let setting: Setting;
@@ -76,86 +65,8 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     return (await setting.sql<{ id: string }>(sql)).map(({ id }) => id);
   }
 
-  function usage(query: Partial<UsageQuery> = {}) {
-    const all: UsageQuery = {
-      workspace: 'default',
-      ...WHOLE_RANGE,
-      grain: 'day',
-      series: false,
-      groupBy: [],
-      filters: {},
-      ...query,
-    };
-    return store.readUsage(all);
-  }
-
-  /** Everything that is summed up equals a count of the rows. */
-  async function expectSumsOfRows(workspace = 'default'): Promise<void> {
-    const rows = await storedGenerations(store, workspace);
-    for (const grain of ['minute', 'hour', 'day'] as const) {
-      for (const [dimension, nameOf] of [
-        ['model', modelOf],
-        ['user', (row: { userId: string }) => row.userId],
-        ['session', (row: { sessionId: string }) => row.sessionId],
-      ] as const) {
-        const found = await usage({ workspace, grain, groupBy: [dimension] });
-        const expected = [
-          ...groupedBy(
-            rows.filter((row) => row.counted),
-            nameOf as typeof modelOf,
-          ),
-        ];
-        const counts = found.map(
-          ({ group, p50DurationNano, p95DurationNano, p99DurationNano, timeUnixMs, ...sums }) => [
-            group[dimension],
-            sums,
-          ],
-        );
-        expect(new Map(counts as [string, unknown][])).toEqual(
-          new Map(expected.map(([name, of]) => [name, recount(of)])),
-        );
-      }
-      const series = await usage({ workspace, grain, series: true });
-      expect(series.reduce((sum, row) => sum + row.requests, 0)).toBe(rows.filter((row) => row.counted).length);
-    }
-    await expectIdentitiesOfRows(workspace, rows);
-  }
-
-  async function expectIdentitiesOfRows(workspace: string, rows: Awaited<ReturnType<typeof storedGenerations>>) {
-    const { items } = await store.listSessions({ workspace, limit: 1_000 });
-    const bySession = groupedBy(
-      rows.filter((row) => row.sessionId !== ''),
-      (row) => row.sessionId,
-    );
-    expect(items.map(({ id }) => id).sort()).toEqual([...bySession.keys()].sort());
-    for (const { id, traces, userIds, firstTimeUnixNano, lastTimeUnixNano, ...sums } of items) {
-      const own = bySession.get(id)!;
-      const { durationNanoSum: _, ...expected } = recount(own);
-      const times = own.map((row) => row.startTimeUnixNano).sort((a, b) => (a < b ? -1 : 1));
-      expect([id, sums]).toEqual([id, expected]);
-      expect([id, firstTimeUnixNano, lastTimeUnixNano]).toEqual([id, times[0], times.at(-1)]);
-      expect(traces).toBe(
-        new Set(own.filter((row) => row.traceId).map((row) => Buffer.from(row.traceId!).toString('hex'))).size,
-      );
-      expect(userIds).toEqual(
-        [...new Set(own.map((row) => row.userId))]
-          .filter((user) => user !== '')
-          .sort()
-          .slice(0, 20),
-      );
-    }
-    const users = await store.listUsers({ workspace, limit: 1_000 });
-    const byUser = groupedBy(
-      rows.filter((row) => row.userId !== ''),
-      (row) => row.userId,
-    );
-    expect(users.items.map(({ id }) => id).sort()).toEqual([...byUser.keys()].sort());
-    for (const { id, requests, sessions } of users.items) {
-      const own = byUser.get(id)!;
-      expect([id, requests]).toEqual([id, own.filter((row) => row.counted).length]);
-      expect(sessions).toBe(new Set(own.map((row) => row.sessionId).filter((session) => session !== '')).size);
-    }
-  }
+  const usage = (query: Partial<UsageQuery> = {}) => usageOf(store, query);
+  const expectSumsOfRows = (workspace?: string) => expectSumsOf(store, workspace);
 
   it('a generation comes back with a field changed or lost', async () => {
     const whole = llmSpan(source, {

@@ -39,6 +39,7 @@ import type { Partitions } from './partitions.js';
 import type { PendingWords } from './pending-words.js';
 import type { Queries } from './queries.js';
 import type { QuietTraces } from './quiet-traces.js';
+import { withoutOutdated } from './remembered-rows.js';
 import {
   correctTraces,
   listDeclared,
@@ -321,7 +322,7 @@ async function writeGenerations(
   if (!tells && gone.length === 0) return [];
   const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
   for (const { revision } of replaced) quiet.forgetSpan(revision.workspace, revision.span);
-  const rows = await quiet.rowsToWrite(client, brought.rows);
+  const rows = await withoutOutdated(client, await quiet.rowsToWrite(client, brought.rows), brought.rows);
   return await applyGenerations(session, { ...brought, rows }, gone);
 }
 

@@ -2,6 +2,7 @@
 import type { TraceDeletion } from '../telemetry.js';
 import { lockTraces } from './claims.js';
 import { HAVE_CONTENTS_ALONE, removePlaces, removeUnused } from './contents.js';
+import type { GenerationRow } from './generation-rows.js';
 import { applyGenerations, type GenerationTables, type GoneGenerations } from './generation-writes.js';
 import { hexOf, traceIdArray } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
@@ -30,6 +31,7 @@ export async function deleteTraces(tables: GenerationTables, deletions: readonly
     `delete from trace_records record using ${items}
      where ${ofTrace('record')} and record.received_time_unix_ms <= item.until`,
     `delete from spans span using ${items} where ${ofTrace('span')} and span.received_time_unix_ms <= item.until`,
+    findSpanless(ids, items),
     // An id whose span is gone is free again.
     `delete from native_spans native using ${items} where ${ofTrace('native')} and not exists (
        select 1 from spans span where span.trace_id = native.trace_id and span.span_id = native.span_id
@@ -37,16 +39,28 @@ export async function deleteTraces(tables: GenerationTables, deletions: readonly
     ...sumUpAnew(deletions),
     removePlaces(deletions),
   ]);
-  const ending = await applyGenerations(tables, { rows: [], texts: [] }, deletions.map(goneWith));
+  const spanless = new Set(results.flatMap(({ rows }) => rows).map(({ spanless }) => spanless));
+  const gone = deletions.map((deletion) => goneWith(deletion, spanless));
+  const ending = await applyGenerations(tables, { rows: [], texts: [] }, gone);
   await runTogether(client, [...ending, ...removeUnused(results), deleteEventTexts(deletions), 'commit']);
 }
 
-function goneWith({ workspace, traceId, receivedUntilUnixMs }: TraceDeletion): GoneGenerations {
-  return {
-    workspace,
-    traceId: hexOf(traceId),
-    isGone: (row) => row.source === 'span' && row.receivedTimeUnixMs <= receivedUntilUnixMs,
-  };
+/**
+ * Calls whose spans this transaction has just deleted. What another gateway commits from here on, span and call, stays: by
+ * the times alone its call would go, and its span would not.
+ */
+function findSpanless(ids: string, items: string): string {
+  return `select row.workspace || '/' || replace(row.trace_id::text, '-', '') || '/' || row.row_id as spanless
+    from generations row join ${items} on row.trace_id = item.trace_id and row.workspace = item.workspace
+    where row.trace_id = any(${ids}) and not row.from_log and row.received_time_unix_ms <= item.until and not exists (
+      select 1 from spans span where span.trace_id = row.trace_id and span.span_id = row.span_id
+        and span.workspace = row.workspace offset 0)`;
+}
+
+function goneWith({ workspace, traceId }: TraceDeletion, spanless: ReadonlySet<unknown>): GoneGenerations {
+  const id = hexOf(traceId);
+  const isGone = ({ source, rowId }: GenerationRow) => source === 'span' && spanless.has(`${workspace}/${id}/${rowId}`);
+  return { workspace, traceId: id, isGone };
 }
 
 /** Of spans that are not there any more; those that are to come yet lose the words of their events, as the trace was deleted. */
