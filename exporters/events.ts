@@ -1,4 +1,5 @@
-import type { SequenceRange, Signal } from '../src/component.js';
+import type { ItemCounts, SequenceRange, Signal } from '../src/component.js';
+import type { Passage } from './chooser.js';
 
 interface Named {
   exporter: string;
@@ -25,10 +26,10 @@ export interface ExporterEvents {
   recovered(recovered: Named & { endpoint: string }): void;
   /** The backend will never take this; it is among the dead letters. */
   refused(refused: Named & { signal: Signal; items: number; reason: string }): void;
-  /** What the configuration keeps from this exporter, by the processor that did: no loss. */
-  leftOut(leftOut: Named & { signal: Signal; processor: string; items: number }): void;
+  /** Of a range that was released, what came to a processor and what it let pass: to leave something out is no loss. */
+  processed(processed: Named & Passage): void;
   /** The oldest were given up, because the exporter lags by more than its share. `first`: of a row of such losses. */
-  dropped(dropped: Named & { frames: number; items: number; first: boolean }): void;
+  dropped(dropped: Named & { frames: number; items: number; signals: ItemCounts; first: boolean }): void;
   /** That row is over: so many items were lost in it. */
   keptUp(keptUp: Named & { items: number }): void;
   /** Frames that are `damaged` on disk, which stood there, or can't be read as what they say they are: these are `buried`. */
@@ -47,7 +48,7 @@ export const nopExporterEvents: ExporterEvents = {
   failed() {},
   recovered() {},
   refused() {},
-  leftOut() {},
+  processed() {},
   dropped() {},
   keptUp() {},
   unusable() {},

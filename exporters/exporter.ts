@@ -16,6 +16,7 @@ import {
   type Frame,
   type FrameInput,
   type FrameRange,
+  type ItemCounts,
   type Loss,
   SIGNALS,
   type Signal,
@@ -23,7 +24,7 @@ import {
 import { GatewayError } from '../src/errors.js';
 import { backoffMs, pause } from './backoff.js';
 import { Batch, batchesOf, type Part, smaller } from './batch.js';
-import type { Chooser, Leave, LeftOut } from './chooser.js';
+import type { Chooser, Passage, Tell } from './chooser.js';
 import { Circuit, type Pass } from './circuit.js';
 import type { QueueConfig } from './config.js';
 import type { ExporterEvents } from './events.js';
@@ -111,7 +112,7 @@ interface Lane {
 /** To choose from what a range holds. */
 interface Attempt {
   signal: AbortSignal;
-  leave: Leave;
+  tell: Tell;
 }
 
 /** A range between being taken and being released. */
@@ -242,7 +243,7 @@ class QueueExporter implements Exporter {
 
   async #chosenFrom({ sequence, signal, workspace, items }: ResentFrame, payload: Buffer): Promise<Buffer | undefined> {
     const part = { sequence, piece: '', signal, workspace, items, receivedTimeUnixMs: Date.now(), payload };
-    const chosen = await this.#chosen([part], { signal: this.#ended.signal, leave: (one) => this.#leave(one) });
+    const chosen = await this.#chosen([part], { signal: this.#ended.signal, tell: (one) => this.#processed(one) });
     if (chosen === undefined) throw new GatewayError('SHUTTING_DOWN', `The exporter ${this.name} is ending`);
     return chosen[0]?.payload;
   }
@@ -304,51 +305,51 @@ class QueueExporter implements Exporter {
       try {
         const failures = this.#failures;
         const memory = this.#memory?.take(range.length) ?? Buffer.allocUnsafeSlow(range.length);
-        const left: LeftOut[] = [];
-        const parts = await this.#partsOf(range, memory, { signal, leave: (one) => left.push(one) });
+        const passages: Passage[] = [];
+        const parts = await this.#partsOf(range, memory, { signal, tell: (one) => passages.push(one) });
         if (parts === undefined) break;
         await this.#deliverAll(parts, signal);
         // A backend that did not take a request may still be reading it.
         if (this.#failures === failures) this.#memory?.giveBack(memory);
-        if (!signal.aborted) this.#release(range, left);
+        if (!signal.aborted) this.#release(range, passages);
         return;
       } catch (error) {
         await this.#ownFault(error, signal);
       }
     }
-    this.#giveUp(range.items);
+    this.#giveUp(range.signals);
   }
 
-  #release(range: FrameRange, left: readonly LeftOut[]): void {
-    for (const one of left) this.#leave(one);
+  #release(range: FrameRange, passages: readonly Passage[]): void {
+    for (const passage of passages) this.#processed(passage);
     this.#consumer.release(range);
     if (this.#lossRow > 0 && this.#consumer.lag().bytes < this.#maxLagBytes * RECOVERED_SHARE) this.#endLossRow();
   }
 
   /** False for one that was given up, and for one that stays in the buffer, being undecided when a shutdown begins. */
-  async #isReady({ lastSequence, items }: FrameRange, signal: AbortSignal): Promise<boolean> {
+  async #isReady({ lastSequence, signals }: FrameRange, signal: AbortSignal): Promise<boolean> {
     const { chooser } = this.#options;
     const isReady = chooser?.ready ? await chooser.ready(lastSequence, [signal, this.#draining.signal]) : true;
-    if (!isReady && signal.aborted) this.#giveUp(items);
+    if (!isReady && signal.aborted) this.#giveUp(signals);
     return isReady;
   }
 
   /** undefined when the range was given up meanwhile: its place may hold other frames by now. */
-  async #partsOf(range: FrameRange, memory: Buffer, { signal, leave }: Attempt): Promise<Part[] | undefined> {
+  async #partsOf(range: FrameRange, memory: Buffer, { signal, tell }: Attempt): Promise<Part[] | undefined> {
     const frames = await readPayloads(range, memory);
     if (signal.aborted) return undefined;
-    return this.#chosen(await this.#toParts(frames, signal), { signal, leave });
+    return this.#chosen(await this.#toParts(frames, signal), { signal, tell });
   }
 
-  async #chosen(parts: Part[], { signal, leave }: Attempt): Promise<Part[] | undefined> {
+  async #chosen(parts: Part[], { signal, tell }: Attempt): Promise<Part[] | undefined> {
     const { chooser } = this.#options;
     const isChosen = chooser === undefined || parts.length === 0;
-    const chosen = isChosen ? parts : await chooser.choose(parts, signal, leave);
+    const chosen = isChosen ? parts : await chooser.choose(parts, signal, tell);
     return signal.aborted ? undefined : chosen;
   }
 
-  #leave(left: LeftOut): void {
-    this.#options.events.leftOut({ exporter: this.name, ...left });
+  #processed(passage: Passage): void {
+    this.#options.events.processed({ exporter: this.name, ...passage });
   }
 
   async #toParts(frames: Iterable<Frame | DamagedFrame>, abort: AbortSignal): Promise<Part[]> {
@@ -419,7 +420,7 @@ class QueueExporter implements Exporter {
     const startedMs = performance.now();
     for (let retries = 0; ; retries++) {
       const answer = await this.#attempt(lane, batch, signal);
-      if (answer === undefined) return this.#giveUp(batch.items);
+      if (answer === undefined) return this.#giveUp(itemsOf(batch));
       if (answer.kind !== 'retry') return this.#conclude(batch, answer, signal);
       if (this.#isTooOld(startedMs)) return this.#bury(batch, `${answer.reason} (tried for too long)`, signal);
       this.#options.events.postponed({ exporter: this.name, signal: batch.signal, reason: answer.reason });
@@ -506,7 +507,7 @@ class QueueExporter implements Exporter {
       const { items, parts } = own;
       const lastSequence = parts.at(-1)!.sequence;
       const letter = { ...parts[0]!, lastSequence, encoding: 'protobuf', items, payload: own.payload() } as const;
-      if (!(await this.#buryOne(letter, reason, signal))) return this.#giveUp(batch.items);
+      if (!(await this.#buryOne(letter, reason, signal))) return this.#giveUp(itemsOf(batch));
     }
     const { signal: of, items } = batch;
     this.#options.events.refused({ exporter: this.name, signal: of, items, reason });
@@ -550,22 +551,31 @@ class QueueExporter implements Exporter {
   // ---- losses, and the end ----
 
   /** The buffer has moved on: ranges that were waiting are not tried again. What is on the wire may still arrive. */
-  #lost({ frames, items, abandoned }: Loss): void {
-    this.#countLoss(items, frames);
+  #lost({ frames, signals, abandoned }: Loss): void {
+    this.#countLoss(signals, frames);
     for (const { firstSequence } of abandoned) this.#held.get(firstSequence)?.abort.abort();
   }
 
   /** At the end it stays in the buffer; otherwise it is lost. */
-  #giveUp(items: number): void {
-    if (!this.#ended.signal.aborted) this.#countLoss(items, 0);
+  #giveUp(signals: ItemCounts): void {
+    if (!this.#ended.signal.aborted) this.#countLoss(signals, 0);
   }
 
-  #countLoss(items: number, frames: number): void {
-    if (items === 0 && frames === 0) return;
+  /** What of it would have gone nowhere is none. What processors would have left out is not known, and counts. */
+  #countLoss(all: ItemCounts, frames: number): void {
+    const signals = this.#ownOf(all);
+    const items = signals.traces + signals.logs + signals.metrics;
+    if (items === 0) return;
     const first = this.#lossRow === 0;
     this.#lossRow += items;
     this.#droppedItems += items;
-    this.#options.events.dropped({ exporter: this.name, frames, items, first });
+    this.#options.events.dropped({ exporter: this.name, frames, items, signals, first });
+  }
+
+  #ownOf(all: ItemCounts): ItemCounts {
+    const { transports } = this.#options;
+    const own = (signal: Signal) => (transports[signal] === undefined ? 0 : all[signal]);
+    return { traces: own('traces'), logs: own('logs'), metrics: own('metrics') };
   }
 
   #endLossRow(): void {
@@ -593,6 +603,10 @@ const HOUR_MS = 3_600_000;
 function groupOf({ signal, workspace, receivedTimeUnixMs }: Part, { byWorkspace, byHour }: Transport): string {
   const hour = byHour ? Math.floor(receivedTimeUnixMs / HOUR_MS) : '';
   return `${signal} ${hour} ${byWorkspace ? workspace : ''}`;
+}
+
+function itemsOf({ signal, items }: Batch): ItemCounts {
+  return { traces: 0, logs: 0, metrics: 0, [signal]: items };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

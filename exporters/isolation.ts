@@ -3,12 +3,12 @@
  * survives is found, and set aside, and its neighbours go on.
  */
 import type { Part } from './batch.js';
-import type { Leave } from './chooser.js';
+import type { Tell } from './chooser.js';
 import { isLostThread, LOST_THREADS } from './transcoding.js';
 
 export interface IsolationOptions {
   /** On a thread. Rejects when that is lost, and for what may be otherwise the next time. */
-  work(parts: readonly Part[], leave: Leave): Promise<Part[]>;
+  work(parts: readonly Part[], tell: Tell): Promise<Part[]>;
   /** Rejects when there is no thread to be had: that is no part's fault. */
   probe(): Promise<unknown>;
   /** Resolves when it is among the dead letters. */
@@ -23,7 +23,7 @@ interface Trouble {
 
 interface Attempt {
   abort: AbortSignal;
-  leave: Leave;
+  tell: Tell;
 }
 
 export class Isolation {
@@ -36,14 +36,14 @@ export class Isolation {
   }
 
   /** As a Chooser does. */
-  async choose(parts: readonly Part[], abort: AbortSignal, leave: Leave): Promise<Part[]> {
+  async choose(parts: readonly Part[], abort: AbortSignal, tell: Tell): Promise<Part[]> {
     const { sequence } = parts[0]!;
     const trouble = this.#troubles.get(sequence) ?? { losses: 0, aside: new Set() };
     try {
       const isTogether = trouble.losses < LOST_THREADS;
       const chosen = await (isTogether
-        ? this.#options.work(parts, leave)
-        : this.#oneByOne(parts, trouble, { abort, leave }));
+        ? this.#options.work(parts, tell)
+        : this.#oneByOne(parts, trouble, { abort, tell }));
       this.#troubles.delete(sequence);
       return chosen;
     } catch (error) {
@@ -58,9 +58,9 @@ export class Isolation {
     return chosen;
   }
 
-  async #alone(part: Part, aside: Set<number>, { abort, leave }: Attempt): Promise<Part[]> {
+  async #alone(part: Part, aside: Set<number>, { abort, tell }: Attempt): Promise<Part[]> {
     try {
-      return await this.#options.work([part], leave);
+      return await this.#options.work([part], tell);
     } catch (error) {
       if (abort.aborted || !isLostThread(error)) throw error;
       await this.#options.probe();

@@ -16,6 +16,8 @@ export interface Component {
 
 export type Signal = 'traces' | 'logs' | 'metrics';
 export const SIGNALS: readonly Signal[] = ['traces', 'logs', 'metrics'];
+/** Items of each signal. */
+export type ItemCounts = Readonly<Record<Signal, number>>;
 
 /** The encoding of a frame's payload: the OTLP `Export*ServiceRequest` as protobuf bytes, or as OTLP/JSON in UTF-8. */
 export type Encoding = 'protobuf' | 'json';
@@ -76,6 +78,8 @@ export interface FrameRange {
   lastSequence: number;
   frames: number;
   items: number;
+  /** Which of them are of which signal. */
+  signals: ItemCounts;
   /** When the oldest frame of the range was received, in milliseconds since the epoch. */
   oldestReceivedTimeUnixMs: number;
 }
@@ -94,6 +98,7 @@ export interface Loss {
   bytes: number;
   frames: number;
   items: number;
+  signals: ItemCounts;
   /** Where that stood; undefined when all of it had been handed out. */
   skipped: SequenceRange | undefined;
   /** Ranges that were handed out and not released: their place may be written over, so who has them may not read them now. */

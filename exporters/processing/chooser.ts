@@ -1,7 +1,7 @@
 /** Processors as a chooser: one message to a thread and back for what a range holds of a signal. */
 import type { Signal, TaskPool } from '../../src/component.js';
 import type { Part } from '../batch.js';
-import type { Chooser, Leave } from '../chooser.js';
+import type { Chooser, Tell } from '../chooser.js';
 import { NOTHING } from '../encoding.js';
 import type { ExporterEvents } from '../events.js';
 import { Isolation } from '../isolation.js';
@@ -32,7 +32,7 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     }
   };
 
-  const chosenFrom = async (parts: readonly Part[], leave: Leave) => {
+  const chosenFrom = async (parts: readonly Part[], tell: Tell) => {
     const task = taskOf(signal, steps, parts);
     const processed = await pool.run<Processed>(PROCESS, task, [task.payloads.buffer]);
     const chosen: Part[] = [];
@@ -40,7 +40,7 @@ export function createProcessing(options: ProcessingOptions): Chooser {
       if (unreadable === undefined) chosen.push({ ...part, payload });
       else await bury({ ...part, payload }, `it can't be read: ${unreadable}`);
     }
-    for (const [processor, items] of Object.entries(processed.leftOut)) leave({ signal, processor, items });
+    for (const [processor, passed] of Object.entries(processed.passages)) tell({ signal, processor, ...passed });
     tellSlow(processed);
     return chosen;
   };
@@ -50,7 +50,7 @@ export function createProcessing(options: ProcessingOptions): Chooser {
     probe: () => pool.run(NOTHING, undefined),
     setAside: (part, { message }) => bury(part, `no thread survives processing it: ${message}`),
   });
-  return { choose: (parts, abort, leave) => isolation.choose(parts, abort, leave) };
+  return { choose: (parts, abort, tell) => isolation.choose(parts, abort, tell) };
 }
 
 /** Copied into memory that can be handed over: what is read from the buffer may lie in memory that others have a part in. */

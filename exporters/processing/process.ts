@@ -1,6 +1,7 @@
 /** The steps of one exporter over what a range holds of one signal. For worker threads. */
 import type { Signal } from '../../src/component.js';
 import { WireError } from '../../src/otlp/wire.js';
+import type { Passage } from '../chooser.js';
 import type { Edit } from '../wire-fields.js';
 import { compileAttributes } from './attributes.js';
 import { compileFilter } from './filter.js';
@@ -31,11 +32,13 @@ export interface Processed {
   parts: readonly (ProcessedPart | undefined)[];
   /** Payloads of what goes on, one behind the other. */
   payloads: Uint8Array<ArrayBuffer>;
-  /** Items that were left out, by the id of the processor. */
-  leftOut: Readonly<Record<string, number>>;
+  /** Items that came to each processor, and that it let pass, by its id. */
+  passages: Readonly<Record<string, Passed>>;
   /** Patterns that took too long: nothing matched them from then on. */
   slowPatterns: readonly string[];
 }
+
+type Passed = Pick<Passage, 'incoming' | 'outgoing'>;
 
 export interface ProcessedPart {
   items: number;
@@ -60,7 +63,7 @@ class Run {
   readonly #steps: readonly Compiled[];
   readonly parts: (ProcessedPart | undefined)[] = [];
   readonly payloads: Buffer[] = [];
-  readonly leftOut: Record<string, number> = {};
+  readonly passages: Record<string, Passed> = {};
 
   constructor(
     private readonly signal: Signal,
@@ -83,12 +86,17 @@ class Run {
     let left = items;
     for (const { processor, editor } of this.#steps) {
       const { edit, gone } = walk(this.signal, payload, workspace, editor);
-      if (gone > 0) this.leftOut[processor] = (this.leftOut[processor] ?? 0) + gone;
+      this.count(processor, left, left - gone);
       left -= gone;
       if (edit === 'gone' || left <= 0) return undefined;
       payload = applied(edit, payload);
     }
     return { items: left, payload };
+  }
+
+  private count(processor: string, incoming: number, outgoing: number): void {
+    const before = this.passages[processor] ?? { incoming: 0, outgoing: 0 };
+    this.passages[processor] = { incoming: before.incoming + incoming, outgoing: before.outgoing + outgoing };
   }
 
   private keep(kept: Kept | undefined): void {
@@ -120,7 +128,7 @@ export function processParts({ signal, steps, parts, payloads }: ProcessTask): P
     }
     return run;
   });
-  return { parts: result.parts, payloads: joined(result.payloads), leftOut: result.leftOut, slowPatterns: slow };
+  return { parts: result.parts, payloads: joined(result.payloads), passages: result.passages, slowPatterns: slow };
 }
 
 /** In memory of its own, which can be handed over. */

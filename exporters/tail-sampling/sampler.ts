@@ -8,7 +8,7 @@ import type { BufferConsumer, Component, ConsumerOptions, FrameRange, Loss, Task
 import { GatewayError } from '../../src/errors.js';
 import { pause } from '../backoff.js';
 import type { Part } from '../batch.js';
-import type { Chooser, LeftOut } from '../chooser.js';
+import type { Chooser, Passage } from '../chooser.js';
 import { NOTHING } from '../encoding.js';
 import { Isolation } from '../isolation.js';
 import { isLostThread } from '../transcoding.js';
@@ -140,13 +140,13 @@ class ReadAhead implements TailSampler {
 
   chooser({ exporter, processor, bury }: ChoosingFor): Chooser {
     const isolation = new Isolation({
-      work: (parts, leave) => this.#choose(parts, exporter, (left) => leave({ processor, ...left })),
+      work: (parts, tell) => this.#choose(parts, exporter, (passed) => tell({ processor, ...passed })),
       probe: () => this.#options.pool.run(NOTHING, undefined),
       setAside: (part, { message }) => bury(part, `no thread survives looking for its traces: ${message}`),
     });
     return {
       ready: (sequence, signals) => this.#ready(sequence, signals),
-      choose: (parts, abort, leave) => isolation.choose(parts, abort, leave),
+      choose: (parts, abort, tell) => isolation.choose(parts, abort, tell),
     };
   }
 
@@ -301,16 +301,17 @@ class ReadAhead implements TailSampler {
   }
 
   /** Metrics belong to no trace. */
-  async #choose(parts: readonly Part[], exporter: string, leave: LeaveItems): Promise<Part[]> {
+  async #choose(parts: readonly Part[], exporter: string, tell: TellPassed): Promise<Part[]> {
     const sampled = parts.filter(isSampled);
     if (sampled.length === 0) return [...parts];
     const { parts: kept, unknown } = await this.#verdictsOn(sampled);
     if (unknown > 0) this.#options.events.unknown({ sampler: this.name, exporter, items: unknown });
     const left = new Map(sampled.map((part, index) => [part as Part, leftOf(part, kept[index])]));
     for (const signal of ['traces', 'logs'] as const) {
-      const items = sampled.filter((part) => part.signal === signal);
-      const out = items.reduce((sum, part) => sum + part.items - (left.get(part)?.items ?? 0), 0);
-      if (out > 0) leave({ signal, items: out });
+      const own = sampled.filter((part) => part.signal === signal);
+      const incoming = own.reduce((sum, part) => sum + part.items, 0);
+      const outgoing = own.reduce((sum, part) => sum + (left.get(part)?.items ?? 0), 0);
+      if (incoming > 0) tell({ signal, incoming, outgoing });
     }
     return parts.flatMap((part) => (left.has(part) ? (left.get(part) ?? []) : part));
   }
@@ -331,7 +332,7 @@ class ReadAhead implements TailSampler {
   }
 }
 
-type LeaveItems = (left: Omit<LeftOut, 'processor'>) => void;
+type TellPassed = (passed: Omit<Passage, 'processor'>) => void;
 
 type SampledPart = Part & { signal: ChoosePart['signal'] };
 

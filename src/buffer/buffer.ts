@@ -20,7 +20,7 @@ import { Follower, type FollowerHost, type Progress, type Whereabouts } from './
 import { encodeHeader } from './frame.js';
 import { identify } from './identity.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
-import { Marks, type Totals } from './marks.js';
+import { Marks } from './marks.js';
 import { idOfSegments, listSegments, type Recovered, recover } from './recovery.js';
 import { Ring } from './ring.js';
 import { SEGMENT_HEADER_BYTES } from './segment.js';
@@ -280,7 +280,7 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     let end = offset;
     for (const { frame, frameBytes, sequence, receivedTimeUnixMs } of group) {
       const place = { path: tail.path, offset: end, end: end + frameBytes, firstSequence: sequence, sequence };
-      this.marks.add({ ...place, items: frame.items, receivedTimeUnixMs });
+      this.marks.add({ ...place, signal: frame.signal, items: frame.items, receivedTimeUnixMs });
       end = place.end;
     }
     tail.lastSequence = group.at(-1)!.sequence;
@@ -301,13 +301,11 @@ class RingBuffer implements DurableBuffer, FollowerHost, GroupWriter {
     this.#events.stateChanged({ from, to, error });
   }
 
-  #held(): Totals {
-    let held: Totals = this.#followers.size === 0 ? this.marks.totals : { bytes: 0, frames: 0, items: 0 };
-    for (const follower of this.#followers.values()) {
-      const { bytes, frames, items } = follower.lag();
-      if (bytes > held.bytes) held = { bytes, frames, items };
-    }
-    return held;
+  #held(): Pick<BufferStats, 'bytes' | 'frames' | 'items'> {
+    const lags = [...this.#followers.values()].map((follower) => follower.lag());
+    const all = lags.length === 0 ? [this.marks.totals] : lags;
+    const { bytes, frames, items } = all.reduce((most, one) => (one.bytes > most.bytes ? one : most));
+    return { bytes, frames, items };
   }
 
   #lowestCursor(counts: (follower: Follower) => boolean = () => true): number {

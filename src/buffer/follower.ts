@@ -1,5 +1,5 @@
 import type { BufferConsumer, ConsumerLag, ConsumerOptions, FrameRange, Loss, SequenceRange } from '../component.js';
-import type { Mark, Marks, Totals } from './marks.js';
+import { difference, type Mark, type Marks, NOTHING, type Totals } from './marks.js';
 
 interface HandedOut {
   range: FrameRange;
@@ -26,7 +26,6 @@ export interface FollowerHost {
   moved(): void;
 }
 
-const NOTHING: Totals = { bytes: 0, frames: 0, items: 0 };
 /** One that lost frames has this much of its share free afterwards, so that it doesn't lose a few with each commit. */
 const FREED_SHARE = 1 / 8;
 
@@ -141,9 +140,9 @@ export class Follower implements BufferConsumer {
   }
 
   lag(): ConsumerLag {
-    const held = difference(this.#host.marks.totals, this.#released);
+    const { bytes, frames, items } = difference(this.#host.marks.totals, this.#released);
     const oldest = this.#handedOut[0]?.range.oldestReceivedTimeUnixMs ?? this.#receivedTimeUnixMs;
-    return { ...held, oldestAgeMs: held.frames === 0 ? 0 : Math.max(0, Date.now() - oldest) };
+    return { bytes, frames, items, oldestAgeMs: frames === 0 ? 0 : Math.max(0, Date.now() - oldest) };
   }
 
   progress(): Progress {
@@ -246,7 +245,7 @@ export class Follower implements BufferConsumer {
   }
 
   #rangeTo(first: Mark, last: Mark): FrameRange {
-    const { frames, items } = difference(last.until, this.#taken);
+    const { frames, items, signals } = difference(last.until, this.#taken);
     return {
       path: first.path,
       offset: this.#offset,
@@ -255,6 +254,7 @@ export class Follower implements BufferConsumer {
       lastSequence: last.lastSequence,
       frames,
       items,
+      signals,
       oldestReceivedTimeUnixMs: this.#receivedTimeUnixMs,
     };
   }
@@ -286,12 +286,4 @@ function follows(next: Mark, last: Mark): boolean {
 
 function within(size: Totals, limit: { maxBytes: number; maxItems: number }): boolean {
   return size.bytes <= limit.maxBytes && size.items <= limit.maxItems;
-}
-
-function difference(later: Totals, earlier: Totals): Totals {
-  return {
-    bytes: later.bytes - earlier.bytes,
-    frames: later.frames - earlier.frames,
-    items: later.items - earlier.items,
-  };
 }

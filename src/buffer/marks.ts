@@ -1,3 +1,5 @@
+import type { ItemCounts, Signal } from '../component.js';
+
 /**
  * Where the frames are, coarsely: the consumers' ranges are cut from this without reading the disk. A full buffer of
  * 1 GiB needs some thousands of marks, whatever the size of its frames.
@@ -12,7 +14,11 @@ export interface Totals {
   bytes: number;
   frames: number;
   items: number;
+  /** Which of them are of which signal. */
+  signals: ItemCounts;
 }
+
+export const NOTHING: Totals = { bytes: 0, frames: 0, items: 0, signals: { traces: 0, logs: 0, metrics: 0 } };
 
 export interface Mark {
   path: string;
@@ -32,6 +38,7 @@ export interface Marked {
   /** Lower than `sequence` when the bytes in front of the frame hold damaged ones. */
   firstSequence: number;
   sequence: number;
+  signal: Signal;
   items: number;
   receivedTimeUnixMs: number;
 }
@@ -40,9 +47,9 @@ export class Marks {
   #marks: Mark[] = [];
   /** Number of the first mark that is kept: marks are numbered through, and dropped in front. */
   #first = 0;
-  #totals: Totals = { bytes: 0, frames: 0, items: 0 };
+  #totals = NOTHING;
   /** What was counted up to the first mark that is kept. */
-  #base = this.#totals;
+  #base = NOTHING;
 
   get totals(): Totals {
     return this.#totals;
@@ -68,8 +75,7 @@ export class Marks {
 
   /** With `split`, no mark holds this frame together with earlier ones. */
   add(frame: Marked, split = false): void {
-    const { bytes, frames, items } = this.#totals;
-    this.#totals = { bytes: bytes + frame.end - frame.offset, frames: frames + 1, items: items + frame.items };
+    this.#totals = withFrame(this.#totals, frame);
     const last = this.#marks.at(-1);
     if (last !== undefined && !split && last.end === frame.offset && last.path === frame.path && this.#grows(last)) {
       last.end = frame.end;
@@ -98,6 +104,28 @@ export class Marks {
     const from = this.#marks.at(-2)?.until ?? this.#base;
     return bytes < MARK_BYTES && (bytes < MIN_MARK_BYTES || mark.until.items - from.items < MARK_ITEMS);
   }
+}
+
+function withFrame({ bytes, frames, items, signals }: Totals, frame: Marked): Totals {
+  const counted = { ...signals };
+  counted[frame.signal] += frame.items;
+  return {
+    bytes: bytes + frame.end - frame.offset,
+    frames: frames + 1,
+    items: items + frame.items,
+    signals: counted,
+  };
+}
+
+export function difference(later: Totals, earlier: Totals): Totals {
+  const { traces, logs, metrics } = later.signals;
+  const before = earlier.signals;
+  return {
+    bytes: later.bytes - earlier.bytes,
+    frames: later.frames - earlier.frames,
+    items: later.items - earlier.items,
+    signals: { traces: traces - before.traces, logs: logs - before.logs, metrics: metrics - before.metrics },
+  };
 }
 
 function toMark(frame: Marked, until: Totals): Mark {

@@ -283,12 +283,12 @@ class SegmentScan {
   }
 
   #addFrame(at: number, header: FrameHeader): void {
-    const { sequence, items, receivedTimeUnixMs } = header;
+    const { sequence, signal, items, receivedTimeUnixMs } = header;
     const damaged = this.trailing[0];
     const offset = damaged?.offset ?? at;
     const firstSequence = damaged === undefined ? sequence : this.lastSequence + 1;
     const marked = { path: this.#file.path, offset, end: at + header.frameBytes, firstSequence, sequence, items };
-    this.#marks.add({ ...marked, receivedTimeUnixMs }, this.#passesCursor(sequence));
+    this.#marks.add({ ...marked, signal, receivedTimeUnixMs }, this.#passesCursor(sequence));
     this.#settleTrailing(sequence);
     this.frames += 1;
     this.items += items;

@@ -1,9 +1,11 @@
 import type { ExporterEvents } from '../../exporters/events.js';
+import { type ItemCounts, SIGNALS } from '../component.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Repetition } from './repetition.js';
 
 type Delivered = Parameters<ExporterEvents['delivered']>[0];
+type Processed = Parameters<ExporterEvents['processed']>[0];
 
 function countDelivered({ exporter: metrics }: Metrics, delivered: Delivered): void {
   const { exporter, signal, items, bytes, rejected, durationMs } = delivered;
@@ -12,6 +14,23 @@ function countDelivered({ exporter: metrics }: Metrics, delivered: Delivered): v
   metrics.batchItems.observe({ exporter }, items);
   metrics.batchBytes.observe({ exporter }, bytes);
   metrics.requestDuration.observe({ exporter }, durationMs / 1000);
+}
+
+function countProcessed(
+  { exporter: { leftOut }, processor: metrics }: Metrics,
+  { exporter, signal, processor, incoming, outgoing }: Processed,
+): void {
+  const labels = { processor, otel_signal: signal, exporter };
+  metrics.incoming.inc(labels, incoming);
+  metrics.outgoing.inc(labels, outgoing);
+  if (outgoing < incoming) leftOut.inc({ exporter, signal, processor }, incoming - outgoing);
+}
+
+function countDropped({ exporter: metrics }: Metrics, exporter: string, signals: ItemCounts): void {
+  for (const signal of SIGNALS) {
+    metrics.dropped.inc({ exporter }, signals[signal]);
+    metrics.enqueueFailed[signal].inc({ exporter }, signals[signal]);
+  }
 }
 
 export function createExporterEvents(log: Logger, metrics: Metrics, repetition: Repetition): ExporterEvents {
@@ -56,11 +75,11 @@ export function createExporterEvents(log: Logger, metrics: Metrics, repetition: 
         ),
       );
     },
-    leftOut({ exporter, signal, processor, items }) {
-      own.leftOut.inc({ exporter, signal, processor }, items);
+    processed(passage) {
+      countProcessed(metrics, passage);
     },
-    dropped({ exporter, frames, items, first }) {
-      own.dropped.inc({ exporter }, items);
+    dropped({ exporter, frames, items, signals, first }) {
+      countDropped(metrics, exporter, signals);
       if (!first) return;
       log.error(
         { event: 'exporter.dropping', exporter, frames, items },

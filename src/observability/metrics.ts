@@ -6,7 +6,7 @@
 import { Registry } from 'prom-client';
 import { apiMetrics, limitMetrics } from './metrics/api.js';
 import { type BufferGauges, bufferGauges, bufferMetrics } from './metrics/buffer.js';
-import { exporterGauges, exporterMetrics, type ObservedExporter } from './metrics/exporter.js';
+import { exporterGauges, exporterMetrics, type ObservedExporter, processorMetrics } from './metrics/exporter.js';
 import { configReloadMetrics, processMetrics } from './metrics/process.js';
 import { promptMetrics } from './metrics/prompts.js';
 import { receiverMetrics } from './metrics/receiver.js';
@@ -27,6 +27,7 @@ export function createMetrics({ version }: { version: string }) {
     receiver: receiverMetrics(registry),
     buffer: bufferMetrics(registry),
     exporter: exporterMetrics(registry),
+    processor: processorMetrics(registry),
     tailSampling: tailSamplingMetrics(registry),
     store: storeMetrics(registry),
     audit: auditMetrics(registry),

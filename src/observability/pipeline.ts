@@ -52,8 +52,8 @@ function itemsOf(signals: Readonly<Record<Signal, number>>): Flow {
   return { items: total(signals), signals };
 }
 
-function flowOf({ frames: requests, items, bytes }: Totals): Flow {
-  return { requests, items, bytes };
+function flowOf({ frames: requests, items, bytes, signals }: Totals): Flow {
+  return { requests, items, bytes, signals };
 }
 
 const RECEIVERS: readonly { stage: NotedStage; name: string; labels: { receiver: string; transport: string } }[] = [

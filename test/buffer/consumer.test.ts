@@ -257,6 +257,7 @@ describe('marks', () => {
     end: offset + bytes,
     firstSequence: sequence,
     sequence,
+    signal: 'traces' as const,
     items,
     receivedTimeUnixMs: 0,
   });
@@ -270,7 +271,9 @@ describe('marks', () => {
     const marks = new Marks();
     const frames = Math.floor(2 ** 28 / bytes);
     for (let index = 0; index < frames; index += 1) marks.add(markOf(index + 1, index * bytes, bytes, items));
-    expect(marks.totals).toEqual({ bytes: frames * bytes, frames, items: frames * items });
+    const counted = frames * items;
+    const signals = { traces: counted, logs: 0, metrics: 0 };
+    expect(marks.totals).toEqual({ bytes: frames * bytes, frames, items: counted, signals });
     expect(marks.find(frames + 1) - marks.first).toBeLessThan(9000);
   });
 });

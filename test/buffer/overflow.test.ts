@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Loss } from '../../src/component.js';
+import { type FrameRange, type Loss, SIGNALS } from '../../src/component.js';
 import {
   drain,
   EVERYTHING,
@@ -20,6 +20,8 @@ interface Lossy {
   buffer: TestBuffer;
   losses: Loss[];
 }
+
+const sumOf = (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0);
 
 const lostFrames = (losses: Loss[]) =>
   losses.reduce((sum, { frames, abandoned }) => sum + frames + abandoned.reduce((all, one) => all + one.frames, 0), 0);
@@ -55,6 +57,29 @@ describe('a consumer that may lose frames', () => {
     expect(lostFrames(losses)).toBe(600 - kept.length);
     expect(losses.reduce((sum, { items }) => sum + items, 0)).toBe(10 * (600 - kept.length));
     expect(buffer.consumer('exporter').lag()).toMatchObject({ bytes: 0, frames: 0, items: 0 });
+  });
+
+  it('is told of which signals its losses are, of what it held as well', async () => {
+    const { buffer, losses } = await lossyBuffer(100_000);
+    const exporter = buffer.consumer('exporter');
+    const signalOf = (number: number) => SIGNALS[number % 3]!;
+    const taken: FrameRange[] = [];
+    for (const number of range(1, 200)) {
+      await buffer.append(frameOf(numbered(number, 9000), { signal: signalOf(number), items: number }));
+      drain(buffer.consumer('store'));
+      if (number % 40 === 0) taken.push(...takeAll(exporter, { maxBytes: 20_000, maxItems: 1_000_000 }));
+    }
+    taken.push(...takeAll(exporter));
+    const lost = losses.flatMap((loss) => [loss, ...loss.abandoned]);
+    const kept = taken.filter((one) => !lost.includes(one));
+    expect(losses.some(({ abandoned }) => abandoned.length > 0)).toBe(true);
+    // The sequences are the numbers.
+    const keptNumbers = new Set(kept.flatMap((one) => range(one.firstSequence, one.lastSequence)));
+    for (const signal of SIGNALS) {
+      const numbers = range(1, 200).filter((number) => signalOf(number) === signal && !keptNumbers.has(number));
+      expect(lost.reduce((sum, one) => sum + one.signals[signal], 0)).toBe(sumOf(numbers));
+    }
+    expect(sumOf(lost.map(({ items }) => items))).toBe(sumOf(lost.flatMap(({ signals }) => Object.values(signals))));
   });
 
   it('loses what it holds as well, is told which ranges those are, and may release them late', async () => {

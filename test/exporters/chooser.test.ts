@@ -37,8 +37,8 @@ describe('a chooser', () => {
     const sink = await backend();
     let failures = 1;
     const chooser: Chooser = {
-      async choose(parts, _signal, leave) {
-        leave({ signal: 'traces', processor: 'filter', items: 3 });
+      async choose(parts, _signal, tell) {
+        tell({ signal: 'traces', processor: 'filter', incoming: 4, outgoing: 1 });
         if (failures-- === 0) return parts;
         for (const { payload } of parts) payload.fill(0);
         throw new Error('its thread is gone');
@@ -52,7 +52,7 @@ describe('a chooser', () => {
       { name: 'stuck', reason: 'its thread is gone' },
       { name: 'delivered' },
       // Once, for what was released.
-      { name: 'leftOut', exporter: 'otlp', processor: 'filter', items: 3 },
+      { name: 'processed', exporter: 'otlp', processor: 'filter', incoming: 4, outgoing: 1 },
     ]);
   });
 

@@ -7,6 +7,7 @@ import { nopExporterEvents } from '../../exporters/events.js';
 import { createExporter, type ExporterOptions } from '../../exporters/exporter.js';
 import { cutToSize } from '../../exporters/split.js';
 import type { Answer, Transport } from '../../exporters/transport.js';
+import { SIGNALS } from '../../src/component.js';
 import { drain, range, shutDown, startedBuffer, temporaryDirectory } from '../buffer/fixture.js';
 import {
   type Backend,
@@ -339,6 +340,33 @@ describe('a backend that does not take it now', () => {
     const keptUp = () => test.happenings.filter(({ name }) => name === 'keptUp');
     await until(() => keptUp().length > 0);
     expect(keptUp()).toMatchObject([{ items: droppedItems }]);
+  });
+
+  it('costs by signal what was received less what arrived; signals that go nowhere cost nothing', async () => {
+    const backend = await httpBackend();
+    backend.answer(() => ({ status: 503 }));
+    const { traces, logs } = httpTransports(backend.address);
+    const queue = { bufferSharePercent: '10', maxRequestBytes: '50000' };
+    const test = await startExporter({ transports: { traces, logs }, queue });
+    const received = { traces: 0, logs: 0, metrics: 0 };
+    const payload = frameWith([spanOf(1, 5000)]).payload;
+    for (const number of range(0, 299)) {
+      const signal = SIGNALS[number % 3]!;
+      received[signal] += number;
+      await test.buffer.append({ signal, encoding: 'protobuf', workspace: 'default', items: number, payload });
+      drain(test.buffer.consumer('store'));
+    }
+    backend.answer(() => undefined);
+    await delivered(test);
+    const lost = test.happenings.flatMap((one) => (one.name === 'dropped' ? [one] : []));
+    const arrived = test.happenings.flatMap((one) => (one.name === 'delivered' ? [one] : []));
+    for (const signal of ['traces', 'logs'] as const) {
+      const items = arrived.reduce((sum, one) => sum + (one.signal === signal ? one.items : 0), 0);
+      expect(items).toBeGreaterThan(0);
+      expect(items + lost.reduce((sum, one) => sum + one.signals[signal], 0)).toBe(received[signal]);
+    }
+    expect(lost.every(({ items, signals }) => items === signals.traces + signals.logs)).toBe(true);
+    expect(lost.length).toBeGreaterThan(0);
   });
 });
 

@@ -177,6 +177,7 @@ describe('the drain', () => {
     lastSequence: 2,
     frames: 2,
     items: 12,
+    signals: { traces: 6, logs: 4, metrics: 2 },
     oldestReceivedTimeUnixMs: 0,
   };
 

@@ -45,6 +45,19 @@ describe('an exporter', () => {
     expect(recorded.lines).toMatchObject([{ level: 'warn', event: 'exporter.partial_success', rejected: 2 }]);
   });
 
+  it('counts what comes to the processors in front of it, what goes on, and what is left out', async () => {
+    const recorded = recordedObservability();
+    const passage = { exporter, signal: 'traces', processor: 'filter/cheap' } as const;
+    recorded.events.exporter.processed({ ...passage, incoming: 9, outgoing: 3 });
+    recorded.events.exporter.processed({ ...passage, incoming: 4, outgoing: 4 });
+    const labels = '{processor="filter/cheap",otel_signal="traces",exporter="tempo"}';
+    expect(await samples(recorded, 'otelcol_processor_incoming_items_total')).toEqual([`${labels} 13`]);
+    expect(await samples(recorded, 'otelcol_processor_outgoing_items_total')).toEqual([`${labels} 7`]);
+    expect(await samples(recorded, 'promptmetrics_exporter_left_out_items_total')).toEqual([
+      '{exporter="tempo",signal="traces",processor="filter/cheap"} 6',
+    ]);
+  });
+
   it('logs that its backend is gone, and back, once each', async () => {
     const recorded = recordedObservability('info');
     const { events } = recorded;
@@ -60,9 +73,14 @@ describe('an exporter', () => {
   it('logs a row of losses at its first and at its end, and counts each', async () => {
     const recorded = recordedObservability();
     const { events } = recorded;
-    for (const first of [true, false, false]) events.exporter.dropped({ exporter, frames: 1, items: 5, first });
+    const lost = { exporter, frames: 1, items: 5, signals: { traces: 3, logs: 2, metrics: 0 } };
+    for (const first of [true, false, false]) events.exporter.dropped({ ...lost, first });
     events.exporter.keptUp({ exporter, items: 15 });
     expect(await samples(recorded, 'promptmetrics_exporter_dropped_items_total')).toEqual(['{exporter="tempo"} 15']);
+    expect(await samples(recorded, 'otelcol_exporter_enqueue_failed_spans_total')).toEqual(['{exporter="tempo"} 9']);
+    expect(await samples(recorded, 'otelcol_exporter_enqueue_failed_log_records_total')).toEqual([
+      '{exporter="tempo"} 6',
+    ]);
     expect(recorded.lines.map(({ event }) => event)).toEqual(['exporter.dropping', 'exporter.kept_up']);
   });
 

@@ -5,7 +5,8 @@ import { GatewayError } from '../../src/errors.js';
 import { createObservability } from '../../src/observability/observability.js';
 import { createPipeline } from '../../src/observability/pipeline.js';
 
-const totals = (frames: number, items: number, bytes: number) => ({ frames, items, bytes });
+const signalsOf = (items: number) => ({ traces: items - 2, logs: 2, metrics: 0 });
+const totals = (frames: number, items: number, bytes: number) => ({ frames, items, bytes, signals: signalsOf(items) });
 const lag = { bytes: 40, frames: 4, items: 8, oldestAgeMs: 70 };
 const tempo: ExporterState = {
   endpoints: ['http://tempo'],
@@ -114,7 +115,7 @@ describe('the stages of the path', () => {
     exporter.delivered({ ...sent, items: 20, rejected: 2 });
     exporter.delivered({ ...sent, exporter: 'jaeger', items: 999, rejected: 0 });
     exporter.refused({ exporter: 'tempo', signal: 'traces', items: 3, reason: 'no' });
-    exporter.leftOut({ exporter: 'tempo', signal: 'traces', processor: 'filter/cheap', items: 6 });
+    exporter.processed({ exporter: 'tempo', signal: 'traces', processor: 'filter/cheap', incoming: 9, outgoing: 3 });
     exporter.postponed({ exporter: 'tempo', signal: 'traces', reason: 'later' });
     expect(await stage('tempo')).toMatchObject({
       status: 'failing',

@@ -15,6 +15,7 @@ export function rangeOf(sequence: number, items = 10): FrameRange {
     lastSequence: sequence,
     frames: 1,
     items,
+    signals: { traces: items, logs: 0, metrics: 0 },
     oldestReceivedTimeUnixMs: Date.now(),
   };
 }

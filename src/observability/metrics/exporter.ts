@@ -17,6 +17,10 @@ export function exporterMetrics(registry: Registry) {
   return {
     sent: items('sent', 'delivered; the store counts as exporter "store"'),
     sendFailed: items('send_failed', 'that a backend refused for good, as a whole request or within one'),
+    enqueueFailed: items(
+      'enqueue_failed',
+      'that its queue could not keep: its share of the buffer, or the disk, was full',
+    ),
     dropped: new Counter({
       name: 'promptmetrics_exporter_dropped_items_total',
       help: 'Items that were given up because the exporter lagged by more than its share of the buffer',
@@ -62,6 +66,17 @@ export function exporterMetrics(registry: Registry) {
       buckets: BATCH_BYTES,
       registers,
     }),
+  };
+}
+
+/** Of processors in front of an exporter: in front of two they do their work twice, as in two pipelines of the Collector. */
+export function processorMetrics(registry: Registry) {
+  const labelNames = ['processor', 'otel_signal', 'exporter'] as const;
+  const items = (way: string, help: string) =>
+    new Counter({ name: `otelcol_processor_${way}_items_total`, help, labelNames, registers: [registry] });
+  return {
+    incoming: items('incoming', 'Items that came to a processor'),
+    outgoing: items('outgoing', 'Items that a processor let pass'),
   };
 }
 

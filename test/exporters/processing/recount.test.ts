@@ -104,13 +104,13 @@ function scalar(value: Loose): string | undefined {
 }
 
 function run(signal: Signal, payload: Buffer, items: number, steps: Step[]) {
-  const { parts, payloads, leftOut } = processParts({
+  const { parts, payloads, passages } = processParts({
     signal,
     steps,
     parts: [{ workspace: 'w', items, bytes: payload.length }],
     payloads: new Uint8Array(payload),
   });
-  return { part: parts[0], payload: Buffer.from(payloads), leftOut };
+  return { part: parts[0], payload: Buffer.from(payloads), passages };
 }
 
 /** An empty list and none are one. */
@@ -130,7 +130,7 @@ function recount(signal: Signal, match: Match, keeps: (around: Around) => boolea
     const made = run(signal, payload, before, [{ kind: 'filter', processor: 'filter', include: match }]);
     left += before - after;
     stay += after;
-    expect(made.leftOut.filter ?? 0).toBe(before - after);
+    expect(made.passages.filter).toEqual({ incoming: before, outgoing: after });
     expect(made.part?.items ?? 0).toBe(after);
     if (after > 0) expect(text(plain(signal, made.payload))).toBe(text(normal(expected)));
     if (after === before) expect(made.payload.equals(payload)).toBe(true);

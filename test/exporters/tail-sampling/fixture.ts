@@ -77,8 +77,8 @@ export interface SampledExporter {
   directory: string;
   /** Span ids, and `log <trace id>` of log records, in hex, in the order in which they came. */
   sent: string[];
-  /** Items that were left out. */
-  leftOut: number[];
+  /** Items that came to the sampler from ranges that were released, and those that it let pass. */
+  passed: { incoming: number; outgoing: number };
   buried: { sequence: number; reason: string }[];
   /** In good order. */
   stop(): Promise<void>;
@@ -123,7 +123,7 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     ...options.rest,
   });
   const sent = options.sent ?? [];
-  const leftOut: number[] = [];
+  const passed: SampledExporter['passed'] = { incoming: 0, outgoing: 0 };
   const buried: SampledExporter['buried'] = [];
   let isAlive = true;
   const transport = sink(options.outage ?? { isDown: false }, (ids) => isAlive && sent.push(...ids));
@@ -141,7 +141,13 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     toProtobuf: transcode,
     cut: async (task) => cutToSize(task),
     bury: async () => {},
-    events: { ...nopExporterEvents, leftOut: ({ items }) => void leftOut.push(items) },
+    events: {
+      ...nopExporterEvents,
+      processed({ incoming, outgoing }) {
+        passed.incoming += incoming;
+        passed.outgoing += outgoing;
+      },
+    },
   });
   const stop = async () => {
     await sampler.shutdown({ deadlineMs: 5000 });
@@ -161,7 +167,7 @@ export async function startSampled(options: SampledOptions): Promise<SampledExpo
     happened,
     directory,
     sent,
-    leftOut,
+    passed,
     buried,
     stop,
     async kill() {

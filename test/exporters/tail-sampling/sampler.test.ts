@@ -49,7 +49,7 @@ describe('a tail sampler', () => {
     clock.advance(51);
     await caughtUp(test);
     expect(test.sent.sort()).toEqual([spanIdOf(1), spanIdOf(3)]);
-    expect(test.leftOut.reduce((sum, items) => sum + items, 0)).toBe(2);
+    expect(test.passed).toEqual({ incoming: 4, outgoing: 2 });
     expect(sumOf(test, 'kept')).toBe(1);
     expect(sumOf(test, 'dropped')).toBe(1);
   });
