@@ -8,11 +8,13 @@ export interface Conditions {
 
 const MAX_TIME = 2n ** 63n - 1n;
 
+interface TimeRange {
+  fromUnixNano?: bigint | undefined;
+  toUnixNano?: bigint | undefined;
+}
+
 /** Times past 2^63 − 1 are negative in a block and so before every lower bound. */
-export function timeConditions(
-  column: string,
-  query: { fromUnixNano?: bigint | undefined; toUnixNano?: bigint | undefined },
-): Conditions {
+export function timeConditions(column: string, query: TimeRange): Conditions {
   const conditions: Conditions = { sql: [], parameters: {} };
   const { fromUnixNano, toUnixNano } = query;
   if (fromUnixNano !== undefined) {
@@ -24,6 +26,12 @@ export function timeConditions(
     conditions.parameters.to = toUnixNano;
   }
   return conditions;
+}
+
+/** As `timeConditions`, of a time as a block has it. */
+export function isWithin(time: bigint, { fromUnixNano: from, toUnixNano: to }: TimeRange): boolean {
+  if (from !== undefined && time < (from < MAX_TIME ? from : MAX_TIME)) return false;
+  return to === undefined || to > MAX_TIME || time < to;
 }
 
 /** On row `x` or its resource. Each block has few resources, so those that match are found once, not joined to each row. */

@@ -12,6 +12,7 @@ import { Budget } from './budget.js';
 import type { Block, Catalog } from './catalog.js';
 import { allOf, type Conditions, timeConditions } from './conditions.js';
 import { readWide, SESSION, USER } from './generation-rows.js';
+import { compareNames, NEWEST_FIRST, type IdentityPlace as Place, sessionsOfUser } from './identity-places.js';
 import {
   atLeast,
   COUNT_BOUND,
@@ -24,27 +25,11 @@ import {
   withSkip,
 } from './list-page.js';
 import { signed, unsigned } from './trace-groups.js';
-import { type Order, type Stream, walk } from './walk.js';
+import { type Stream, walk } from './walk.js';
 
 type IdentityType = typeof SESSION | typeof USER;
 
 const MAX_USER_IDS = 20;
-
-interface Place {
-  time: bigint;
-  name: string;
-}
-
-const NEWEST_FIRST: Order<Place> = {
-  ascending: false,
-  timeOf: ({ time }) => time,
-  compare: (a, b) => (a.time === b.time ? compareNames(a.name, b.name) : a.time > b.time ? -1 : 1),
-};
-
-/** As SQLite has them: by the bytes of UTF-8. */
-function compareNames(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
 
 export function listSessions(context: ListContext, query: SessionQuery): Page<SessionSummary> {
   const list = new IdentityList(context, SESSION, query);
@@ -113,13 +98,21 @@ class IdentityList {
     const { query, context } = this;
     const { limit } = query;
     const skip = skipOf(query);
-    const steps = this.steps(query.after && placeOf(query.after), skip + limit + 1);
+    const after = query.after && placeOf(query.after);
+    const few = this.few();
+    const steps = few ? stepsThrough(few, after) : this.steps(after, skip + limit + 1);
     const { items, found, next, partial } = takePage(steps, { limit, skip }, Budget.of(context.pageBudgetMs));
     return {
       items: items.map(({ name }) => load(name)).filter((item) => item !== undefined),
-      ...(partial ? atLeast(found) : noLessThan(found, this.total())),
+      ...(partial ? atLeast(found) : noLessThan(found, few ? upToBound(few.length) : this.total())),
       ...(next && { next: withSkip(keysetOf(next.after), next.skip) }),
     };
+  }
+
+  /** All of the list, where another index than that of times finds them. */
+  private few(): Place[] | undefined {
+    const { userId, ...query } = this.query;
+    return userId === undefined ? undefined : sessionsOfUser(this.context.catalog, { ...query, userId });
   }
 
   private *steps(after: Place | undefined, wanted: number): Generator<Step<Place, Place>> {
@@ -163,17 +156,51 @@ class IdentityList {
     this.context.budget.start(COUNT_BUDGET_MS);
     const names = new Set<string>();
     try {
-      for (const step of this.steps(undefined, COUNT_BOUND)) {
-        if ('match' in step) names.add(step.match.name);
-        if (names.size > COUNT_BOUND) return { total: COUNT_BOUND, totalRelation: 'gte' };
-        if (budget.isSpent()) return atLeast(names.size);
+      // Those that are later in another block than the range allows are known by their times alone.
+      const isByTime = this.query.toUnixNano !== undefined || this.query.userId !== undefined;
+      for (const found of isByTime ? this.namesByTime(budget) : this.namesByBlock()) {
+        for (const name of found) names.add(name);
+        if (names.size > COUNT_BOUND) break;
       }
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 'QUERY_TIMEOUT') throw error;
       return atLeast(names.size);
     }
-    return { total: names.size, totalRelation: 'eq' };
+    return upToBound(names.size);
   }
+
+  private *namesByTime(budget: Budget): Generator<[name: string] | []> {
+    for (const step of this.steps(undefined, COUNT_BOUND)) {
+      yield 'match' in step ? [step.match.name] : [];
+      budget.check();
+    }
+  }
+
+  private *namesByBlock(): Generator<readonly string[]> {
+    for (const { file } of this.blocks) {
+      const names = this.context.catalog.read(file, (reader) => {
+        const conditions = this.conditionsIn(reader);
+        return conditions && namesIn(reader, conditions);
+      });
+      yield names ?? [];
+    }
+  }
+}
+
+function* stepsThrough(places: readonly Place[], after: Place | undefined): Generator<Step<Place, Place>> {
+  for (const match of places) if (!after || NEWEST_FIRST.compare(match, after) > 0) yield { match };
+}
+
+function upToBound(count: number): Total {
+  if (count > COUNT_BOUND) return { total: COUNT_BOUND, totalRelation: 'gte' };
+  return { total: count, totalRelation: 'eq' };
+}
+
+/** One more than are counted, at most. */
+function namesIn(reader: BlockReader, { sql, parameters }: Conditions): string[] {
+  const select = `SELECT x.name FROM identities x INDEXED BY identities_by_time
+    WHERE ${sql.join(' AND ')} AND within_budget() LIMIT ${COUNT_BOUND + 1}`;
+  return reader.all<{ name: string }>(select, parameters).map(({ name }) => name);
 }
 
 function lastTimes(reader: BlockReader, workspace: string, type: number, name: string): bigint[] {
