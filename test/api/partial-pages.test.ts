@@ -2,17 +2,15 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor } from '../../src/api/paging.js';
-import { createPool } from '../../workers/pool.js';
 import { testApp } from '../helpers/api.js';
 import { decodedFrame, recordSource } from '../helpers/records.js';
-import { makeSqliteStore, type SqliteStoreUnderTest } from '../store/telemetry/sqlite-files.js';
+import { makeSqliteStore, readerThreads, type SqliteStoreUnderTest } from '../store/telemetry/sqlite-files.js';
 
-const pool = createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 100, closeOperation: 'close' });
+const pool = readerThreads();
 let target: SqliteStoreUnderTest;
 let app: FastifyInstance;
 
 beforeAll(async () => {
-  await pool.start();
   target = await makeSqliteStore(pool, { pageBudgetMs: 0 });
   app = (await testApp({ telemetry: target.store })).app;
   const source = recordSource(1);
@@ -27,7 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.close();
   await target.dispose();
-  await pool.shutdown({ deadlineMs: 5000 });
 });
 
 interface Answer {

@@ -1,5 +1,5 @@
 /** A repricing over a real store: every row has the cost of the new prices, and the sums follow. */
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Component } from '../../src/component.js';
 import { putPrice } from '../../src/pricing/changes.js';
 import { nopPricingEvents } from '../../src/pricing/events.js';
@@ -7,17 +7,14 @@ import { createPriceBook } from '../../src/pricing/price-book.js';
 import { createPriceList } from '../../src/pricing/prices.js';
 import { createRepricer } from '../../src/pricing/repricer.js';
 import type { GenerationReader } from '../../src/store/telemetry/generations.js';
-import { createPool } from '../../workers/pool.js';
 import { OPERATOR } from '../helpers/access.js';
 import { generationSpan } from '../helpers/generations.js';
 import { BASE_TIME_UNIX_NANO, recordSource } from '../helpers/records.js';
 import { sqliteCase } from '../store/control/dialects.js';
-import { Session } from '../store/telemetry/contract.js';
-import { makeSqliteStore } from '../store/telemetry/sqlite-files.js';
+import { Session } from '../store/telemetry/session.js';
+import { makeSqliteStore, readerThreads } from '../store/telemetry/sqlite-files.js';
 
-const pool = createPool({ entry: 'sqlite-reader', threads: 1, maxQueue: 100, closeOperation: 'close' });
-beforeAll(() => pool.start());
-afterAll(() => pool.shutdown({ deadlineMs: 5000 }));
+const pool = readerThreads();
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

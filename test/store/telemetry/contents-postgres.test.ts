@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, describe } from 'vitest';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
-import { type ContentCounts, contentContract } from './contents-contract.js';
+import { type ContentCounts, contentContract } from './contracts/contents.js';
 import { makePostgresStore } from './postgres-database.js';
 
 const server = sharedPostgres();

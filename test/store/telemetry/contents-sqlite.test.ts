@@ -1,21 +1,18 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CONTENT_MARK } from '../../../src/model/content.js';
 import type { GenerationReader } from '../../../src/store/telemetry/generations.js';
 import { RollupTable } from '../../../src/store/telemetry/sqlite/rollup-table.js';
-import { createPool } from '../../../workers/pool.js';
 import { generationSpan } from '../../helpers/generations.js';
 import { recordSource } from '../../helpers/records.js';
-import { type ContentCounts, contentContract } from './contents-contract.js';
-import { Session } from './contract.js';
-import { makeSqliteStore } from './sqlite-files.js';
+import { type ContentCounts, contentContract } from './contracts/contents.js';
+import { Session } from './session.js';
+import { makeSqliteStore, readerThreads } from './sqlite-files.js';
 import { TEXTS_OF_VERSION_7 } from './sqlite-version-7.js';
 
-const pool = createPool({ entry: 'sqlite-reader', threads: 2, maxQueue: 100, closeOperation: 'close' });
-beforeAll(() => pool.start());
-afterAll(() => pool.shutdown({ deadlineMs: 5000 }));
+const pool = readerThreads(2);
 
 function countIn(file: string): ContentCounts {
   const db = new Database(file, { readonly: true });

@@ -1,23 +1,20 @@
 /** Lists of sessions and users look up what they show: who has millions of memberships is not gone through for each. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
-import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
 import { generationSpan } from '../../helpers/generations.js';
-import { decodedFrame, recordSource } from '../../helpers/records.js';
+import { recordSource } from '../../helpers/records.js';
+import { Session } from './session.js';
+import { openSqliteStore } from './sqlite-files.js';
 
 it('a session and a user are found by an index each', async () => {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'identity-plans-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const limits = { blockMaxSpans: 1000, blockMaxBytes: 2 ** 30 };
-  const writer = await openSqliteWriter({ engine: 'sqlite', directory, writer: 0, ...limits });
-  const source = recordSource(6);
-  const frames = [decodedFrame(1, { spans: [generationSpan(source, { sessionId: 's-1', userId: 'u-1' })] })];
-  await writer.write({ bufferId: 'b'.repeat(32), range: { first: 1, last: 1 }, frames });
-  await writer.close();
+  const target = await openSqliteStore();
+  const { directory } = target;
+  const span = generationSpan(recordSource(6), { sessionId: 's-1', userId: 'u-1' });
+  await new Session(target).writeOne({ spans: [span] });
+  await target.reopen();
 
   const prepare = vi.spyOn(Database.prototype, 'prepare');
   const reader = new SqliteReader(directory);

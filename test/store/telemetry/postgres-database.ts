@@ -4,7 +4,7 @@ import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js'
 import { openTelemetryWriter } from '../../../src/store/telemetry/writer.js';
 import type { PostgresDatabases } from '../../helpers/postgres.js';
 import { telemetrySchema } from '../../helpers/schemas.js';
-import type { MakeStoreOptions, StoreUnderTest } from './contract.js';
+import type { MakeStoreOptions, StoreUnderTest } from './store-under-test.js';
 
 export interface PostgresStoreUnderTest extends StoreUnderTest {
   readonly connectionString: string;

@@ -1,8 +1,6 @@
 import { afterAll, describe } from 'vitest';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
 import { telemetryContract } from './contract.js';
-import { nativeTelemetryContract } from './contract-native.js';
-import { generationContract } from './generations-contract.js';
 import { makePostgresStore } from './postgres-database.js';
 
 const server = sharedPostgres();
@@ -10,6 +8,4 @@ afterAll(() => server?.remove());
 
 describe.skipIf(!server)('on Postgres', () => {
   telemetryContract('Postgres', (options) => makePostgresStore(server!, options));
-  nativeTelemetryContract('Postgres', (options) => makePostgresStore(server!, options));
-  generationContract('Postgres', (options) => makePostgresStore(server!, options));
 });

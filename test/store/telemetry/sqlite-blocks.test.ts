@@ -1,5 +1,5 @@
 /** What only the SQLite engine can get wrong: its files. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -12,35 +12,26 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { TaskPool } from '../../../src/component.js';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Span } from '../../../src/model/telemetry.js';
 import type { Keyset } from '../../../src/store/page.js';
 import { COUNT_BUDGET_MS } from '../../../src/store/telemetry/budgets.js';
 import { blockName, listBlocks, parseBlockName } from '../../../src/store/telemetry/sqlite/block-files.js';
 import { Budget } from '../../../src/store/telemetry/sqlite/budget.js';
-import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
 import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
 import { hashTraceId, TraceFilter } from '../../../src/store/telemetry/sqlite/trace-filter.js';
 import { generationSpan } from '../../helpers/generations.js';
 import { processFile } from '../../helpers/process-file.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
-import type { MakeStoreOptions } from './contract.js';
-import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
+import { inlineReaders, openSqliteStore, query, type SqliteStoreUnderTest } from './sqlite-files.js';
+import type { MakeStoreOptions } from './store-under-test.js';
 
-/** Reads on this thread: what is tested here is not which thread it is. */
-const inline: TaskPool = {
-  run: async (operation, argument) => runReadTask(operation as 'ping', argument as never) as never,
-};
 const CHILD = processFile('test/store/telemetry/writer-child.ts');
 const BUFFER = 'buffer';
 
-let opened: SqliteStoreUnderTest[] = [];
 let unreadable: { path: string; reason: string }[] = [];
 let sequence = 0;
 
@@ -48,19 +39,9 @@ beforeEach(() => {
   unreadable = [];
   sequence = 0;
 });
-afterEach(async () => {
-  closeReaders();
-  for (const target of opened) await target.dispose();
-  opened = [];
-});
 
-async function open(options: MakeStoreOptions = {}): Promise<SqliteStoreUnderTest> {
-  const target = await makeSqliteStore(inline, {
-    ...options,
-    events: { blockUnreadable: (block) => unreadable.push(block) },
-  });
-  opened.push(target);
-  return target;
+function open(options: MakeStoreOptions = {}): Promise<SqliteStoreUnderTest> {
+  return openSqliteStore({ ...options, events: { blockUnreadable: (block) => unreadable.push(block) } });
 }
 
 async function write(target: SqliteStoreUnderTest, spans: Span[], writer = 0) {
@@ -78,15 +59,6 @@ function damage(file: string): void {
   const descriptor = openSync(file, 'r+');
   writeSync(descriptor, Buffer.alloc(8192, 0xee));
   closeSync(descriptor);
-}
-
-function query<Row>(file: string, sql: string): Row[] {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare(sql).all() as Row[];
-  } finally {
-    db.close();
-  }
 }
 
 describe('block files', () => {
@@ -284,22 +256,13 @@ describe('duplicates over blocks', () => {
 });
 
 describe('crashes and full disks', () => {
-  let parent: string;
-  let child: ChildProcess;
-  beforeEach(async () => {
-    parent = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
-  });
-  afterEach(async () => {
-    child.kill('SIGKILL');
-    await rm(parent, { recursive: true });
-  });
-
   /** The lines of a child that writes one trace a batch, until `enough` or its end. */
   async function run(command: string, args: string[], enough: (lines: string[]) => boolean): Promise<string[]> {
-    child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
     const exited = once(child, 'exit');
     let text = '';
-    for await (const chunk of child.stdout!) {
+    for await (const chunk of child.stdout) {
       text += chunk;
       if (enough(text.trim().split('\n'))) child.kill('SIGKILL');
     }
@@ -308,31 +271,30 @@ describe('crashes and full disks', () => {
   }
 
   test('a killed writer loses what it committed, or writes it again after the restart', async () => {
-    const args = [CHILD, parent];
+    const target = await open();
+    const args = [CHILD, target.directory];
     const lines = await run(process.execPath, args, ({ length }) => length >= 30);
     const committed = Number(lines.at(-1)!.split(' ')[1]);
-    const store = createSqliteTelemetry({ directory: parent, pool: inline });
+    const { store } = target;
     // The reader comes first: the log of the killed process has not been recovered yet.
     const { total: stored } = await store.listTraces({ workspace: 'default', limit: 1 });
     expect(stored).toBeGreaterThanOrEqual(committed);
     expect(await store.appliedRanges('child', 0)).toEqual([{ first: 1, last: stored }]);
     const source = recordSource(1);
     const frames = Array.from({ length: stored + 5 }, (_, at) => decodedFrame(at + 1, { spans: source.trace(10) }));
-    const { openSqliteWriter } = await import('../../../src/store/telemetry/sqlite/writer.js');
-    const writer = await openSqliteWriter(store.writerOptions(0) as Parameters<typeof openSqliteWriter>[0]);
+    const writer = await target.writer();
     const range = { first: 1, last: frames.length };
     expect(await writer.write({ bufferId: 'child', range, frames })).toMatchObject({ spans: 50, duplicateSpans: 0 });
-    await writer.close();
     expect(await store.listTraces({ workspace: 'default', limit: 1 })).toMatchObject({ total: stored + 5 });
   });
 
   test('a full disk is taken for a bad batch, or leaves a part of the batch', async () => {
     // A limit on the size of a file stands for the full disk: 4 MiB, in blocks of 512 bytes.
-    const args = ['-c', `ulimit -f 8192; exec "$0" "$@"`, process.execPath, CHILD, parent, '2000'];
+    const { directory, store } = await open();
+    const args = ['-c', `ulimit -f 8192; exec "$0" "$@"`, process.execPath, CHILD, directory, '2000'];
     const lines = await run('/bin/sh', args, () => false);
     const refused = lines.at(-1)!.split(' ');
     expect(refused).toEqual(['refused', String(lines.length), 'STORE_UNAVAILABLE']);
-    const store = createSqliteTelemetry({ directory: parent, pool: inline });
     const committed = lines.length - 1;
     expect(committed).toBeGreaterThan(0);
     expect(await store.appliedRanges('child', 0)).toEqual([{ first: 1, last: committed }]);
@@ -433,15 +395,14 @@ describe('bounds and bad places', () => {
   });
 
   test('a folder that cannot be used is not named', async () => {
-    const parent = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
+    const { directory: parent } = await open();
     const directory = path.join(parent, 'file', 'blocks');
     writeFileSync(path.join(parent, 'file'), '');
-    const store = createSqliteTelemetry({ directory, pool: inline });
+    const store = createSqliteTelemetry({ directory, pool: inlineReaders });
     await expect(store.start()).rejects.toMatchObject({
       code: 'DATA_DIR_UNUSABLE',
       message: expect.stringContaining(directory),
     });
-    await rm(parent, { recursive: true });
   });
 
   test('a folder that is gone is taken for a bad batch, or for a store that serves', async () => {

@@ -2,42 +2,22 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, describe, expect, test } from 'vitest';
-import type { TaskPool } from '../../../src/component.js';
-import type { DecodedFrame, NativeWrite, Span, TraceRecord } from '../../../src/model/telemetry.js';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { DecodedFrame, Span, TraceRecord } from '../../../src/model/telemetry.js';
 import type { Keyset } from '../../../src/store/page.js';
 import { BlockListing, blockName, listBlocks } from '../../../src/store/telemetry/sqlite/block-files.js';
-import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
 import { generationSpan } from '../../helpers/generations.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
-import type { MakeStoreOptions } from './contract.js';
-import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
+import { native } from './contracts/native/frames.js';
+import { openSqliteStore, query, type SqliteStoreUnderTest } from './sqlite-files.js';
 import { TABLES_OF_VERSION_1 } from './sqlite-version-1.js';
 
-/** Reads on this thread: what is tested here is not which thread it is. */
-const inline: TaskPool = {
-  run: async (operation, argument) => runReadTask(operation as 'ping', argument as never) as never,
-};
 const BUFFER = 'buffer';
 
-let opened: SqliteStoreUnderTest[] = [];
 let sequence = 0;
-afterEach(async () => {
-  closeReaders();
-  for (const target of opened) await target.dispose();
-  opened = [];
+beforeEach(() => {
   sequence = 0;
 });
-
-async function open(options: MakeStoreOptions = {}): Promise<SqliteStoreUnderTest> {
-  const target = await makeSqliteStore(inline, options);
-  opened.push(target);
-  return target;
-}
-
-function native(write: Partial<NativeWrite> = {}): NativeWrite {
-  return { traces: [], revises: false, idempotency: undefined, ...write };
-}
 
 async function write(target: SqliteStoreUnderTest, records: Partial<DecodedFrame>, writer = 0) {
   const frame = decodedFrame(++sequence, records);
@@ -53,15 +33,6 @@ async function deleteTrace(target: SqliteStoreUnderTest, traceId: Uint8Array, wr
 /** Newest first. */
 function files(target: SqliteStoreUnderTest): string[] {
   return listBlocks(target.directory).map(({ file }) => path.join(target.directory, file));
-}
-
-function query<Row>(file: string, sql: string): Row[] {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare(sql).all() as Row[];
-  } finally {
-    db.close();
-  }
 }
 
 /** In any file, logs included. */
@@ -84,7 +55,7 @@ function declaration(traceId: Uint8Array, overrides: Partial<TraceRecord> = {}):
 
 describe('deletion in files', () => {
   test('the bytes of a deleted trace stay in a file', async () => {
-    const target = await open({ blockMaxSpans: 4 });
+    const target = await openSqliteStore({ blockMaxSpans: 4 });
     const source = recordSource(1);
     const secret = 'the-secret-of-a-deleted-trace';
     const record = declaration(source.id(16), { metadata: `{"own":"${secret}"}` });
@@ -104,7 +75,7 @@ describe('deletion in files', () => {
   });
 
   test('a block counts what was deleted from it', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(2);
     const [kept, doomed] = [source.trace(3), source.trace(4)];
     const { traceId } = doomed[0]!;
@@ -119,7 +90,7 @@ describe('deletion in files', () => {
   });
 
   test('rows that come after a deletion take the ids of deleted ones, and are overlooked', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(3);
     const doomed = source.trace(3);
     await write(target, { spans: source.trace(2) });
@@ -139,7 +110,7 @@ describe('deletion in files', () => {
   });
 
   test('spans of one batch that came before and after the deletion go together', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(4);
     const { traceId } = source.span();
     const times = [5, 1, 6, 7, 2, 8];
@@ -158,7 +129,7 @@ describe('deletion in files', () => {
   });
 
   test('a block that another program has locked is taken for deleted from', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const spans = recordSource(5).trace(2);
     await write(target, { spans });
     const other = new Database(files(target)[0]!);
@@ -172,7 +143,7 @@ describe('deletion in files', () => {
 });
 
 test('a revision counts as older than one before it, when the clock goes back or its number begins anew', async () => {
-  const target = await open();
+  const target = await openSqliteStore();
   const span = recordSource(40).span({ name: 'first' });
   await write(target, { spans: [span] });
   const revise = (name: string, receivedTimeUnixMs: number) =>
@@ -196,7 +167,7 @@ test('a revision counts as older than one before it, when the clock goes back or
 });
 
 test('a trace is found by the name of a root that was revised into a child', async () => {
-  const target = await open();
+  const target = await openSqliteStore();
   const span = recordSource(41).span({ name: 'only' });
   await write(target, { spans: [span] });
   const named = async () =>
@@ -247,7 +218,7 @@ describe('blocks of version 1', () => {
   }
 
   async function openOver(seed: number) {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(seed);
     const span = source.span();
     const file = leaveOldBlock(target, span);
@@ -348,7 +319,7 @@ describe('blocks of version 1', () => {
 
 describe('lookups over blocks', () => {
   test('a block is overlooked in a folder that had not changed for long, or one that is gone is looked for', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     await write(target, { spans: recordSource(34).trace(1) });
     const [first] = listBlocks(target.directory);
     const longAgo = new Date(Date.now() - 3_600_000);
@@ -366,7 +337,7 @@ describe('lookups over blocks', () => {
   });
 
   test('a key in one of many older blocks is not found, or another workspace finds it', async () => {
-    const target = await open({ blockMaxSpans: 2 });
+    const target = await openSqliteStore({ blockMaxSpans: 2 });
     const source = recordSource(30);
     const keyed = (key: string, fingerprint = 'f'): Partial<DecodedFrame> => ({
       native: native({ idempotency: { key, fingerprint, answer: `answer ${key}` } }),
@@ -384,7 +355,7 @@ describe('lookups over blocks', () => {
   });
 
   test('a list of one event reads the records of others', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(31);
     const others = Array.from({ length: 300 }, (_, at) => source.logRecord({ eventName: at % 2 ? 'other' : '' }));
     const records = Array.from({ length: 5 }, (_, at) => source.logRecord({ eventName: 'mine', body: `"${at}"` }));
@@ -418,7 +389,7 @@ describe('lookups over blocks', () => {
   });
 
   test('the order of a large trace is remembered after it has changed', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const source = recordSource(33);
     const spans = source.trace(2500);
     const { traceId } = spans[0]!;
@@ -455,7 +426,7 @@ describe('lookups over blocks', () => {
   });
 
   test('a malformed position in the spans of a trace is an internal error', async () => {
-    const target = await open();
+    const target = await openSqliteStore();
     const spans = recordSource(32).trace(2);
     await write(target, { spans });
     for (const id of ['', 'x', '../1']) {

@@ -14,28 +14,20 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { TaskPool } from '../../../src/component.js';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { LogRecord, Span } from '../../../src/model/telemetry.js';
 import type { GenerationReader } from '../../../src/store/telemetry/generations.js';
-import { closeReaders, runReadTask } from '../../../src/store/telemetry/sqlite/read-task.js';
-import { createSqliteTelemetry } from '../../../src/store/telemetry/sqlite/store.js';
+import { closeReaders } from '../../../src/store/telemetry/sqlite/read-task.js';
 import { generationLog, generationSpan } from '../../helpers/generations.js';
 import { processFile } from '../../helpers/process-file.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
-import type { MakeStoreOptions } from './contract.js';
-import { makeSqliteStore, type SqliteStoreUnderTest } from './sqlite-files.js';
+import { openSqliteStore, query, type SqliteStoreOptions, type SqliteStoreUnderTest } from './sqlite-files.js';
 import { TEXTS_OF_VERSION_7 } from './sqlite-version-7.js';
 
-const inline: TaskPool = {
-  run: async (operation, argument) => runReadTask(operation as 'ping', argument as never) as never,
-};
 const CHILD = processFile('test/store/telemetry/writer-child.ts');
 const LATE = Number.MAX_SAFE_INTEGER;
 
@@ -43,22 +35,14 @@ let target: SqliteStoreUnderTest;
 let unreadable: { path: string; reason: string }[] = [];
 const source = recordSource(1);
 
-let opened: SqliteStoreUnderTest[] = [];
-
 /** In a folder of its own. */
-async function open(options: MakeStoreOptions & { blockMaxBytes?: number } = {}): Promise<void> {
+async function open(options: SqliteStoreOptions = {}): Promise<void> {
   unreadable = [];
   const events = { blockUnreadable: (block: (typeof unreadable)[number]) => unreadable.push(block) };
-  target = await makeSqliteStore(inline, { ...options, events });
-  opened.push(target);
+  target = await openSqliteStore({ ...options, events });
 }
 
 beforeEach(() => open());
-afterEach(async () => {
-  closeReaders();
-  for (const each of opened) await each.dispose();
-  opened = [];
-});
 
 const call = (searchText: string) => generationSpan(source, { searchText });
 
@@ -86,15 +70,6 @@ const filesOf = (ending: string) =>
     .map((name) => path.join(target.directory, name));
 const blockFile = () => filesOf('.db').at(-1)!;
 const textFile = () => blockFile().replace(/db$/, 'texts');
-
-function query<Row>(file: string, sql: string): Row[] {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare(sql).all() as Row[];
-  } finally {
-    db.close();
-  }
-}
 
 const textIds = () => query<{ id: number }>(textFile(), 'SELECT rowid AS id FROM texts').map(({ id }) => id);
 
@@ -232,22 +207,18 @@ describe('a batch', () => {
 });
 
 test('a full disk of the texts is taken for a bad batch, or a batch is stored that nobody finds', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'telemetry-'));
-  onTestFinished(() => rm(directory, { recursive: true }));
   // A limit on the size of a file stands for the full disk: 2 MiB. Words of their own fill the texts before the rows are long.
-  const limited = ['-c', `ulimit -f 4096; exec "$0" "$@"`, process.execPath, CHILD, directory];
+  const limited = ['-c', `ulimit -f 4096; exec "$0" "$@"`, process.execPath, CHILD, target.directory];
   const child = spawn('/bin/sh', [...limited, '1', '20000'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const lines = (await readText(child.stdout!)).trim().split('\n');
   await exited;
   expect(lines.at(-1)).toBe(`refused ${lines.length} STORE_UNAVAILABLE`);
-  const store = createSqliteTelemetry({ directory, pool: inline });
-  const stored = await store.listGenerations({ workspace: 'default', limit: 100 });
+  const stored = await list();
   expect(stored.items).toHaveLength(lines.length - 1);
   expect(stored.items.length).toBeGreaterThan(0);
   for (let batch = 1; batch <= lines.length; batch++) {
-    const { items } = await store.listGenerations({ workspace: 'default', limit: 100, text: `batch${batch}` });
-    expect(items).toHaveLength(batch < lines.length ? 1 : 0);
+    expect(await found(`batch${batch}`)).toEqual([batch < lines.length ? 1 : 0]);
   }
 });
 

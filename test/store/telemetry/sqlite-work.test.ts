@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { TraceIdentities, type TraceIdentity } from '../../../src/store/telemetry/sqlite/trace-identities.js';
-import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
 import { generationLog, generationSpan } from '../../helpers/generations.js';
-import { decodedFrame, recordSource, scope } from '../../helpers/records.js';
+import { recordSource, scope } from '../../helpers/records.js';
+import { Session } from './session.js';
+import { openSqliteStore } from './sqlite-files.js';
 
 const identity = (session: string): TraceIdentity => ({
   session: { name: session, isSure: true, by: undefined },
@@ -55,23 +53,14 @@ function countTraceReads(): { reads: number } {
   return counted;
 }
 
-async function openWriter() {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'sqlite-work-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const limits = { blockMaxSpans: 100_000, blockMaxBytes: 2 ** 30 };
-  const writer = await openSqliteWriter({ engine: 'sqlite', directory, writer: 0, ...limits });
-  onTestFinished(() => writer.close());
-  return writer;
-}
-
 it('the deletion of a trace prepares statements for each of its rows', async () => {
-  const writer = await openWriter();
+  const session = new Session(await openSqliteStore());
   const source = recordSource(2);
   const [first] = source.trace(1);
-  for (let batch = 1; batch <= 30; batch++) {
-    const frames = [decodedFrame(batch, { spans: source.trace(2, { traceId: first!.traceId }).slice(1) })];
-    await writer.write({ bufferId: 'b'.repeat(32), range: { first: batch, last: batch }, frames });
+  for (let batch = 0; batch < 30; batch++) {
+    await session.writeOne({ spans: source.trace(2, { traceId: first!.traceId }).slice(1) });
   }
+  const writer = await session.target.writer();
   const prepare = vi.spyOn(Database.prototype, 'prepare');
   onTestFinished(() => prepare.mockRestore());
   const receivedUntilUnixMs = Number.MAX_SAFE_INTEGER;
@@ -81,7 +70,7 @@ it('the deletion of a trace prepares statements for each of its rows', async () 
 
 it('the rows of a trace are read for every log and every call of a batch', async () => {
   const counted = countTraceReads();
-  const writer = await openWriter();
+  const session = new Session(await openSqliteStore());
   const source = recordSource(1);
   const [traceId, parentSpanId] = [source.id(16), source.id(8)];
   const calls = () =>
@@ -89,9 +78,8 @@ it('the rows of a trace are read for every log and every call of a batch', async
       generationSpan(source, {}, { traceId, parentSpanId, scope: scope(at % 2 === 0 ? 'a' : 'b') }),
     );
   const logRecords = () => Array.from({ length: 40 }, () => generationLog(source, {}, { traceId }));
-  for (let batch = 1; batch <= 5; batch++) {
-    const frames = [decodedFrame(batch, { spans: calls(), logRecords: logRecords() })];
-    await writer.write({ bufferId: 'b'.repeat(32), range: { first: batch, last: batch }, frames });
+  for (let batch = 0; batch < 5; batch++) {
+    await session.writeOne({ spans: calls(), logRecords: logRecords() });
   }
   expect(counted.reads).toBeLessThan(5 * 4);
 });

@@ -1,15 +1,13 @@
 /** What is remembered of blocks never disagrees with their rows, whoever changes them. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { Span } from '../../../src/model/telemetry.js';
 import type { UsageQuery } from '../../../src/store/telemetry/generations.js';
 import { BlockReader } from '../../../src/store/telemetry/sqlite/block-reader.js';
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
-import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
 import { cost, generationSpan } from '../../helpers/generations.js';
-import { decodedFrame, randomSource, recordSource } from '../../helpers/records.js';
+import { randomSource, recordSource } from '../../helpers/records.js';
+import { Session } from './session.js';
+import { openSqliteStore } from './sqlite-files.js';
 
 const EVER = { workspace: 'default', fromUnixMs: 0, toUnixMs: 4_102_444_800_000, grain: 'day' } as const;
 const QUERIES: UsageQuery[] = [
@@ -21,26 +19,12 @@ const QUERIES: UsageQuery[] = [
 ];
 
 async function openTarget() {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'usage-parts-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const writer = await openSqliteWriter({
-    engine: 'sqlite',
-    directory,
-    writer: 0,
-    blockMaxSpans: 40,
-    blockMaxBytes: 2 ** 30,
-  });
-  const reader = new SqliteReader(directory);
-  onTestFinished(async () => {
-    reader.close();
-    await writer.close();
-  });
-  let sequence = 0;
-  const write = async (spans: Span[]) => {
-    const range = { first: ++sequence, last: sequence };
-    await writer.write({ bufferId: 'b'.repeat(32), range, frames: [decodedFrame(sequence, { spans })] });
-  };
-  return { directory, writer, reader, write };
+  const target = await openSqliteStore({ blockMaxSpans: 40 });
+  const reader = new SqliteReader(target.directory);
+  onTestFinished(() => reader.close());
+  const session = new Session(target);
+  const write = async (spans: Span[]) => void (await session.writeOne({ spans }));
+  return { directory: target.directory, writer: await target.writer(), reader, write };
 }
 
 function fromRows(directory: string) {

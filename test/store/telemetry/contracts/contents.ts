@@ -1,11 +1,13 @@
 /** What every engine must do with what is large: each content once, every record whole again, and nothing left of what is deleted. */
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CONTENT_MARK } from '../../../src/model/content.js';
-import type { DecodedFrame, LogRecord, Span } from '../../../src/model/telemetry.js';
-import { takeOutContents } from '../../../workers/contents.js';
-import { BASE_TIME_UNIX_NANO, recordSource } from '../../helpers/records.js';
-import { comparable, hex, type MakeStoreOptions, Session, type StoreUnderTest } from './contract.js';
+import { CONTENT_MARK } from '../../../../src/model/content.js';
+import type { DecodedFrame, LogRecord, Span } from '../../../../src/model/telemetry.js';
+import { takeOutContents } from '../../../../workers/contents.js';
+import { BASE_TIME_UNIX_NANO, recordSource } from '../../../helpers/records.js';
+import { comparable, hex } from '../record-comparison.js';
+import { Session } from '../session.js';
+import type { MakeStoreOptions, StoreUnderTest } from '../store-under-test.js';
 
 const MIB = 2 ** 20;
 const BASE_TIME_UNIX_MS = Number(BASE_TIME_UNIX_NANO / 1_000_000n);
