@@ -42,7 +42,10 @@ export interface Registry extends Component {
   readonly watching: WatchingOptions;
   /** What spans that name no prompt are recognised by: it is told of each text that is handed out. */
   readonly renderings: Renderings;
-  /** The prompt that has a text, by the highest version with it; undefined when none has it, or several have. */
+  /**
+   * The version that was handed out here with a text first; else the prompt that has the text, by the highest version with
+   * it. undefined when none has it, or several have.
+   */
   recognise(workspace: string, textHash: string): Promise<PromptKey | undefined>;
   readonly labels: LabelWriter;
   /** Makes a label or moves it, as `labels.set`. */
@@ -164,7 +167,10 @@ class IndexedRegistry implements Registry {
   }
 
   async recognise(workspace: string, textHash: string): Promise<PromptKey | undefined> {
-    const [prompt, another] = await this.control.promptHashes.having(workspace, textHash, 2);
+    const { prompts, promptHashes } = this.control;
+    const handedOut = this.renderings.withText(workspace, textHash);
+    if (handedOut && (await prompts.active(handedOut))) return handedOut;
+    const [prompt, another] = await promptHashes.having(workspace, textHash, 2);
     return another ? undefined : prompt;
   }
 

@@ -86,6 +86,13 @@ export class Renderings {
     this.note(text);
   }
 
+  /** The version that was handed out last with that text first. */
+  withText(workspace: string, hash: string): PromptKey | undefined {
+    const key = hash + workspace;
+    const known = this.young.get(key) ?? this.old.get(key);
+    return known && { workspace, name: known.name, version: known.version };
+  }
+
   /** A version that is there begins with this text. Of one prompt the highest counts; of several prompts, none. */
   learn({ workspace, name, version, hash }: HashedKey): void {
     const owners = this.templates.peek(hash + workspace)?.owners ?? [];

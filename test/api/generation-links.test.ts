@@ -79,6 +79,31 @@ onEachDatabase((open) => {
     expect(await promptOf(add({}))).toBeNull();
   });
 
+  it('a span whose messages came as log events is not recognised by them, as they are written or as they were handed out', async () => {
+    const { call, write, add, promptOf, telemetry } = await openLinks();
+    await write('pumps', '1.0.0');
+    await write('greeting', '1.0.0', 'Greet {{name}}.');
+    const handedOut = await call('GET', '/v1/prompts/greeting?variables[name]=Ann');
+    expect(handedOut.statusCode).toBe(200);
+    const source = recordSource(9);
+    const called = (text: string, kind: StoredGeneration['kind'] = 'llm') => {
+      const [span] = source.trace(1);
+      const { traceId, spanId } = span!;
+      const body = JSON.stringify({ content: text });
+      telemetry.addSpans('default', [{ ...span!, attributes: '{}', events: '[]' }]);
+      telemetry.addLogRecords('default', [
+        { ...source.logRecord(), eventName: 'gen_ai.system.message', body, attributes: '{}', traceId, spanId },
+      ]);
+      return promptOf(add({ traceId, spanId, kind }));
+    };
+    expect(await called(STATIC)).toEqual({ name: 'pumps', version_tag: '1.0.0', registered: true, by: 'hash' });
+    expect(await called('Greet Ann.')).toMatchObject({ name: 'greeting', version_tag: '1.0.0', by: 'hash' });
+    expect(await called('Greet Bob.')).toBeNull();
+    expect(await called(STATIC, 'agent')).toBeNull();
+    await call('DELETE', '/v1/prompts/greeting');
+    expect(await called('Greet Ann.')).toBeNull();
+  });
+
   it('what a span was recognised as when it was stored stays, and is told to come from its text', async () => {
     const { add, promptOf } = await openLinks();
     const recognised = { promptHash: promptHashOf(STATIC), promptName: 'pumps', promptVersion: '1.0.0' };

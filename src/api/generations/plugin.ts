@@ -102,9 +102,10 @@ export const generationsPlugin: ApiPlugin<GenerationsOptions> = async (app, opti
     },
     handler: async ({ workspace, params }, reply) => {
       const generation = await find(workspace, params.id);
+      const reading = messagesOf(options, workspace, generation);
       const [conversation, prompt] = await Promise.all([
-        messagesOf(options, workspace, generation),
-        linkedPrompt(registry, workspace, generation),
+        reading,
+        linkedPrompt(registry, workspace, generation, reading),
       ]);
       return sendJson(reply, renderOneGeneration(generation, { conversation, prompt }));
     },

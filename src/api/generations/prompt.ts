@@ -1,4 +1,6 @@
 /** Which prompt of the registry a generation was made with: looked up when it is read, so that it may be registered later. */
+import type { Conversation } from '../../model/conversation.js';
+import { promptHashOf } from '../../model/prompt-hash.js';
 import { isPromptName } from '../../registry/paths.js';
 import type { Registry } from '../../registry/registry.js';
 import { isVersion } from '../../registry/version.js';
@@ -15,9 +17,11 @@ export interface LinkedPrompt {
 export async function linkedPrompt(
   registry: Registry | undefined,
   workspace: string,
-  { promptName: name, promptVersion, promptHash }: StoredGeneration,
+  generation: StoredGeneration,
+  conversation: Promise<Conversation>,
 ): Promise<LinkedPrompt | null> {
-  if (name === '') return promptHash === '' || !registry ? null : recognised(registry, workspace, promptHash);
+  const { promptName: name, promptVersion, promptHash } = generation;
+  if (name === '') return registry ? recognised(registry, workspace, generation, conversation) : null;
   const registered = registry ? await isRegistered(registry, workspace, name, promptVersion) : false;
   // What names its prompt has no hash.
   return { name, version_tag: promptVersion || null, registered, by: promptHash === '' ? 'name' : 'hash' };
@@ -35,7 +39,19 @@ async function isRegistered(
   return isVersion(version) && (await prompts.active({ workspace, name, version })) !== undefined;
 }
 
-async function recognised(registry: Registry, workspace: string, hash: string): Promise<LinkedPrompt | null> {
-  const prompt = await registry.recognise(workspace, hash);
+async function recognised(
+  registry: Registry,
+  workspace: string,
+  { promptHash, kind }: StoredGeneration,
+  conversation: Promise<Conversation>,
+): Promise<LinkedPrompt | null> {
+  const hash = promptHash === '' && kind === 'llm' ? hashOf(await conversation) : promptHash;
+  const prompt = hash === '' ? undefined : await registry.recognise(workspace, hash);
   return prompt ? { name: prompt.name, version_tag: prompt.version, registered: true, by: 'hash' } : null;
+}
+
+/** Messages that came as log events, in another request than their span, are known to nobody before somebody reads them. */
+function hashOf({ input }: Conversation): string {
+  const first = input[0]?.parts[0];
+  return first?.type === 'text' ? promptHashOf(first.content) : '';
 }
