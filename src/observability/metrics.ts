@@ -5,7 +5,7 @@
  */
 import { Registry } from 'prom-client';
 import { apiMetrics, limitMetrics } from './metrics/api.js';
-import { type BufferGauges, bufferGauges, bufferMetrics } from './metrics/buffer.js';
+import { type BufferGauges, bufferGauges, bufferMetrics, refusingQueues } from './metrics/buffer.js';
 import { exporterGauges, exporterMetrics, type ObservedExporter, processorMetrics } from './metrics/exporter.js';
 import { configReloadMetrics, processMetrics } from './metrics/process.js';
 import { promptMetrics } from './metrics/prompts.js';
@@ -26,7 +26,10 @@ export function createMetrics({ version }: { version: string }) {
   return {
     receiver: receiverMetrics(registry),
     buffer: bufferMetrics(registry),
-    exporter: exporterMetrics(registry),
+    exporter: exporterMetrics(registry, {
+      exporters: () => Object.keys(exporterSource()),
+      queues: () => Object.keys(bufferSource()?.consumers ?? {}),
+    }),
     processor: processorMetrics(registry),
     tailSampling: tailSamplingMetrics(registry),
     store: storeMetrics(registry),
@@ -40,6 +43,8 @@ export function createMetrics({ version }: { version: string }) {
     observeBuffer(source: () => BufferGauges): void {
       bufferSource = source;
     },
+    /** Names of exporters, the store among them, whose queues are without what was refused with that code. */
+    refusingQueues: (code: string | undefined) => refusingQueues(code, bufferSource()),
     /** Where the state of each exporter is read from. */
     observeExporters(source: () => Readonly<Record<string, ObservedExporter>>): void {
       exporterSource = source;

@@ -24,7 +24,8 @@ const OUTCOMES: Readonly<Record<Outcome, 'success' | 'refused' | 'failure'>> = {
 /** The buffer and the gateway log these themselves, once, when they begin and end. */
 const LOGGED_AT_THE_SOURCE: ReadonlySet<string> = new Set(['BUFFER_FULL', 'DISK_FULL', 'DISK_FAILED', 'SHUTTING_DOWN']);
 
-function count({ receiver }: Metrics, event: RequestEvent): void {
+function count(metrics: Metrics, event: RequestEvent): void {
+  const { receiver } = metrics;
   const { signal, outcome } = event;
   const labels = LABELS[event.transport];
   const perSignal = { ...labels, signal: signal ?? 'unknown' };
@@ -35,8 +36,11 @@ function count({ receiver }: Metrics, event: RequestEvent): void {
   if (signal === undefined) return;
   if (event.accepted > 0) receiver.accepted[signal].inc(labels, event.accepted);
   if (event.rejected > 0) receiver.rejected.inc(perSignal, event.rejected);
-  if (event.refused > 0)
-    (outcome === 'refused' ? receiver.refused : receiver.failed)[signal].inc(labels, event.refused);
+  if (event.refused === 0) return;
+  (outcome === 'refused' ? receiver.refused : receiver.failed)[signal].inc(labels, event.refused);
+  for (const exporter of metrics.refusingQueues(code)) {
+    metrics.exporter.enqueueFailed[signal].inc({ exporter }, event.refused);
+  }
 }
 
 function logOutcome(log: Logger, repetition: Repetition, event: RequestEvent): void {
@@ -52,10 +56,25 @@ function logOutcome(log: Logger, repetition: Repetition, event: RequestEvent): v
   else log.warn(fields, `Request ${outcome}: ${text}`);
 }
 
+/** As a Collector shows them from a receiver's first request on: an alert on an increase sees no first refusal otherwise. */
+function showZeros({ receiver }: Metrics): (event: RequestEvent) => void {
+  const seen = new Set<string>();
+  return ({ transport, signal }) => {
+    const key = `${transport} ${signal}`;
+    if (signal === undefined || seen.has(key)) return;
+    seen.add(key);
+    for (const counter of [receiver.accepted, receiver.refused, receiver.failed]) {
+      counter[signal].inc(LABELS[transport], 0);
+    }
+  };
+}
+
 export function createReceiverEvents(log: Logger, metrics: Metrics, repetition: Repetition): ReceiverEvents {
   const { wrongProtocolPeers, tlsReloads } = metrics.receiver;
+  const seen = showZeros(metrics);
   return {
     request(event) {
+      seen(event);
       count(metrics, event);
       logOutcome(log, repetition, event);
     },

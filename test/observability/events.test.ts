@@ -64,6 +64,39 @@ describe('a request to a receiver', () => {
     ]);
   });
 
+  it('shows zeros from the first on, of what it did not come to', async () => {
+    const recorded = recordedObservability();
+    recorded.events.receiver.request(accepted);
+    const labels = 'receiver="otlp",transport="http"';
+    for (const verb of ['refused', 'failed']) {
+      expect(await samples(recorded, `otelcol_receiver_${verb}_spans_total{`)).toEqual([`${labels}} 0`]);
+      expect(await samples(recorded, `otelcol_receiver_${verb}_log_records_total{`)).toEqual([]);
+    }
+  });
+
+  it('that the buffer refuses is missing in the queues of those who hold it full, and of all when the disk is', async () => {
+    const recorded = recordedObservability();
+    const { receiver } = recorded.events;
+    const lag = { bytes: 500, frames: 2, items: 30, oldestAgeMs: 0 };
+    const consumers = { store: lag, tempo: lag };
+    recorded.metrics.observeBuffer(() => ({ bytes: 500, maxBytes: 500, consumers, capacities: { tempo: 250 } }));
+    const refused = { ...accepted, outcome: 'refused', accepted: 0, refused: 7 } as const;
+    receiver.request({ ...refused, error: new GatewayError('BUFFER_FULL', 'full') });
+    receiver.request({ ...refused, refused: 5, error: new GatewayError('DISK_FULL', 'full') });
+    receiver.request({ ...refused, refused: 3, error: new GatewayError('OVERLOADED', 'too much at once') });
+    expect(await samples(recorded, 'otelcol_exporter_enqueue_failed_spans_total{')).toEqual([
+      'exporter="store"} 12',
+      'exporter="tempo"} 5',
+    ]);
+    expect(await samples(recorded, 'otelcol_receiver_refused_spans_total{')).toEqual([
+      'receiver="otlp",transport="http"} 15',
+    ]);
+    expect(await samples(recorded, 'otelcol_exporter_enqueue_failed_log_records_total{')).toEqual([
+      'exporter="store"} 0',
+      'exporter="tempo"} 0',
+    ]);
+  });
+
   it('that is bad is logged once, however many follow, and each is counted', async () => {
     const recorded = recordedObservability();
     const error = new GatewayError('INVALID_PAYLOAD', 'truncated');

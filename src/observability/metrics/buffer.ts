@@ -11,6 +11,16 @@ export interface BufferGauges {
   capacities?: Readonly<Record<string, number>>;
 }
 
+/**
+ * Whose queues are without what the buffer refused: of a full one those that may lose nothing, and so hold it; of a full or
+ * failed disk all. Who sent it was told to try again.
+ */
+export function refusingQueues(code: string | undefined, buffer: BufferGauges | undefined): string[] {
+  const names = Object.keys(buffer?.consumers ?? {});
+  if (code === 'BUFFER_FULL') return names.filter((name) => buffer!.capacities?.[name] === undefined);
+  return code === 'DISK_FULL' || code === 'DISK_FAILED' ? names : [];
+}
+
 interface ObservedConsumer extends ConsumerLag {
   maxBytes: number;
 }

@@ -4,22 +4,30 @@ import { gaugeOfEach, perSignal, SECONDS } from './families.js';
 const BATCH_ITEMS = [1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000];
 const BATCH_BYTES = Array.from({ length: 9 }, (_, power) => 1024 * 4 ** power);
 
-export function exporterMetrics(registry: Registry) {
+/** The names of those that there are. */
+export interface ExporterNames {
+  exporters(): readonly string[];
+  /** Whoever has a cursor in the buffer: the store, too. */
+  queues(): readonly string[];
+}
+
+export function exporterMetrics(registry: Registry, { exporters, queues }: ExporterNames) {
   const registers = [registry];
   const labelNames = ['exporter'] as const;
-  const items = (verb: string, meaning: string) =>
-    perSignal(
-      registry,
-      (name) => `otelcol_exporter_${verb}_${name}_total`,
-      (name) => `${name} ${meaning}`,
+  const items = (verb: string, meaning: string, names: () => readonly string[]) =>
+    perSignal(registry, {
+      name: (name) => `otelcol_exporter_${verb}_${name}_total`,
+      help: (name) => `${name} ${meaning}`,
       labelNames,
-    );
+      known: () => names().map((exporter) => ({ exporter })),
+    });
   return {
-    sent: items('sent', 'delivered; the store counts as exporter "store"'),
-    sendFailed: items('send_failed', 'that a backend refused for good, as a whole request or within one'),
+    sent: items('sent', 'delivered; the store counts as exporter "store"', queues),
+    sendFailed: items('send_failed', 'that a backend refused for good, as a whole request or within one', exporters),
     enqueueFailed: items(
       'enqueue_failed',
-      'that its queue could not keep: its share of the buffer, or the disk, was full',
+      'that its queue could not keep: its share of the buffer, the buffer or its disk was full',
+      queues,
     ),
     dropped: new Counter({
       name: 'promptmetrics_exporter_dropped_items_total',

@@ -14,14 +14,28 @@ export const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 export type PerSignal<Labels extends string> = Readonly<Record<Signal, Counter<Labels>>>;
 
+interface ItemCounters<Labels extends string> {
+  name(items: string): string;
+  help(items: string): string;
+  labelNames: readonly Labels[];
+  /** What is shown with 0 before anything was counted: an alert on an increase sees no first one otherwise. */
+  known?(): readonly Readonly<Record<Labels, string>>[];
+}
+
 export function perSignal<const Labels extends string>(
   registry: Registry,
-  name: (items: string) => string,
-  help: (items: string) => string,
-  labelNames: readonly Labels[],
+  { name, help, labelNames, known = () => [] }: ItemCounters<Labels>,
 ): PerSignal<Labels> {
   const counter = (items: string) =>
-    new Counter({ name: name(items), help: help(items.replace('_', ' ')), labelNames, registers: [registry] });
+    new Counter({
+      name: name(items),
+      help: help(items.replace('_', ' ')),
+      labelNames,
+      registers: [registry],
+      collect() {
+        for (const labels of known()) this.inc(labels, 0);
+      },
+    });
   return { traces: counter(ITEMS.traces), logs: counter(ITEMS.logs), metrics: counter(ITEMS.metrics) };
 }
 

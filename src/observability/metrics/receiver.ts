@@ -7,12 +7,11 @@ export function receiverMetrics(registry: Registry) {
   const registers = [registry];
   const labelNames: ReceiverLabels[] = ['receiver', 'transport'];
   const items = (verb: string, meaning: string) =>
-    perSignal(
-      registry,
-      (name) => `otelcol_receiver_${verb}_${name}_total`,
-      (name) => `${name} ${meaning}`,
+    perSignal(registry, {
+      name: (name) => `otelcol_receiver_${verb}_${name}_total`,
+      help: (name) => `${name} ${meaning}`,
       labelNames,
-    );
+    });
   return {
     accepted: items('accepted', 'that are in the buffer'),
     refused: items('refused', 'that were sent back to be tried again: buffer full, disk full, overload, shutdown'),
