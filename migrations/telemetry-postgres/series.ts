@@ -7,8 +7,19 @@ import * as furtherSightings from './0005-further-sightings.js';
 import * as billed from './0006-billed.js';
 import * as rollupChanges from './0007-rollup-changes.js';
 import * as runsOfLogs from './0008-runs-of-logs.js';
+import * as failedGenerations from './0009-failed-generations.js';
 
 export const telemetryPostgresMigrations: MigrationSeries = {
   name: 'telemetry',
-  migrations: [foundation, native, generations, contents, furtherSightings, billed, rollupChanges, runsOfLogs],
+  migrations: [
+    foundation,
+    native,
+    generations,
+    contents,
+    furtherSightings,
+    billed,
+    rollupChanges,
+    runsOfLogs,
+    failedGenerations,
+  ],
 };

@@ -38,6 +38,8 @@ function walked(query: GenerationQuery): Conditions {
   const conditions = new Conditions();
   conditions.add('item.workspace = ?', query.workspace);
   addRange(conditions, 'item.start_time_unix_nano', query);
+  // Those that failed have an index of their own.
+  if (query.isError) conditions.add('item.is_error');
   for (const [field, column] of Object.entries(IDENTITY_FILTERS) as ['sessionId', 'session_id'][]) {
     if (query[field] === '') conditions.add(`item.${column} is null`);
     else if (query[field] !== undefined) conditions.add(`item.${column} = ?`, indexedText(query[field]));
@@ -67,7 +69,7 @@ function addTexts(conditions: Conditions, query: GenerationQuery): void {
 }
 
 function addFlags(conditions: Conditions, query: GenerationQuery): void {
-  if (query.isError !== undefined) conditions.add('item.is_error = ?', query.isError);
+  if (query.isError === false) conditions.add('not item.is_error');
   if (query.isPriced !== undefined) conditions.add(query.isPriced ? 'item.picodollars is not null' : IS_UNPRICED);
   if (query.counted !== undefined) conditions.add('item.counted = ?', query.counted);
 }

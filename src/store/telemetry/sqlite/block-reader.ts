@@ -39,6 +39,7 @@ import {
 } from './rows.js';
 import {
   CONTENT_VERSION,
+  FAILED_VERSION,
   GENERATION_VERSION,
   NATIVE_VERSION,
   ROLLUP_CHANGES_VERSION,
@@ -314,6 +315,10 @@ export class BlockReader {
 
   get hasRollupChanges(): boolean {
     return this.schemaVersion() >= ROLLUP_CHANGES_VERSION;
+  }
+
+  get hasFailedIndex(): boolean {
+    return this.schemaVersion() >= FAILED_VERSION;
   }
 
   private schemaVersion(): number {

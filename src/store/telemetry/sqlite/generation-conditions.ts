@@ -6,6 +6,12 @@ const MAX_INTEGER = 2n ** 63n - 1n;
 /** Absent kinds leave out the rows that say only whose a trace is. */
 const LISTED = "d.kind <> 'span'";
 
+/** Of descriptions `d`: a block where none matches need not be looked through. */
+export function describedBy(query: GenerationQuery): Conditions {
+  const parameters: Record<string, unknown> = {};
+  return { sql: described(query, parameters), parameters };
+}
+
 /** Descriptions are few: those that match are found once, not joined to each row. */
 export function generationConditions(query: GenerationQuery): Conditions {
   const own: Conditions = { sql: [], parameters: {} };
@@ -13,7 +19,8 @@ export function generationConditions(query: GenerationQuery): Conditions {
     own.sql.push(sql);
     Object.assign(own.parameters, parameters);
   };
-  add(`x.description_id IN (SELECT d.id FROM descriptions d WHERE ${described(query, own.parameters).join(' AND ')})`);
+  const { sql, parameters } = describedBy(query);
+  add(`x.description_id IN (SELECT d.id FROM descriptions d WHERE ${sql.join(' AND ')})`, parameters);
   if (query.isError !== undefined) add('x.is_error = @isError', { isError: Number(query.isError) });
   if (query.isPriced !== undefined) add(query.isPriced ? 'x.picodollars IS NOT NULL' : 'x.is_unpriced = 1');
   if (query.counted !== undefined) add('x.counted = @counted', { counted: Number(query.counted) });

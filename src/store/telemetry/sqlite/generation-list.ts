@@ -3,7 +3,7 @@ import type { Page } from '../../page.js';
 import type { GenerationQuery, StoredGeneration } from '../generations.js';
 import type { BlockReader } from './block-reader.js';
 import { allOf, type Conditions } from './conditions.js';
-import { generationConditions } from './generation-conditions.js';
+import { describedBy, generationConditions } from './generation-conditions.js';
 import { SESSION, USER } from './generation-rows.js';
 import type { ListContext } from './list-page.js';
 import { type RecordKind, RecordList } from './record-list.js';
@@ -20,21 +20,34 @@ function kindOf(search: TextSearch | undefined): RecordKind<GenerationQuery, Sto
   return {
     table: 'generations',
     timeColumn: 'start_time_unix_nano',
-    index: ({ traceId, run, sessionId, userId }) => {
-      if (traceId || run) return undefined;
-      if (sessionId !== undefined) return 'generations_by_session';
-      return userId === undefined ? 'generations_by_time' : 'generations_by_user';
-    },
+    index: indexOf,
     extent: ({ generations }) => generations,
     conditions: generationConditions,
     runs: (reader, query) => {
       const workspace = reader.workspaceId(query.workspace)!;
       const own = ownConditions(reader, workspace, query);
-      if (!own) return [];
+      if (!own || !hasDescribed(reader, query)) return [];
+      // SQLite takes an index of some rows only where a condition says that no others are asked for.
+      if (indexOf(query, reader) === FAILED) own.sql.push('x.is_error = 1');
       return [search ? allOf(own, search.conditionsIn(reader, workspace)) : own];
     },
     load: (reader, id) => reader.generation(id),
   };
+}
+
+const FAILED = 'generations_failed';
+
+function indexOf({ traceId, run, sessionId, userId, isError }: GenerationQuery, reader: BlockReader) {
+  if (traceId || run) return undefined;
+  if (sessionId !== undefined) return 'generations_by_session';
+  if (userId !== undefined) return 'generations_by_user';
+  return isError && reader.hasFailedIndex ? FAILED : 'generations_by_time';
+}
+
+/** A model or a prompt that the block knows nothing of is in none of its rows. */
+function hasDescribed(reader: BlockReader, query: GenerationQuery): boolean {
+  const { sql, parameters } = describedBy(query);
+  return reader.get(`SELECT 1 FROM descriptions d WHERE ${sql.join(' AND ')} LIMIT 1`, parameters) !== undefined;
 }
 
 /** By trace, session and user; undefined when the block has none of these. */

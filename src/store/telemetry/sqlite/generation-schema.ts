@@ -107,6 +107,8 @@ CREATE INDEX generations_by_run ON generations (run_id) WHERE run_id IS NOT NULL
 CREATE INDEX generations_by_time ON generations (workspace_id, start_time_unix_nano);
 CREATE INDEX generations_by_session ON generations (session_id, start_time_unix_nano) WHERE session_id IS NOT NULL;
 CREATE INDEX generations_by_user ON generations (user_id, start_time_unix_nano) WHERE user_id IS NOT NULL;
+-- Few fail, and who looks for them wants a page of them and how many there are. The description tells the kind and the model.
+CREATE INDEX generations_failed ON generations (workspace_id, start_time_unix_nano, description_id) WHERE is_error = 1;
 CREATE INDEX generations_by_response ON generations (response_hash) WHERE response_hash IS NOT NULL;
 
 -- Sums of counted calls: src/store/telemetry/rollups.ts says of what. Grain and time are seconds.

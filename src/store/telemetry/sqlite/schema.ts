@@ -14,8 +14,9 @@ import { GENERATION_TABLES } from './generation-schema.js';
  * 6: generations.billed.
  * 7: generations.run_id.
  * 8: no texts, which are in a file of their own (text-file.ts).
+ * 9: generations_failed.
  */
-export const SCHEMA_VERSION = 8;
+export const SCHEMA_VERSION = 9;
 
 /** Blocks before it know nothing of what the native API writes: no declarations, revisions or keys, no bytes. */
 export const NATIVE_VERSION = 2;
@@ -34,6 +35,9 @@ export const ROLLUP_CHANGES_VERSION = 5;
 
 /** Blocks before it have their full text, of generations, among their own tables. */
 export const TEXT_FILE_VERSION = 8;
+
+/** In blocks before it generations that failed lie in no index of their own. */
+export const FAILED_VERSION = 9;
 
 /**
  * Neither spans nor trace shares have an index over random ids in arrival order: that is what makes one growing table

@@ -222,5 +222,29 @@ export function identityContract(open: OpenSession<GenerationSession>): void {
         ['u0', 3],
       ]);
     });
+
+    test('the sessions of a user with few of them take many pages, or stand where they were when it took part', async () => {
+      // A budget of nothing: a list of all sessions would end each page at its first step.
+      const session = await open({ blockMaxSpans: 16, pageBudgetMs: 0 });
+      const source = recordSource(31);
+      const userOf = (at: number) => (at % 20 === 3 ? 'rare' : 'other');
+      const spans = Array.from({ length: 60 }, (_, at) =>
+        generationSpan(source, { sessionId: `s${at}`, userId: userOf(at) }),
+      );
+      for (let at = 0; at < 60; at += 10) await session.writeOne({ spans: spans.slice(at, at + 10) });
+      await session.writeOne({ spans: [generationSpan(source, { sessionId: 's3' })] });
+      const of = (query: object) =>
+        session.reader.listSessions({ workspace: 'default', limit: 2, userId: 'rare', ...query });
+      const first = await of({});
+      expect(first).toMatchObject({ items: [{ id: 's3' }, { id: 's43' }], total: 3, totalRelation: 'eq' });
+      const second = await of({ after: first.next });
+      expect(second.items.map(({ id }) => id)).toEqual(['s23']);
+      expect(second.next).toBeUndefined();
+      expect((await of({ offset: 1 })).items.map(({ id }) => id)).toEqual(['s43', 's23']);
+      const before = await of({ toUnixNano: first.items[0]!.lastTimeUnixNano });
+      expect(before).toMatchObject({ items: [{ id: 's43' }, { id: 's23' }], total: 2 });
+      expect(await of({ userId: 'nobody' })).toMatchObject({ items: [], total: 0, totalRelation: 'eq' });
+      expect(await of({ workspace: 'another' })).toMatchObject({ items: [], total: 0, totalRelation: 'eq' });
+    });
   });
 }
