@@ -19,6 +19,9 @@ export const CONTENT_MARK = '[content:';
 
 const SHOWN_DIGEST_CHARS = 16;
 
+/** Where a text ends that was cut. */
+export const CUT_MARK = / \[cut: \d+ of \d+ bytes kept\]$/;
+
 export const CONTENT_FIELDS = ['attributes', 'events', 'body'] as const;
 export type ContentField = (typeof CONTENT_FIELDS)[number];
 
@@ -158,6 +161,7 @@ class Extractor {
     this.copyTo(cutAt);
     const keptBytes = measure(this.text, start, cutAt).bytes;
     const bytes = keptBytes + measure(this.text, cutAt, end).bytes;
+    // As CUT_MARK reads it.
     this.write(` [cut: ${keptBytes} of ${bytes} bytes kept]`);
     this.copied = end;
     this.cuts.push({ attribute: this.attribute(), keptBytes, bytes });

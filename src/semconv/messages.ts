@@ -1,5 +1,6 @@
 /** Messages in one form, from whatever a span carries: a request, an answer, a list of messages, one message, a text. */
 import type { Message, MessagePart } from '../model/conversation.js';
+import { closedJson } from './cut-json.js';
 import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
 import { answered, partsOf, stringOf, toolCall } from './parts.js';
 import type { Room } from './room.js';
@@ -23,10 +24,17 @@ export function messagesOf(value: unknown, role: string, room: Room, depth = 0):
 /** JSON that is no messages is a text that happens to be JSON: an answer of structured output, say. */
 function textMessages(text: string, role: string, room: Room, depth: number): Message[] {
   const said = scalarTextOf(text)!;
-  const container = parseContainer(said, MAX_JSON_CHARS);
+  const container = parseContainer(said, MAX_JSON_CHARS) ?? readCut(said, room);
   const messages = container === undefined ? [] : messagesOf(container, role, room, depth);
   const isKnown = messages.some(({ parts }) => parts.some(({ type }) => type !== 'other'));
   return isKnown ? messages : textMessage(said, role, room);
+}
+
+function readCut(text: string, room: Room): unknown {
+  const closed = closedJson(text);
+  if (closed === undefined) return undefined;
+  room.truncated = true;
+  return parseContainer(closed, MAX_JSON_CHARS);
 }
 
 function readText(text: string): unknown {

@@ -1,8 +1,8 @@
 /** How much of a conversation is shown: what comes behind it is left out, and `truncated` says so. */
 const MAX_PARTS = 10_000;
 const MAX_CHARS = 8 * 1024 * 1024;
-/** Of one text. */
-const MAX_TEXT_CHARS = 1024 * 1024;
+/** Of one text: as long as the store keeps them, if nobody says otherwise, and the mark where it has cut one. */
+const MAX_TEXT_CHARS = 1024 * 1024 + 100;
 
 export class Room {
   truncated = false;

@@ -438,3 +438,46 @@ describe('bounds', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 });
+
+describe('JSON that the store has cut', () => {
+  const cut = (text: string, chars: number) => `${text.slice(0, chars)} [cut: ${chars} of ${text.length} bytes kept]`;
+  const whole = JSON.stringify([
+    { role: 'user', parts: [{ type: 'text', content: 'a \\ "b" \u0001' }], n: 12, nothing: null },
+    {
+      role: 'assistant',
+      finish_reason: 'stop',
+      parts: [{ type: 'tool_call', id: 'c', name: 'f', arguments: { x: [1.5, true] } }],
+    },
+    { role: 'user', parts: [{ type: 'text', content: 'the end' }] },
+  ]);
+  const read1 = (value: string) => read({ attributes: { 'gen_ai.input.messages': value } });
+
+  it('is one raw text, wherever it was cut', () => {
+    const all = read1(whole).input;
+    // From the first text on: without one, nothing says that they are messages.
+    for (let chars = whole.indexOf('a \\'); chars < whole.length; chars++) {
+      const { input, truncated } = read1(cut(whole, chars));
+      expect(truncated).toBe(true);
+      for (const message of input)
+        expect(message.parts[0]).not.toMatchObject({ content: expect.stringContaining('"role"') });
+      if (chars > whole.indexOf('"assistant"')) expect(input[0]).toEqual(all[0]);
+    }
+  });
+
+  it('does not say where within a text it was cut', () => {
+    const { input } = read1(cut(whole, whole.indexOf(' end')));
+    expect(input[2]!.parts).toEqual([text(expect.stringMatching(/^the \[cut: \d+ of \d+ bytes kept\]$/) as never)]);
+  });
+
+  it('loses what follows JSON in a text, or a text that only begins like JSON', () => {
+    for (const said of ['{"role":"user","content":"x"} and so on', '[see above] and so on', '{{name}}', '[']) {
+      const { input } = read1(cut(`${said}${' more'.repeat(9)}`, said.length + 9));
+      expect(input).toEqual([user(expect.stringContaining(said) as never)]);
+    }
+  });
+
+  it('is searched for its end over and over, or in vain', () => {
+    for (const said of ['['.repeat(500_000), '{"a":'.repeat(200_000), '["'.padEnd(1_000_000, '\\'), '[{"role":"user'])
+      expect(read1(cut(`${said} `, said.length)).input).toHaveLength(1);
+  });
+});
