@@ -15,19 +15,14 @@ import { type Backend, createBackends, type ExporterSources } from './backends.j
 import type { Part } from './batch.js';
 import { bySignal, type Chooser, inTurn } from './chooser.js';
 import type { QueueConfig } from './config.js';
-import {
-  createExporter,
-  type Exporter,
-  type ExporterOptions,
-  type ExporterState,
-  type RefusedLetter,
-  type ResentFrame,
-} from './exporter.js';
+import { createExporter, type Exporter, type ExporterOptions, type ExporterState } from './exporter.js';
 import { identityOf } from './identity.js';
+import { letterOf } from './letters.js';
 import { type Door, refuseOwnDoors } from './own-address.js';
 import { createProcessing } from './processing/chooser.js';
 import { isLedTo, type Steps, stepsFromFiles } from './processing/components.js';
 import { type ChoosingConfig, stepsFromVariables } from './processing/config.js';
+import type { ResentFrame } from './resending.js';
 import { CUT, type CutTask, type Piece } from './split.js';
 import type { SamplingPlan, TailSamplers } from './tail-sampling/samplers.js';
 
@@ -269,7 +264,7 @@ function chooserOf(name: string, steps: Steps, sampling: SamplingPlan, options: 
 /** Of parts that are as they were received: what can't be chosen from is not sent on. */
 function buryingOf(exporter: string, { bury, buffer, events }: ExportersOptions) {
   return async (part: Part, reason: string): Promise<void> => {
-    await bury(unprocessed(exporter, part, reason, buffer.id));
+    await bury({ ...letterOf(part, { exporter, bufferId: buffer.id, reason }), isUnprocessed: true });
     events.unusable({ exporter, frames: 1, buried: 1, reason });
   };
 }
@@ -283,10 +278,4 @@ function processingOf(exporter: string, steps: Steps, { pool, events, bury }: Pr
     return [[signal, createProcessing({ exporter, signal, steps: own, pool, bury, events })] as const];
   });
   return choosers.length === 0 ? undefined : bySignal(Object.fromEntries(choosers) as Partial<Record<Signal, Chooser>>);
-}
-
-function unprocessed(exporter: string, part: Part, reason: string, bufferId: string): RefusedLetter {
-  const { sequence, piece, signal, workspace, items, receivedTimeUnixMs, payload } = part;
-  const frame = { signal, encoding: 'protobuf', workspace, items, receivedTimeUnixMs } as const;
-  return { exporter, bufferId, sequence, lastSequence: sequence, piece, reason, frame, payload, isUnprocessed: true };
 }

@@ -6,6 +6,7 @@
  */
 import type { Signal } from '../src/component.js';
 import { closeWire, openWire, WireError } from '../src/otlp/wire.js';
+import { bufferOf } from './buffer-view.js';
 import { type FieldPlace, fieldsOf, isMessage, wrap } from './wire-fields.js';
 
 /** The repeated field to cut at, from the request inwards: ResourceSpans in a request, ScopeSpans in it, Span in that. */
@@ -131,7 +132,7 @@ export function cutToSize({ signal, payload, items, maxBytes }: CutTask): Piece[
 function readableHalvesOf(signal: Signal, { payload, items }: Piece): Pick<Piece, 'items' | 'payload'>[] | undefined {
   if (payload.length <= MIN_SPLIT_BYTES) return undefined;
   try {
-    const halves = halvesOf(Buffer.from(payload.buffer, payload.byteOffset, payload.length));
+    const halves = halvesOf(bufferOf(payload));
     if (halves === undefined || halves[0].length + halves[1].length > MAX_GROWTH * payload.length) return undefined;
     const first = Math.min(items, countItems(signal, halves[0]));
     return [

@@ -45,3 +45,8 @@ export interface Transport {
   /** Safe when nothing was ever sent, and safe twice. */
   close(): Promise<void>;
 }
+
+/** A transport answers whatever happens; one that doesn't must not end the process. */
+export function asRetry(error: unknown): Answer {
+  return { kind: 'retry', reason: error instanceof Error ? error.message : String(error) };
+}

@@ -5,6 +5,7 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { TaskPool } from '../../src/component.js';
 import { headerText, readAnswer } from '../answer-body.js';
+import { bufferOf } from '../buffer-view.js';
 import { encodedOn } from '../encoding.js';
 import { answerOfHttp, reasonOf } from '../otlp/answer.js';
 import { userAgent } from '../otlp/destination.js';
@@ -39,7 +40,7 @@ export function createAgentTransport({ config, pool, connections, version }: Age
       method: 'PUT',
       dispatcher: agent,
       headers: { ...headers, 'x-datadog-trace-count': String(traces.traces) },
-      body: Buffer.from(traces.body.buffer as ArrayBuffer, traces.body.byteOffset, traces.body.length),
+      body: bufferOf(traces.body),
       signal,
     });
     return answerOf(response);

@@ -6,6 +6,7 @@ import { Encoder } from '@msgpack/msgpack';
 import type { Encoding } from '../../src/component.js';
 import type { Span } from '../../src/model/telemetry.js';
 import { decodeRequest } from '../../src/otlp/decode.js';
+import { bufferOf } from '../buffer-view.js';
 import { type DatadogSpan, highTraceId, SAMPLING_PRIORITY, toDatadogSpan } from './span.js';
 
 export interface TracePayload {
@@ -64,7 +65,7 @@ function tracesOf(payloads: readonly TracePayload[]): Span[][] {
 }
 
 function spansOf({ encoding, payload }: TracePayload): Span[] {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  const bytes = bufferOf(payload);
   return decodeRequest({ signal: 'traces', encoding, payload: bytes }).spans;
 }
 

@@ -1,5 +1,6 @@
 /** OTLP/JSON for backends that take no protobuf: what the buffer holds is encoded on a thread. */
 import type { TaskPool } from '../../src/component.js';
+import { bufferOf } from '../buffer-view.js';
 import { encodedOn } from '../encoding.js';
 import type { EncodedLine, RequestPayload } from '../file/otlp-json.js';
 import { ENCODE_LINE } from '../file/transport.js';
@@ -12,7 +13,7 @@ export function inJson(transport: Transport, pool: TaskPool): Transport {
     const given: RequestPayload = { signal: request.signal, payload: new Uint8Array(request.payload) };
     const { line, reason } = await encodedOn<EncodedLine>(pool, ENCODE_LINE, given);
     if (line === undefined) return { kind: 'refused', reason, ofContent: true };
-    return transport.send({ ...request, payload: Buffer.from(line.buffer, line.byteOffset, line.length) }, abort);
+    return transport.send({ ...request, payload: bufferOf(line) }, abort);
   };
   return {
     endpoint: transport.endpoint,

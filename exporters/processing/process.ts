@@ -1,6 +1,7 @@
 /** The steps of one exporter over what a range holds of one signal. For worker threads. */
 import type { Signal } from '../../src/component.js';
 import { WireError } from '../../src/otlp/wire.js';
+import { bufferOf } from '../buffer-view.js';
 import type { Passage } from '../chooser.js';
 import type { Edit } from '../wire-fields.js';
 import { compileAttributes } from './attributes.js';
@@ -118,7 +119,7 @@ function applied(edit: Exclude<Edit, 'gone'>, payload: Buffer): Buffer {
 }
 
 export function processParts({ signal, steps, parts, payloads }: ProcessTask): Processed {
-  const memory = Buffer.from(payloads.buffer, payloads.byteOffset, payloads.length);
+  const memory = bufferOf(payloads);
   const { result, slow } = bounded(() => {
     const run = new Run(signal, steps);
     let at = 0;

@@ -8,6 +8,7 @@ import type { BufferConsumer, Component, ConsumerOptions, FrameRange, Loss, Task
 import { GatewayError } from '../../src/errors.js';
 import { pause } from '../backoff.js';
 import type { Part } from '../batch.js';
+import { bufferOf } from '../buffer-view.js';
 import type { Chooser, Passage } from '../chooser.js';
 import { NOTHING } from '../encoding.js';
 import { Isolation } from '../isolation.js';
@@ -343,7 +344,7 @@ function isSampled(part: Part): part is SampledPart {
 function leftOf(part: Part, kept: Chosen['parts'][number]): Part | undefined {
   if (kept?.payload === undefined) return kept && part;
   const { payload, items } = kept;
-  return { ...part, items, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.length) };
+  return { ...part, items, payload: bufferOf(payload) };
 }
 
 /** At least one, when there is one. */

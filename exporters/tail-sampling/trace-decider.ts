@@ -11,6 +11,7 @@ import type { Frame } from '../../src/component.js';
 import type { Generation } from '../../src/model/generation.js';
 import type { LogRecord, Span } from '../../src/model/telemetry.js';
 import { type DecodedRequest, decodeRequest } from '../../src/otlp/decode.js';
+import { bufferOf } from '../buffer-view.js';
 import { keepItems } from '../keep-items.js';
 import type { ChoosePart, ChooseTask, Chosen, FoldCounts, Folded, FoldTask, OpenTask } from './messages.js';
 import { Policies } from './policies.js';
@@ -232,7 +233,7 @@ export class TraceDecider {
   // ---- what goes to an exporter ----
 
   #chooseFrom({ sequence, signal, workspace, payload }: ChoosePart, chosen: Chosen): Chosen['parts'][number] {
-    const whole = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+    const whole = bufferOf(payload);
     const kept = keepItems(signal, whole, (at) => {
       if (at === undefined) return true;
       const verdict = this.#journal.at(sequence, this.#keys.of(workspace, whole, at));

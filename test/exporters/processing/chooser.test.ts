@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import type { RefusedLetter } from '../../../exporters/exporter.js';
+import type { RefusedLetter } from '../../../exporters/letters.js';
 import { createProcessing } from '../../../exporters/processing/chooser.js';
 import type { ProcessTask } from '../../../exporters/processing/process.js';
 import type { Step } from '../../../exporters/processing/steps.js';
