@@ -20,7 +20,7 @@ import { makeInclusive } from './usage.js';
  * tables have beside them (`metadata`, `tool.name`) is read of such spans alone.
  */
 const SIGNS =
-  /"(?:gen_ai\.|llm\.|ai\.|openinference\.|traceloop\.|langfuse\.|session\.id"|user\.id"|enduser\.id"|mlflow\.|gcp\.vertex\.agent|pydantic_ai\.|all_messages_events"|request_data"|lk\.|input\.value"|embedding\.|reranker\.|retrieval\.)/;
+  /"(?:gen_ai\.|llm\.|ai\.|openinference\.|traceloop\.|langfuse\.|session\.id"|user\.id"|enduser\.id"|mlflow\.|gcp\.vertex\.agent|pydantic_ai\.|all_messages_events"|request_data"|lk\.|agent_trace_id"|input\.value"|embedding\.|reranker\.|retrieval\.)/;
 
 /** Calls to a model, billed as such, whose usage is theirs; of all other kinds it is a sum over their children. */
 const COUNTABLE: ReadonlySet<GenerationKind> = new Set(['llm', 'embedding', 'reranker']);
