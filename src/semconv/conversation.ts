@@ -140,14 +140,28 @@ function choiceOf(choice: JsonObject, room: Room): Message[] {
 }
 
 /** pydantic-ai and Logfire keep such events in an attribute. */
-function attributeEvents({ content }: ReadDraft): ContentEvent[] {
+function attributeEvents({ content, kind }: ReadDraft): ContentEvent[] {
   const list = typeof content.events === 'string' ? parseContainer(content.events) : content.events;
-  const events = Array.isArray(list) ? list.filter(isObject) : [];
-  return events.map((event) => ({
-    name: String(event['event.name'] ?? event.name ?? ''),
-    body: event,
-    attributes: {},
-  }));
+  const events = (Array.isArray(list) ? list.filter(isObject) : []).map(eventInAttribute);
+  return kind === 'llm' ? withChoices(events) : events;
+}
+
+/** What Logfire has no event for stands in `data` as the provider said it: the reasoning of OpenAI's Responses. */
+function eventInAttribute(event: JsonObject): ContentEvent {
+  const name = String(event['event.name'] ?? event.name ?? '');
+  const isItem = name === 'gen_ai.unknown' && isObject(event.data);
+  return { name: isItem ? ASSISTANT : name, body: isItem ? event.data : event, attributes: {} };
+}
+
+const ASSISTANT = 'gen_ai.assistant.message';
+
+/** Logfire's Responses end with the answer, as one more message of the assistant. */
+function withChoices(events: ContentEvent[]): ContentEvent[] {
+  if (events.some(({ name }) => name === CHOICE)) return events;
+  const asked = events.findLastIndex(({ name }) => name !== ASSISTANT) + 1;
+  return events.map((event, index) =>
+    index < asked ? event : { ...event, name: CHOICE, body: { message: event.body } },
+  );
 }
 
 // ---- sides ----
@@ -225,9 +239,10 @@ function toolCallOf({ content, kind, toolName, entityName, toolCallId }: ReadDra
   return [{ role: 'assistant', parts: [part] }];
 }
 
-function toolResultOf({ content, toolCallId }: ReadDraft, room: Room): Message[] {
-  if (content.toolResult === undefined) return [];
-  const response = structured(content.toolResult, room);
+function toolResultOf({ content, kind, toolCallId }: ReadDraft, room: Room): Message[] {
+  const told = content.toolResult ?? (kind === 'tool' ? content.output : undefined);
+  if (told === undefined) return [];
+  const response = structured(told, room);
   return [{ role: 'tool', parts: [{ type: 'tool_call_response', id: toolCallId ?? '', response }] }];
 }
 

@@ -14,6 +14,7 @@ import {
   type Vocabulary,
   when,
 } from '../rule.js';
+import { LOGFIRE_AGENTS } from './logfire-agents.js';
 
 const MLFLOW_USAGE: MemberVocabulary = [
   ['input_tokens', count('input')],
@@ -46,6 +47,7 @@ export const OTHERS: Vocabulary = [
     }),
   ],
   ['logfire.tags', list('tags')],
+  ...LOGFIRE_AGENTS,
   ['request_data', content('input'), members(MODEL)],
   ['response_data', content('output')],
 
