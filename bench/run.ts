@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--all] [--seconds 8] [--outage 600] [--beside otelcol] [--write README.md] [case …]`: measures, and prints one table, or writes it
+ * `npm run bench -- [--all] [--seconds 8] [--outage 600] [--beside otelcol] [--write docs/performance.md] [case …]`: measures, and prints one table, or writes it
  * between the marks of a document. Load and gateway share this machine's processors; a figure stands beside others of the
  * same run only.
  */

@@ -1,4 +1,4 @@
-/** The columns of each signal's table. README.md describes them: a column that is added there comes at the end here. */
+/** The columns of each signal's table. docs/sending-on.md describes them: a column that is added there comes at the end here. */
 import type { Generation, TokenType } from '../../src/model/generation.js';
 import type { LogRecord, MetricPoint, Resource, Scope, Span } from '../../src/model/telemetry.js';
 

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import { createGateway } from '../../src/gateway.js';
+import { fencedBlocks } from '../helpers/documents.js';
 import { read } from './fixture.js';
 
 const folder = fileURLToPath(new URL('../../deploy/examples', import.meta.url));
@@ -28,9 +29,8 @@ it('the examples may be laid over each other', () => {
   expect(config!.buffer.maxBytes).toBe(2 ** 32);
 });
 
-it('the file in the README is valid, and without a warning', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block]) => block!);
+it('the files in the documents are valid, and without a warning', () => {
+  const blocks = fencedBlocks('yaml');
   expect(blocks.length).toBeGreaterThan(0);
   for (const block of blocks) {
     const { config, faults, warnings } = read(block, { ARCHIVE_TOKEN: 't' });

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { otlpExporters } from '../../exporters/otlp/config.js';
 import { listSettings, loadConfig } from '../../src/config.js';
+import { documentText } from '../helpers/documents.js';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'exporter-config-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -201,12 +202,11 @@ describe('a preset', () => {
   });
 });
 
-describe('the README', () => {
+describe('the guide to sending on', () => {
   it('names settings that there are, at their defaults', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    const section = /^## Sending on$(.*?)^## /ms.exec(readme)![1]!;
+    const guide = documentText('docs/sending-on.md');
     const settings = new Map(listSettings().map(({ env, defaultText }) => [env, defaultText]));
-    const rows = [...section.matchAll(/^\| (`[^|]*) \| ?([^|]*)\|/gm)];
+    const rows = [...guide.matchAll(/^\| (`[^|]*) \| ?([^|]*)\|/gm)];
     expect(rows.length).toBeGreaterThan(3);
     for (const [, names, defaults] of rows) {
       const known = [...names!.matchAll(/`([A-Z0-9_]+)`/g)].map(([, name]) => name!);

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { entryFile, type GatewayProcess } from '../../bench/gateway-process.js';
+import { fencedBlocks } from '../helpers/documents.js';
 import { startGateway, temporaryDirectory } from '../helpers/gateway.js';
 
 const run = promisify(execFile);
@@ -11,12 +11,8 @@ const hasCurl = await run('curl', ['--version']).then(
   () => false,
 );
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
 /** The blocks that call a port of the gateway and need nothing else, in their order. */
-const calls = [...readme.matchAll(/^```sh\n(.*?)^```/gms)]
-  .map((match) => match[1]!)
-  .filter((block) => /\blocalhost:\d/.test(block) && !block.includes('hello.mjs'));
+const calls = fencedBlocks('sh').filter((block) => /\blocalhost:\d/.test(block) && !block.includes('hello.mjs'));
 
 /** At the ports of that gateway. With --fail, curl ends with an error where it is answered 4xx or 5xx. */
 function scriptAt({ api, otlpHttp }: GatewayProcess): string {
@@ -33,7 +29,7 @@ function scriptAt({ api, otlpHttp }: GatewayProcess): string {
 
 const KEY = /\bpm_[0-9a-f]{64}\b/;
 
-describe.skipIf(!hasCurl)('the calls of the README', () => {
+describe.skipIf(!hasCurl)('the calls of the documents', () => {
   it('are not answered with an error, with the key that the first start prints', async () => {
     const env = { API_AUTH: 'required' };
     const gateway = await startGateway({ entry: entryFile(), dataDirectory: temporaryDirectory(), env });
@@ -46,6 +42,7 @@ describe.skipIf(!hasCurl)('the calls of the README', () => {
       '"error_code":"429"',
       '"user":"u-17"',
       '"count":1',
+      'I am Ada.',
       'I am Alice.',
       'Answer in French.',
       '"cost_usd":0.000039',

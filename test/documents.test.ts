@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -7,25 +7,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPostgresTelemetry } from '../src/store/telemetry/postgres/store.js';
 import type { WriterOptions } from '../src/store/telemetry/telemetry.js';
 import { openTelemetryWriter } from '../src/store/telemetry/writer.js';
+import { DOCUMENTS, documentText, fencedBlocks } from './helpers/documents.js';
 import { decodedFrame, recordSource } from './helpers/records.js';
 import { sharedPostgres } from './helpers/shared-postgres.js';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const scripts = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).scripts as Record<
-  string,
-  string
->;
-
-/** What stands in the fenced blocks of that language. */
-function fenced(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1]!);
-}
+const root = new URL('../', import.meta.url);
+const scripts = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).scripts as Record<string, string>;
 
 /** The last argument of a sqlite3 command, as the shell hands it over. */
-const sqliteQueries = fenced('sh')
+const sqliteQueries = fencedBlocks('sh')
   .filter((block) => block.startsWith('sqlite3'))
   .map((block) => /\)" "(.*)"\s*$/s.exec(block)![1]!.replaceAll('\\"', '"'));
-const postgresQueries = fenced('sql');
+const postgresQueries = fencedBlocks('sql');
 
 /** A call of a model with tokens, and one that failed. */
 const frame = () => {
@@ -44,10 +37,10 @@ async function write(options: WriterOptions): Promise<void> {
   await writer.close();
 }
 
-describe('the queries of the README find rows', () => {
+describe('the queries of the documents find rows', () => {
   let directory: string;
   beforeAll(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'readme-'));
+    directory = mkdtempSync(path.join(tmpdir(), 'documents-'));
     await write({ engine: 'sqlite', directory, writer: 0, blockMaxSpans: 1000, blockMaxBytes: 2 ** 30 });
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -69,7 +62,7 @@ describe('the queries of the README find rows', () => {
 const postgres = sharedPostgres();
 afterAll(() => postgres?.remove());
 
-describe.skipIf(!postgres)('the queries of the README find rows on Postgres', () => {
+describe.skipIf(!postgres)('the queries of the documents find rows on Postgres', () => {
   let client: pg.Client;
   beforeAll(async () => {
     const connectionString = await postgres!.createDatabase();
@@ -87,17 +80,45 @@ describe.skipIf(!postgres)('the queries of the README find rows on Postgres', ()
   });
 });
 
-describe('the README', () => {
-  it('opens with the two commands', () => {
-    expect(fenced('sh')[0]).toMatch(/^npm ci && npm start .*\nnpm ci && npm test /);
-  });
+it('the README opens with the two commands', () => {
+  expect(fencedBlocks('sh', ['README.md'])[0]).toMatch(/^npm ci && npm start .*\nnpm ci && npm test /);
+});
+
+it('every guide is one of those that are tested', () => {
+  const guides = readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`);
+  expect(DOCUMENTS.filter((file) => file.startsWith('docs/')).toSorted()).toEqual(guides.sort());
+});
+
+/** As GitHub names them. */
+function anchorsOf(file: string): string[] {
+  const headings = [...documentText(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe.each([...DOCUMENTS, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'deploy/README.md'])('%s', (file) => {
+  const text = documentText(file);
 
   it('names only scripts that there are', () => {
-    for (const [, script] of readme.matchAll(/npm run ([a-z-]+)/g)) expect(Object.keys(scripts)).toContain(script);
+    for (const [, script] of text.matchAll(/npm run ([a-z-]+)/g)) expect(Object.keys(scripts)).toContain(script);
   });
 
   it('names only settings that .env.example has', () => {
-    const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
-    for (const [, name] of readme.matchAll(/^\| (?:`([A-Z_]+)`)/gm)) expect(example).toContain(`# ${name}=`);
+    const example = documentText('.env.example');
+    for (const [, name] of text.matchAll(/^\| (?:`([A-Z_]+)`)/gm)) expect(example).toContain(`# ${name}=`);
+  });
+
+  it('has no link that leads nowhere', () => {
+    for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      const [target, anchor] = link!.split('#') as [string, string?];
+      const place = target === '' ? file : path.posix.join(path.posix.dirname(file), target);
+      expect([link, existsSync(new URL(place, root))]).toEqual([link, true]);
+      if (anchor !== undefined) expect(anchorsOf(place)).toContain(anchor);
+    }
   });
 });
