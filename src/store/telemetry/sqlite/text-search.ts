@@ -15,11 +15,22 @@ const MARKS = /\p{M}+/u;
 
 /** As the tokenizer of the block takes a text apart; a query of FTS5 for all of them, undefined for none. */
 export function wordQuery(text: string): string | undefined {
-  const words = text
-    .split(SEPARATORS)
-    .flatMap((word) => word.normalize('NFD').replace(ACCENTS, '').normalize('NFC').split(MARKS));
+  const words = text.split(SEPARATORS).map(anySpelling);
   const distinct = [...new Set(words.filter((word) => word !== ''))];
-  return distinct.length === 0 ? undefined : distinct.map((word) => `"${word}"`).join(' AND ');
+  return distinct.length === 0 ? undefined : distinct.join(' AND ');
+}
+
+/** FTS5 folds accents of Latin letters alone: of others (й, ё) a text has a letter of its own, or one with a mark behind it. */
+function anySpelling(word: string): string {
+  const composed = word.normalize('NFC').replace(ACCENTS, '');
+  const bare = word.normalize('NFD').replace(ACCENTS, '').normalize('NFC');
+  const [first = '', other] = new Set([composed, bare].map(partsOf).filter((parts) => parts !== ''));
+  return other === undefined ? first : `((${first}) OR (${other}))`;
+}
+
+function partsOf(word: string): string {
+  const parts = word.split(MARKS).filter((part) => part !== '');
+  return parts.map((part) => `"${part}"`).join(' AND ');
 }
 
 export interface SpanName {

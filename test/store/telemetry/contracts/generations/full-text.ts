@@ -23,6 +23,19 @@ export function fullTextContract(open: OpenSession<GenerationSession>): void {
       expect(await found(' ?! ')).toEqual([]);
     });
 
+    test('words with letters that are made of others are not found as they are written', async () => {
+      const session = await open();
+      const source = recordSource(11);
+      const texts = ['Русский ёж', 'हिन्दी पाठ', 'Tiếng Việt, São', 'Ελλάδα', '한국어 문장', 'x\u0302 cafe\u0301'];
+      const spans = texts.map((searchText) => generationSpan(source, { searchText }));
+      await session.writeOne({ spans });
+      for (const [at, text] of texts.entries()) {
+        for (const asked of [text, text.toUpperCase(), text.normalize('NFD')])
+          expect(ids(await session.list({ text: asked })), asked).toEqual([idOf(spans[at]!)]);
+      }
+      expect(ids(await session.list({ text: 'tieng SAO' }))).toEqual([idOf(spans[2]!)]);
+    });
+
     test('the words of a log event do not find its span, whichever comes first', async () => {
       const session = await open();
       const source = recordSource(8);
