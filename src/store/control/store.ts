@@ -9,6 +9,7 @@ import { within } from '../deadline.js';
 import { type DialectFacts, POSTGRES_FACTS, SQLITE_FACTS } from '../dialect-facts.js';
 import { migrate } from '../migrator.js';
 import { createPostgresDialect } from '../postgres/dialect.js';
+import { migratePostgres } from '../postgres/migrate.js';
 import { createPool } from '../postgres/pool.js';
 import { type ApiKeys, createApiKeys } from './api-keys.js';
 import { type AuditLogs, createAuditLogs } from './audit-logs.js';
@@ -89,11 +90,12 @@ export interface ControlStoreOptions {
 interface Database {
   db: Kysely<ControlSchema>;
   facts: DialectFacts;
+  migrate(): Promise<unknown>;
   listen(feed: ChangeFeed, origin: string): Listener;
 }
 
 export function createControlStore(options: ControlStoreOptions): ControlStore {
-  const { db, facts, listen } = openDatabase(options);
+  const { db, facts, migrate, listen } = openDatabase(options);
   const feed = new ChangeFeed();
   const origin = randomUUID();
   const listener = listen(feed, origin);
@@ -127,7 +129,7 @@ export function createControlStore(options: ControlStoreOptions): ControlStore {
     name: 'store/control',
     ...own,
     async start() {
-      await migrate(db, facts, controlMigrations);
+      await migrate();
       await own.workspaces.ensure(DEFAULT_WORKSPACE);
       await Promise.all([listener.start(), relay.start()]);
     },
@@ -162,14 +164,17 @@ function openDatabase({ config, thread }: ControlStoreOptions): Database {
     return {
       db: new Kysely({ dialect: createPostgresDialect(pool) }),
       facts: POSTGRES_FACTS,
+      migrate: () => migratePostgres(connectionString, controlMigrations),
       listen: (feed, origin) => listenTo(connectionString, feed, origin),
     };
   }
   if (!thread) throw new TypeError('SQLite needs the thread that has its file open');
   const file = controlFile(config);
+  const db = new Kysely<ControlSchema>({ dialect: createSqliteDialect({ file, thread }) });
   return {
-    db: new Kysely({ dialect: createSqliteDialect({ file, thread }) }),
+    db,
     facts: SQLITE_FACTS,
+    migrate: () => migrate(db, SQLITE_FACTS, controlMigrations),
     listen: (feed) => createWatch({ file, thread, onMissed: () => feed.emit('missed') }),
   };
 }

@@ -3,8 +3,8 @@ import pg from 'pg';
 export interface PostgresOptions {
   connectionString: string;
   poolSize: number;
-  /** The server cancels what takes longer. */
-  queryTimeoutMs: number;
+  /** The server cancels what takes longer; undefined: nothing is waited for too long. */
+  queryTimeoutMs: number | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -35,6 +35,11 @@ function typesOf({ int8, json }: PostgresTypes): pg.CustomTypesConfig {
   return { getTypeParser: getTypeParser as pg.CustomTypesConfig['getTypeParser'] };
 }
 
+function timeouts(queryTimeoutMs: number | undefined): pg.PoolConfig {
+  if (queryTimeoutMs === undefined) return {};
+  return { statement_timeout: queryTimeoutMs, query_timeout: queryTimeoutMs + ANSWER_GRACE_MS };
+}
+
 /** Makes no connection yet. */
 export function createPool(options: PostgresOptions & PostgresTypes): pg.Pool {
   const pool = new pg.Pool({
@@ -42,8 +47,7 @@ export function createPool(options: PostgresOptions & PostgresTypes): pg.Pool {
     max: options.poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    statement_timeout: options.queryTimeoutMs,
-    query_timeout: options.queryTimeoutMs + ANSWER_GRACE_MS,
+    ...timeouts(options.queryTimeoutMs),
     keepAlive: true,
     application_name: 'promptmetrics',
     types: typesOf(options),

@@ -3,6 +3,8 @@
  * otherwise one client with a broken clock could make a table for every day there ever was.
  */
 import type pg from 'pg';
+import { GatewayError } from '../../../errors.js';
+import { isDataError } from '../../postgres/errors.js';
 
 const TABLES = {
   spans: ['spans', 'trace_batches'],
@@ -78,8 +80,18 @@ async function makePartitions(client: pg.ClientBase, tables: readonly string[], 
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
-    throw error;
+    throw notOfTheBatch(error);
   }
+}
+
+/**
+ * No batch is at fault: what another one has just put into the default partition, by a clock that is behind this one, is
+ * the constraint that refuses the day. The next try moves it.
+ */
+function notOfTheBatch(error: unknown): unknown {
+  if (!isDataError(error)) return error;
+  const message = `A day could not be given its partition: ${(error as Error).message}`;
+  return new GatewayError('STORE_UNAVAILABLE', message, { cause: error });
 }
 
 /** Asks the catalogue's table: to_regclass answers from a cache, which may have missed what another has just made. */

@@ -1,11 +1,8 @@
 /** The telemetry half of the store on Postgres: day partitions, filled by COPY, read over a pool. */
-import { Kysely } from 'kysely';
 import { telemetryPostgresMigrations } from '../../../../migrations/telemetry-postgres/series.js';
 import { GatewayError } from '../../../errors.js';
 import { within } from '../../deadline.js';
-import { POSTGRES_FACTS } from '../../dialect-facts.js';
-import { migrate } from '../../migrator.js';
-import { createPostgresDialect } from '../../postgres/dialect.js';
+import { migratePostgres } from '../../postgres/migrate.js';
 import { createPool, type PostgresOptions } from '../../postgres/pool.js';
 import { PAGE_BUDGET_MS } from '../budgets.js';
 import type { GenerationReader } from '../generations.js';
@@ -34,7 +31,7 @@ export function createPostgresTelemetry(options: PostgresTelemetryOptions): Tele
     name: 'store/telemetry',
     async start() {
       await checkServer(queries);
-      await migrate(new Kysely({ dialect: createPostgresDialect(pool) }), POSTGRES_FACTS, telemetryPostgresMigrations);
+      await migratePostgres(options.connectionString, telemetryPostgresMigrations);
     },
     shutdown({ deadlineMs }) {
       ending ??= pool.end();
