@@ -108,6 +108,21 @@ it('prompts are listed with those of other workspaces, with calls that have none
   expect((await get('/v1/metrics/prompts?limit=1')).body.prompts).toHaveLength(1);
 });
 
+it('a limit or a page beyond its bounds, which clients know as brought within them, is refused', async () => {
+  for (const [limit, taken] of [
+    ['500', 100],
+    ['0', 1],
+    ['-3', 1],
+    ['many', 50],
+    ['1.5', 50],
+    ['', 50],
+  ] as const) {
+    const { status, body } = await get(`/v1/metrics/activity?limit=${limit}&page=0`);
+    expect([status, body.recent_runs?.limit, body.recent_runs?.page]).toEqual([200, taken, 1]);
+    expect((await get(`/v1/metrics/prompts?limit=${limit}`)).body.prompts).toHaveLength(Math.min(taken, 2));
+  }
+});
+
 it('evaluations have scores of other days or names, or those that are no numbers', async () => {
   const { body } = await get('/v1/metrics/evaluations');
   const trend = [
@@ -117,6 +132,10 @@ it('evaluations have scores of other days or names, or those that are no numbers
   expect(body.truncated).toBe(false);
   expect(body.evaluations).toMatchObject([{ name: 'helpful', prompt_name: null, trend }, { name: 'short' }]);
   expect((await get('/v1/metrics/evaluations?name=short')).body.evaluations).toHaveLength(1);
+  expect((await get('/v1/metrics/evaluations?evaluation_id=7')).body).toMatchObject({
+    evaluations: [],
+    truncated: false,
+  });
 });
 
 it('activity counts runs of other times, or has no page of the latest', async () => {

@@ -31,6 +31,8 @@ export interface Evaluations {
   truncated: boolean;
 }
 
+export const NO_EVALUATIONS: Readonly<Evaluations> = { evaluations: [], truncated: false };
+
 function scoreOf(value: TypedValue | undefined): number | undefined {
   const score = value?.kind === 'int' ? Number(value.value) : value?.kind === 'double' ? value.value : undefined;
   return score !== undefined && Number.isFinite(score) ? score : undefined;

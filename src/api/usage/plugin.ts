@@ -7,7 +7,7 @@ import { errorSchema, JSON_TYPE } from '../errors.js';
 import { COUNTING, readPaging, renderPage } from '../paging.js';
 import type { ApiPlugin } from '../plugin.js';
 import { renderRun } from '../run-text.js';
-import { EVALUATION_EVENT, readEvaluations } from './evaluations.js';
+import { EVALUATION_EVENT, NO_EVALUATIONS, readEvaluations } from './evaluations.js';
 import { readUsageQuery } from './read.js';
 import { renderDay, renderPromptRow, renderUsageRow, renderWindow } from './render.js';
 import {
@@ -124,9 +124,9 @@ export const usagePlugin: ApiPlugin<UsageOptions> = async (app, { access, genera
       querystring: evaluationsQuery,
       response: { 200: evaluationsSchema, ...errors },
     },
-    handler: async ({ workspace, query: { window, name } }, reply) => {
+    handler: async ({ workspace, query: { window, name, evaluation_id: id } }, reply) => {
       const range = rangeOf(window, Date.now());
-      const found = await readEvaluations(telemetry, workspace, { ...range, name });
+      const found = id === undefined ? await readEvaluations(telemetry, workspace, { ...range, name }) : NO_EVALUATIONS;
       return sendJson(reply, `{${renderWindow(window, range)},${JSON.stringify(found).slice(1)}`);
     },
   });

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../../errors.js';
 import { DIMENSIONS, GRAINS } from '../../store/telemetry/generations.js';
-import { offsetParameters } from '../offset-page.js';
-import { pagingParameters } from '../paging.js';
 import { countSchema } from '../telemetry-schema.js';
 import { timeParameter } from '../time.js';
 import { dollarsSchema, sumsShape } from '../usage-schema.js';
@@ -66,7 +64,16 @@ export const timeSeriesSchema = z
   })
   .meta({ id: 'TimeSeries' });
 
-export const promptUsageQuery = z.object({ ...windowParameters, limit: offsetParameters.limit });
+/** Clients know these as brought within their bounds, where other lists refuse them; what is no number is the default. */
+const clamped = (most: number, otherwise: number) =>
+  z
+    .string()
+    .default(String(otherwise))
+    .transform((text) => (/^-?\d+$/.test(text) ? Math.min(Math.max(Number(text), 1), most) : otherwise))
+    .meta({ description: `1 to ${most}: what is beyond is brought within, what is no number is ${otherwise}` });
+const clampedPaging = { page: clamped(10_000, 1), limit: clamped(100, 50) };
+
+export const promptUsageQuery = z.object({ ...windowParameters, limit: clampedPaging.limit });
 export const promptUsageSchema = z
   .object({
     ...windowed,
@@ -87,6 +94,10 @@ export const promptUsageSchema = z
 
 export const evaluationsQuery = z.object({
   ...windowParameters,
+  evaluation_id: z
+    .string()
+    .optional()
+    .meta({ description: 'Of an evaluation of this API: no result that is here has one' }),
   name: z.string().min(1).max(512).optional().meta({ description: 'gen_ai.evaluation.name' }),
 });
 const score = z.number();
@@ -115,8 +126,7 @@ export const evaluationsSchema = z
 
 export const activityQuery = z.object({
   ...windowParameters,
-  page: pagingParameters.page,
-  limit: pagingParameters.limit,
+  ...clampedPaging,
 });
 export const activitySchema = z
   .object({
