@@ -30,6 +30,16 @@ test('a percentile is off by more than 1 %', () => {
   }
 });
 
+test('the value of a rank is taken from its neighbour', () => {
+  const values = [1, 1_000, 1_000_000];
+  const sketch = sketchOf(values);
+  const quantiles = [0, 0.5, 1] as const;
+  for (const found of [sketch.quantiles(quantiles), Sketch.quantilesOf([sketch.encode()], quantiles)]) {
+    for (const [at, exact] of values.entries())
+      expect(Math.abs(found[at]! - exact)).toBeLessThanOrEqual(exact * 0.0101);
+  }
+});
+
 test('what is merged from encoded parts differs from what is added at once', () => {
   const values = durations(4, 3000);
   const merged = new Sketch();

@@ -89,6 +89,32 @@ describe('deletion in files', () => {
     expect(counts()).toEqual([{ spans: 3, traces: 1, revisions: 0 }]);
   });
 
+  test('a block counts a trace that was declared after its spans as another one', async () => {
+    const target = await openSqliteStore();
+    const [span] = recordSource(35).trace(1);
+    await write(target, { spans: [span!] });
+    await write(target, { native: native({ traces: [declaration(span!.traceId)] }) });
+    expect(query(files(target)[0]!, 'SELECT traces FROM block')).toEqual([{ traces: 1 }]);
+  });
+
+  test('a trace that lies in two blocks is taken off the count of both', async () => {
+    const target = await openSqliteStore({ blockMaxSpans: 2 });
+    const source = recordSource(36);
+    const spans = source.trace(3);
+    await write(target, { spans: spans.slice(0, 2) });
+    await write(target, { spans: [spans[2]!, source.span()] });
+    const counts = () => files(target).map((file) => query(file, 'SELECT spans, traces FROM block')[0]);
+    expect(counts()).toEqual([
+      { spans: 2, traces: 1 },
+      { spans: 2, traces: 1 },
+    ]);
+    await deleteTrace(target, spans[0]!.traceId);
+    expect(counts()).toEqual([
+      { spans: 1, traces: 1 },
+      { spans: 0, traces: 0 },
+    ]);
+  });
+
   test('rows that come after a deletion take the ids of deleted ones, and are overlooked', async () => {
     const target = await openSqliteStore();
     const source = recordSource(3);

@@ -4,6 +4,7 @@ import type { Span } from '../../../src/model/telemetry.js';
 import type { UsageQuery } from '../../../src/store/telemetry/generations.js';
 import { BlockReader } from '../../../src/store/telemetry/sqlite/block-reader.js';
 import { SqliteReader } from '../../../src/store/telemetry/sqlite/reader.js';
+import { UsageParts } from '../../../src/store/telemetry/sqlite/usage-parts.js';
 import { cost, generationSpan } from '../../helpers/generations.js';
 import { randomSource, recordSource } from '../../helpers/records.js';
 import { Session } from './session.js';
@@ -101,4 +102,13 @@ it('sums that are too many to keep are right as well', async () => {
   await write([generationSpan(source, { sessionId: 's-new' })]);
   expect(found[1]).toEqual(found[0]);
   expect(reader.readUsage(query)).toEqual(fromRows(directory)[3]);
+});
+
+it('what one connection saw of a block is taken for what another one sees, whose versions have the same numbers', () => {
+  const parts = new UsageParts(2 ** 20);
+  const read = vi.fn(() => []);
+  const of = (connection: number) =>
+    parts.of({ file: 'block.db', connection, dataVersion: () => 1 } as BlockReader, 'query', read);
+  for (const connection of [1, 1, 2]) of(connection);
+  expect(read).toHaveBeenCalledTimes(2);
 });
