@@ -31,5 +31,6 @@ export function readUsageQuery(workspace: string, query: Query, nowUnixMs: numbe
   const filters = Object.fromEntries(
     DIMENSIONS.filter((name) => query[name] !== undefined).map((name) => [name, query[name]!]),
   );
-  return { workspace, ...range, grain: query.step, series: query.series, groupBy: query.group_by ?? [], filters };
+  const { step: grain, series, group_by: groupBy = [], limit } = query;
+  return { workspace, ...range, grain, series, groupBy, filters, limit };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../../errors.js';
-import { DIMENSIONS, GRAINS } from '../../store/telemetry/generations.js';
+import { DIMENSIONS, GRAINS, MAX_USAGE_ROWS } from '../../store/telemetry/generations.js';
 import { countSchema } from '../telemetry-schema.js';
 import { timeParameter } from '../time.js';
 import { dollarsSchema, sumsShape } from '../usage-schema.js';
@@ -177,6 +177,13 @@ export const usageQuery = z.object({
     .meta({ description: 'from and to are widened to whole steps (UTC)' }),
   series: z.stringbool().default(true).meta({ description: 'false: one row for the whole range (and group)' }),
   group_by: dimensionList.optional(),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_USAGE_ROWS)
+    .default(MAX_USAGE_ROWS)
+    .meta({ description: 'Rows at most: the first by time, and of one time those that cost most', examples: [100] }),
   ...filters,
 });
 

@@ -97,6 +97,9 @@ export type Dimension = (typeof DIMENSIONS)[number];
 export const GRAINS = { minute: 60, hour: 3600, day: 86_400 } as const;
 export type Grain = keyof typeof GRAINS;
 
+/** Of one answer. */
+export const MAX_USAGE_ROWS = 10_000;
+
 export interface UsageQuery {
   workspace: string;
   /** Multiples of the grain. Inclusive lower, exclusive upper. */
@@ -108,6 +111,8 @@ export interface UsageQuery {
   /** Of one set: see DIMENSIONS. */
   groupBy: readonly Dimension[];
   filters: { [dimension in Dimension]?: string };
+  /** Rows at most; MAX_USAGE_ROWS when it is absent. */
+  limit?: number;
 }
 
 export interface UsageRow extends Sums {
@@ -135,7 +140,7 @@ export interface GenerationReader {
   listSessionTraces(workspace: string, id: string, limit: number): Promise<string[]>;
   listUsers(query: UserQuery): Promise<Page<UserSummary>>;
   getUser(workspace: string, id: string): Promise<UserSummary | undefined>;
-  /** At most 10,000 rows, by time, then by cost, greatest first. Rejects with VALIDATION_FAILED for dimensions of several sets. */
+  /** At most `limit` rows, by time, then by cost, greatest first. Rejects with VALIDATION_FAILED for dimensions of several sets. */
   readUsage(query: UsageQuery): Promise<UsageRow[]>;
 }
 

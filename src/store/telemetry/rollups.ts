@@ -4,7 +4,8 @@
  */
 import { GatewayError } from '../../errors.js';
 import { type Generation, modelOf, TOKEN_TYPES, type TokenType, type Usage } from '../../model/generation.js';
-import { type Dimension, GRAINS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
+import { type Dimension, GRAINS, MAX_USAGE_ROWS, type Sums, type UsageQuery, type UsageRow } from './generations.js';
+import { Leaders } from './leaders.js';
 import { bucketOf, Sketch } from './sketch.js';
 
 /** Each set has rows of its own for every call; their places in this list are stored. */
@@ -342,7 +343,6 @@ export interface ReadRollup {
   sketches: readonly Uint8Array[];
 }
 
-const MAX_USAGE_ROWS = 10_000;
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
 /** A group puts its sketches together when it has so many: it is to hold no more than it has to. */
@@ -433,14 +433,9 @@ export class UsageMerge {
 
   /** By time, then by cost, greatest first; those that nothing is left of are left out. */
   rows(): UsageRow[] {
-    const groups = this.all((group, name): Ranked => {
-      return { group, name, time: group.time ?? 0, picodollars: group.tally.picodollars };
-    });
-    return groups
-      .filter(({ group }) => !group.tally.isZero)
-      .sort(byTimeAndCost)
-      .slice(0, MAX_USAGE_ROWS)
-      .map(({ group }) => this.row(group));
+    const leaders = new Leaders<Ranked>(this.query.limit ?? MAX_USAGE_ROWS, byTimeAndCost);
+    for (const group of this.all(rankedOf)) if (!group.group.tally.isZero) leaders.add(group);
+    return leaders.sorted().map(({ group }) => this.row(group));
   }
 
   private groupsOf(key: string): Groups | null {
@@ -491,6 +486,10 @@ export class UsageMerge {
       p99DurationNano: p99,
     };
   }
+}
+
+function rankedOf(group: Group, name: string): Ranked {
+  return { group, name, time: group.time ?? 0, picodollars: group.tally.picodollars };
 }
 
 function newGroup(time: number | undefined, values: string[]): Group {

@@ -96,6 +96,26 @@ export function sumContract(open: OpenSession<GenerationSession>): void {
       expect(series.map(({ timeUnixMs }) => timeUnixMs)).toEqual([BASE_MS, BASE_MS + 3_600_000]);
     });
 
+    test('an answer of few rows has others than the first by time and cost, or other sums', async () => {
+      const session = await open({ blockMaxSpans: 10 });
+      const source = recordSource(25);
+      const spans = Array.from({ length: 30 }, (_, at) =>
+        generationSpan(
+          source,
+          { sessionId: `s${at % 7}`, cost: cost(BigInt(((at * 5) % 7) * 1000)), isError: at % 2 === 0 },
+          { startTimeUnixNano: BASE_TIME_UNIX_NANO + BigInt(at) * 240n * MINUTE },
+        ),
+      );
+      for (let at = 0; at < 30; at += 5) await session.writeOne({ spans: spans.slice(at, at + 5) });
+      for (const query of [{ groupBy: ['session'] as const }, { groupBy: ['session'] as const, series: true }]) {
+        const all = await session.usage(query);
+        expect(all.length).toBeGreaterThan(6);
+        for (const limit of [1, 2, 6, all.length, 10_000]) {
+          expect(await session.usage({ ...query, limit })).toEqual(all.slice(0, limit));
+        }
+      }
+    });
+
     test.each([101, 102, 103])('sums differ from a recount after random writes (seed %i)', async (seed) => {
       const session = await open({ blockMaxSpans: 25 });
       await randomWrites(session, seed);
