@@ -51,7 +51,7 @@ async function write(sequence: number, spans: readonly Span[], logRecords: reado
   return (await target.writer()).write({ bufferId: 'buffer', range: { first: sequence, last: sequence }, frames });
 }
 
-function list(query: { text?: string } = {}) {
+function list(query: { text?: string; model?: string } = {}) {
   const reader = target.store as unknown as GenerationReader;
   return reader.listGenerations({ workspace: 'default', limit: 100, ...query });
 }
@@ -220,6 +220,12 @@ test('a full disk of the texts is taken for a bad batch, or a batch is stored th
   for (let batch = 1; batch <= lines.length; batch++) {
     expect(await found(`batch${batch}`)).toEqual([batch < lines.length ? 1 : 0]);
   }
+});
+
+test('a word that thousands of calls have finds the newest of them alone', async () => {
+  const oldest = generationSpan(source, { searchText: 'usual', responseModel: 'rare' });
+  await write(1, [oldest, ...Array.from({ length: 5_001 }, () => call('usual'))]);
+  expect((await list({ text: 'usual', model: 'rare' })).items).toHaveLength(1);
 });
 
 describe('the files of a block', () => {
