@@ -48,7 +48,9 @@ function kindOf(draft: Draft): GenerationKind | undefined {
   if (draft.requestModel !== undefined || draft.responseModel !== undefined || hasUsage(draft)) return 'llm';
   if (draft.toolName !== undefined) return 'tool';
   if (draft.agentName !== undefined) return 'agent';
-  if (draft.provider !== undefined || draft.responseId !== undefined) return 'llm';
+  // A call is asked of a model, or spends something: an operation that nobody knows, and does neither, is none.
+  if (draft.provider !== undefined || draft.responseId !== undefined)
+    return draft.operation === undefined ? 'llm' : 'task';
   const hasOwner = draft.sessionId !== undefined || draft.userId !== undefined;
   return hasOwner || draft.promptName !== undefined ? 'span' : undefined;
 }

@@ -35,6 +35,24 @@ describe('which spans are generations', () => {
   it('an operation that nobody knows is still a call when it names a model', () => {
     expect(mapped({ ...CHAT, 'gen_ai.operation.name': 'dream' })).toMatchObject({ kind: 'llm', operation: 'dream' });
   });
+
+  it('an operation that nobody knows, and that names no model, is no call of one', () => {
+    const dream = { 'gen_ai.operation.name': 'dream', 'gen_ai.provider.name': 'openai' };
+    expect(mapped(dream)).toMatchObject({ kind: 'task', operation: 'dream', countable: false });
+  });
+
+  it.each([
+    ['prompt', 'chat', 'prompt'],
+    ['retriever', 'embeddings', 'retriever'],
+    ['parser', 'parser', 'task'],
+  ])('what LangSmith calls a %s is one, whatever its operation', (told, operation, kind) => {
+    const attributes = {
+      'langsmith.span.kind': told,
+      'gen_ai.operation.name': operation,
+      'gen_ai.system': 'langchain',
+    };
+    expect(mapped(attributes)).toMatchObject({ kind, countable: false });
+  });
 });
 
 describe('only leaves of inference count (5.4 #1, 5.5 #13)', () => {
