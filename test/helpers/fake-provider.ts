@@ -1,7 +1,7 @@
 /**
  * A model provider to test instrumentations against: the chat completions, responses and embeddings of OpenAI and the
- * messages of Anthropic, as plain JSON and as a stream, and the content that Gemini generates, as plain JSON, with answers
- * and usage that are known beforehand. What is answered follows from the request alone: from the last message of the user,
+ * messages of Anthropic, as plain JSON and as a stream, and the content that Gemini generates and what Bedrock converses, as
+ * plain JSON, with answers and usage that are known beforehand. What is answered follows from the request alone: from the last message of the user,
  * from the tools that are offered.
  */
 import { createHash } from 'node:crypto';
@@ -427,6 +427,39 @@ function geminiContent(answer: Answer) {
   return { candidates: [candidate], usageMetadata: geminiUsage(answer.usage), ...ids };
 }
 
+// ---- Bedrock ----
+
+const BEDROCK = /^\/model\/([^/]+)\/(converse|invoke)$/;
+
+/** Its model stands in the path; what is invoked is asked in its maker's way. */
+function withBedrockModel(request: Loose, path: string): Loose {
+  const model = decodeURIComponent(BEDROCK.exec(path)?.[1] ?? '');
+  if (model === '') return request;
+  const tools = request.toolConfig?.tools?.map((tool: Loose) => tool.toolSpec);
+  return { ...request, model, tools: tools ?? request.tools };
+}
+
+function converseUsage({ input, output, cacheRead = 0, cacheWrite = 0 }: KnownUsage) {
+  const inputTokens = input - cacheRead - cacheWrite;
+  const cached = { cacheReadInputTokens: cacheRead, cacheWriteInputTokens: cacheWrite };
+  return { inputTokens, outputTokens: output, totalTokens: input + output, ...cached };
+}
+
+function converse(answer: Answer) {
+  const { tool, text } = answer;
+  const toolUse = { toolUseId: answer.id('tooluse_'), name: tool, input: TOOL_CALL.arguments };
+  const content = [tool === undefined ? { text } : { toolUse }];
+  const stopReason = STOP_REASONS[answer.finish];
+  return {
+    output: { message: { role: 'assistant', content } },
+    stopReason,
+    usage: converseUsage(answer.usage),
+    metrics: { latencyMs: 120 },
+  };
+}
+
+const BEDROCK_MISSING = { message: 'The provided model identifier is invalid.' };
+
 // ---- the server ----
 
 /** 2026-11-21T12:00:00Z, in seconds. */
@@ -458,12 +491,22 @@ const GEMINI_MISSING = {
 };
 
 const GEMINI_ENDPOINT: Endpoint = { whole: geminiContent, missing: GEMINI_MISSING };
+const BEDROCK_ENDPOINTS: Record<string, Endpoint> = {
+  converse: { whole: converse, missing: BEDROCK_MISSING },
+  invoke: { whole: message, missing: BEDROCK_MISSING },
+};
 const ENDPOINTS: Record<string, Endpoint> = {
   '/v1/chat/completions': { whole: chat, pieces: chatPieces, missing: OPENAI_MISSING },
   '/v1/responses': { whole: response, pieces: responsePieces, missing: OPENAI_MISSING },
   '/v1/embeddings': { whole: (_, request) => embeddings(request), missing: OPENAI_MISSING },
   '/v1/messages': { whole: message, pieces: messagePieces, missing: ANTHROPIC_MISSING },
 };
+
+function endpointAt(path: string): Endpoint | undefined {
+  const operation = BEDROCK.exec(path)?.[2];
+  if (operation !== undefined) return BEDROCK_ENDPOINTS[operation];
+  return GEMINI.test(path) ? GEMINI_ENDPOINT : ENDPOINTS[path];
+}
 
 function sendJson(out: ServerResponse, status: number, body: unknown): void {
   out.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -500,8 +543,8 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     const path = new URL(incoming.url ?? '/', 'http://provider').pathname;
     const body = await bodyOf(incoming);
     requests.push({ path, body });
-    const request = withGeminiModel(body, path);
-    const endpoint = GEMINI.test(path) ? GEMINI_ENDPOINT : ENDPOINTS[path];
+    const request = withBedrockModel(withGeminiModel(body, path), path);
+    const endpoint = endpointAt(path);
     if (endpoint === undefined) return sendJson(out, 404, { error: { message: `no ${path} here` } });
     if (request.model === MISSING_MODEL) return sendJson(out, 404, endpoint.missing);
     const answer = answerTo(request, idsOf(seed, requests.length));

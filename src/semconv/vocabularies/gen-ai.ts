@@ -16,6 +16,8 @@ import {
   total,
   type Vocabulary,
 } from '../rule.js';
+import { LANGSMITH_KIND } from './langsmith.js';
+import { providerAnswer } from './provider-answer.js';
 
 export const OPERATIONS: Readonly<Record<string, Meaning>> = {
   chat: { kind: 'llm', operation: 'chat' },
@@ -45,6 +47,7 @@ export const OPERATIONS: Readonly<Record<string, Meaning>> = {
 };
 
 export const GEN_AI: Vocabulary = [
+  ...LANGSMITH_KIND,
   ['gen_ai.operation.name', kind(OPERATIONS, { keepsUnknown: true })],
   ['gen_ai.provider.name', text('provider')],
   ['gen_ai.system', text('provider')],
@@ -124,7 +127,7 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.input.messages', content('inputMessages')],
   ['gen_ai.output.messages', content('outputMessages')],
   ['gen_ai.prompt', content('input')],
-  ['gen_ai.completion', content('output')],
+  ['gen_ai.completion', content('output'), providerAnswer()],
   ['gen_ai.tool.call.arguments', content('toolArguments')],
   ['gen_ai.tool.call.result', content('toolResult')],
   ['gen_ai.memory.query.text', content('input')],

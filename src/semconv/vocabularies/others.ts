@@ -1,4 +1,4 @@
-/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, litellm, Google's ADK, LiveKit. */
+/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, LangSmith, litellm, Google's ADK, LiveKit. */
 import {
   content,
   count,
@@ -14,6 +14,7 @@ import {
   type Vocabulary,
   when,
 } from '../rule.js';
+import { LANGSMITH } from './langsmith.js';
 import { LOGFIRE_AGENTS } from './logfire-agents.js';
 
 const MLFLOW_USAGE: MemberVocabulary = [
@@ -94,6 +95,8 @@ export const OTHERS: Vocabulary = [
   ['mlflow.trace.user', text('userId')],
   ['mlflow.spanInputs', content('input'), members(MODEL)],
   ['mlflow.spanOutputs', content('output'), members(CHAT_RESPONSE)],
+
+  ...LANGSMITH,
 
   ['metadata.usage_object', members(LITELLM_USAGE)],
 

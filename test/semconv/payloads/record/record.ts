@@ -146,6 +146,7 @@ function addressesFor(provider: { origin: string; openaiUrl: string }, sink: str
     ...{ PATH: process.env.PATH ?? '', HOME: '/tmp', NO_PROXY: '127.0.0.1', OTEL_SERVICE_NAME: 'assistant' },
     ...{ OPENAI_BASE_URL: provider.openaiUrl, OPENAI_API_KEY: 'sk-fake' },
     ...{ ANTHROPIC_BASE_URL: provider.origin, ANTHROPIC_API_KEY: 'sk-ant-fake' },
+    BEDROCK_URL: provider.origin,
     ...{ GOOGLE_GEMINI_BASE_URL: provider.origin, GOOGLE_API_KEY: 'fake' },
     ...{ OTEL_EXPORTER_OTLP_ENDPOINT: sink, SINK: sink, OTEL_METRICS_EXPORTER: 'none' },
   };
