@@ -141,6 +141,11 @@ it('leaves a row behind of what was taken away again', () => {
   expect(foldedRows()).toBe(0);
 });
 
+it('keeps a row of changes that add nothing', () => {
+  new RollupTable(db).add([{ ...changeOf(createRandom(13), 1), tally: new Tally(), sketch: new Sketch() }]);
+  expect(db.prepare('SELECT count(*) FROM rollup_changes').pluck().get()).toBe(0);
+});
+
 it('keeps changes for later in a block that is closed, or was made before they could wait', () => {
   const random = createRandom(11);
   const all = Array.from({ length: 20 }, () => changeOf(random, 5));
