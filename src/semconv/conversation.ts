@@ -78,18 +78,34 @@ function latest(events: readonly ContentEvent[], name: string): unknown {
 
 /** Each event has whole messages, but some send an event for each item of the answer. */
 function detailMessages(events: readonly ContentEvent[], name: string, role: string, room: Room): Message[] {
-  let said: Message[] = [];
+  let said = speechOf([]);
   for (const details of detailsOf(events)) {
-    const more = messagesOf(details[name], role, room);
+    const more = speechOf(messagesOf(details[name], role, room));
     if (isWithin(said, more)) said = more;
-    else if (!isWithin(more, said)) said = said.concat(more);
+    else if (!isWithin(more, said)) append(said, more);
   }
-  return said;
+  return said.messages;
 }
 
-function isWithin(some: readonly Message[], all: readonly Message[]): boolean {
-  const texts = new Set(all.map((message) => JSON.stringify(message)));
-  return some.every((message) => texts.has(JSON.stringify(message)));
+/** Messages, and their texts to know them again by: of each once, however many events follow. */
+interface Speech {
+  messages: Message[];
+  texts: Set<string>;
+}
+
+function speechOf(messages: Message[]): Speech {
+  return { messages, texts: new Set(messages.map((message) => JSON.stringify(message))) };
+}
+
+function isWithin(some: Speech, all: Speech): boolean {
+  if (some.texts.size > all.texts.size) return false;
+  for (const text of some.texts) if (!all.texts.has(text)) return false;
+  return true;
+}
+
+function append(said: Speech, more: Speech): void {
+  for (const message of more.messages) said.messages.push(message);
+  for (const text of more.texts) said.texts.add(text);
 }
 
 function detailsOf(events: readonly ContentEvent[]): JsonObject[] {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Conversation, ConversationEvent } from '../../src/model/conversation.js';
 import { conversationOf } from '../../src/semconv/conversation.js';
 import { START } from './spans.js';
@@ -344,6 +344,18 @@ describe('messages that come as log events (5.4 #7, 5.5 #5)', () => {
     const attributes = { 'gen_ai.input.messages': MESSAGES, 'gen_ai.system_instructions': [text('Be brief.')] };
     const logRecords = [log(DETAILS, null, { attributes }), log(DETAILS, null, { attributes, after: 1n })];
     expect(read({ logRecords }).input).toEqual([{ role: 'system', parts: [text('Be brief.')] }, user('Hi')]);
+  });
+
+  it('of many events, what the first ones said is not gone over with each that follows', () => {
+    const logRecords = Array.from({ length: 200 }, (_, at) =>
+      log(DETAILS, null, { attributes: { 'gen_ai.input.messages': [user(`one ${at}`), user(`two ${at}`)] } }),
+    );
+    const written = vi.spyOn(JSON, 'stringify');
+    const { input } = conversationOf({ attributes: '{}', events: '[]', scopeName: 'test', logRecords });
+    const times = written.mock.calls.length;
+    written.mockRestore();
+    expect(input).toHaveLength(400);
+    expect(times).toBeLessThan(2 * 400);
   });
 
   it('an event for each item of the answer is the answer', () => {
