@@ -1,5 +1,6 @@
 /** Between decoding and writing: what each record tells of calls to models, which prompt it was made with, what it cost. */
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../src/lru-bounds.js';
 import type { Generation } from '../src/model/generation.js';
 import { MAX_KNOWN_TEXTS } from '../src/model/prompt-hash.js';
 import type { DecodedFrame } from '../src/model/telemetry.js';
@@ -23,8 +24,8 @@ export class Enrichment {
   private promptsVersion = 0;
   /** Forgotten in the order in which they were told, as on the main thread: what is forgotten there alone is told again. */
   private readonly prompts: Record<KnownPrompt['source'], LRUCache<string, NamedPrompt>> = {
-    template: new LRUCache({ max: MAX_KNOWN_TEXTS }),
-    rendering: new LRUCache({ max: MAX_KNOWN_TEXTS }),
+    template: new LRUCache(growingTo(MAX_KNOWN_TEXTS)),
+    rendering: new LRUCache(growingTo(MAX_KNOWN_TEXTS)),
   };
 
   /** What the writer threads know: what they are not told again. */

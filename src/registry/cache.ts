@@ -3,6 +3,7 @@
  * which never does. Both have a bound.
  */
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../lru-bounds.js';
 import type { PromptVersion } from '../store/control/prompt-version.js';
 import type { CompiledPrompt } from './compiled.js';
 
@@ -52,7 +53,7 @@ export class PointerCache {
   private clearedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ maxPrompts }: Pick<CacheOptions, 'maxPrompts'>) {
-    this.prompts = new LRUCache({ max: maxPrompts });
+    this.prompts = new LRUCache(growingTo(maxPrompts));
   }
 
   get(workspace: string, name: string, selector: string): { target: Target; ageMs: number } | undefined {

@@ -4,6 +4,7 @@
  * one after a restart, does not know one until it is handed out again.
  */
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../lru-bounds.js';
 import { MAX_KNOWN_TEXTS } from '../model/prompt-hash.js';
 import type { PromptKey } from '../store/control/prompt-version.js';
 import type { RegistryEvents } from './events.js';
@@ -61,7 +62,7 @@ export class Renderings {
     const dispose: LRUCache.Disposer<string, Template> = (_template, _key, reason) => {
       if (reason === 'evict') this.forgotten++;
     };
-    this.templates = new LRUCache({ max, dispose });
+    this.templates = new LRUCache({ ...growingTo(max), dispose });
   }
 
   /** What was learned behind that version, or the first part of it; all that is known where that is too long ago. */
