@@ -55,8 +55,8 @@ export interface Gateway extends Component {
 
 const CONVERSATION_IDLE_MS = 60_000;
 
-/** SQLite reads beside one another; more would only take memory from the writers. */
-const READER_THREADS = 2;
+/** SQLite reads beside one another; more would only take memory from the writers. The second is made when it is needed. */
+const READER_THREADS = { threads: 2, threadsAtStart: 1 };
 
 export function createGateway(config: Config): Gateway {
   const dataDirectory = path.resolve(config.store.dataDir);
@@ -72,7 +72,7 @@ export function createGateway(config: Config): Gateway {
     thread: controlThread,
     redisUrl: config.limits.redisUrl,
   });
-  const telemetryReaders = createPool({ entry: 'sqlite-reader', threads: READER_THREADS, maxQueue: 1000 });
+  const telemetryReaders = createPool({ entry: 'sqlite-reader', ...READER_THREADS, maxQueue: 1000 });
   const telemetry = createTelemetryStore({
     config: config.store,
     directory: folder('telemetry'),

@@ -17,6 +17,8 @@ export type WorkerEntry =
 export interface PoolOptions {
   entry: WorkerEntry;
   threads: number;
+  /** Made at the start; the others when tasks wait, and kept then. All of them when it is absent. */
+  threadsAtStart?: number;
   /** Ended when nothing was asked of it for so long, and made when something is; kept from the start when it is absent. */
   idleTimeoutMs?: number;
   /** Plain data that the entry file reads from `workerData`. */
@@ -39,9 +41,9 @@ export function createPool(options: PoolOptions): Component & TaskPool {
     async start() {
       pool = new Piscina({
         filename: entryUrl(options.entry),
-        minThreads: options.idleTimeoutMs === undefined ? options.threads : 0,
+        minThreads: options.idleTimeoutMs === undefined ? (options.threadsAtStart ?? options.threads) : 0,
         maxThreads: options.threads,
-        idleTimeout: options.idleTimeoutMs ?? 0,
+        idleTimeout: options.idleTimeoutMs ?? Number.POSITIVE_INFINITY,
         maxQueue: options.maxQueue,
         workerData: options.workerData,
         // The default, 'sync', freezes a thread's timers and sockets between tasks: pg needs them, and so does a checkpoint.
