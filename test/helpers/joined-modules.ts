@@ -52,7 +52,9 @@ export async function joinModules({ entries, from, to }: Joining): Promise<void>
     chunkNames: 'workers/[name]-[hash]',
     bundle: true,
     splitting: true,
-    keepNames: true,
+    // What is not there need not be read, by each process and by each of its threads.
+    minifyWhitespace: true,
+    legalComments: 'none',
     format: 'esm',
     platform: 'node',
     external: EXTERNAL,
