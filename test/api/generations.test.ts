@@ -127,6 +127,24 @@ describe('one generation', () => {
     expect(body.output).toMatchObject([{ role: 'assistant', parts: [{ type: 'text', content: 'Hi there' }] }]);
   });
 
+  it('loses the events of a span in which an application has logged a thousand other things before', async () => {
+    const generation = withMessages();
+    const { traceId, spanId } = generation as { traceId: Uint8Array; spanId: Uint8Array };
+    const [event] = (await context.telemetry.listLogs({ workspace: WORKSPACE, traceId, spanId, limit: 1 })).items;
+    const said = (at: number) => ({
+      ...source.logRecord(),
+      traceId,
+      spanId,
+      body: `"${at}"`,
+      timeUnixNano: BigInt(at),
+    });
+    const noise = Array.from({ length: 1500 }, (_, at) => said(at));
+    expect(event!.timeUnixNano).toBeGreaterThan(1500n);
+    context.telemetry.addLogRecords(WORKSPACE, noise);
+    const { body } = await get(`/v1/generations/${idOf(generation)}`);
+    expect(body).toMatchObject({ output: [{ parts: [{ content: 'Hi there' }] }], messages_truncated: false });
+  });
+
   it('has messages in a list only when they are asked for', async () => {
     withMessages();
     const [plain, full] = [await get('/v1/generations'), await get('/v1/generations?include=messages&limit=5')];

@@ -1,10 +1,13 @@
 /** What went into a generation and came out, read from its span and the log events that name it. */
-import type { Conversation, ReadConversation } from '../../model/conversation.js';
+import type { Conversation, ConversationEvent, ReadConversation } from '../../model/conversation.js';
 import type { StoredGeneration } from '../../store/telemetry/generations.js';
-import type { TelemetryReader } from '../../store/telemetry/telemetry.js';
+import type { LogQuery, StoredLogRecord, TelemetryReader } from '../../store/telemetry/telemetry.js';
 
 /** Of one span: the deprecated events are one for each message. */
 const MAX_EVENTS = 1000;
+/** Looked through for them: whatever else an application logs within a span has its ids as well. */
+const MAX_PAGES = 10;
+const PAGE_RECORDS = 1000;
 
 const NONE: Conversation = { input: [], output: [], tools: [], parameters: {}, truncated: false };
 
@@ -22,15 +25,38 @@ export async function messagesOf(
   if (source === 'log' || !traceId || !spanId) return NONE;
   const [span, logs] = await Promise.all([
     telemetry.getSpan(workspace, traceId, spanId),
-    telemetry.listLogs({ workspace, traceId, spanId, order: 'asc', limit: MAX_EVENTS }),
+    readEvents(telemetry, { workspace, traceId, spanId, order: 'asc', limit: PAGE_RECORDS }),
   ]);
   if (!span) return NONE;
   const { attributes, events, scope } = span;
-  const logRecords = logs.items.map(({ timeUnixNano, eventName, body, attributes }) => ({
-    timeUnixNano,
-    eventName,
-    body,
-    attributes,
-  }));
-  return readConversation({ attributes, events, scopeName: scope.name, logRecords });
+  const { logRecords } = logs;
+  const conversation = await readConversation({ attributes, events, scopeName: scope.name, logRecords });
+  return logs.truncated ? { ...conversation, truncated: true } : conversation;
+}
+
+interface Events {
+  logRecords: ConversationEvent[];
+  /** There were more records than are looked through. */
+  truncated: boolean;
+}
+
+async function readEvents(telemetry: MessageSource['telemetry'], first: LogQuery): Promise<Events> {
+  const logRecords: ConversationEvent[] = [];
+  let query = first;
+  for (let page = 0; page < MAX_PAGES && logRecords.length < MAX_EVENTS; page++) {
+    const { items, next } = await telemetry.listLogs(query);
+    logRecords.push(...items.filter(isNamed).map(eventOf));
+    if (!next) return { logRecords, truncated: false };
+    query = { ...query, after: next };
+  }
+  return { logRecords, truncated: true };
+}
+
+/** Whether it may be one of the events: the conventions of older SDKs have the name in an attribute. */
+function isNamed({ eventName, attributes }: StoredLogRecord): boolean {
+  return eventName.startsWith('gen_ai.') || (eventName === '' && attributes.includes('"event.name":"gen_ai.'));
+}
+
+function eventOf({ timeUnixNano, eventName, body, attributes }: StoredLogRecord): ConversationEvent {
+  return { timeUnixNano, eventName, body, attributes };
 }
