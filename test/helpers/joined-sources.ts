@@ -26,6 +26,7 @@ const PROCESSES = [
   'test/exporters/file/appender.ts',
   'test/exporters/file/full-disk.ts',
   'test/registry/process.ts',
+  'test/store/telemetry/racing-writer.ts',
   'test/store/telemetry/writer-child.ts',
 ];
 

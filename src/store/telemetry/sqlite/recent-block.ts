@@ -6,7 +6,7 @@ import { OF_TRACE } from './generation-rows.js';
 import { GENERATION_VERSION, NATIVE_VERSION } from './schema.js';
 import { hashTraceId, TraceFilter } from './trace-filter.js';
 import type { TraceGroup } from './trace-groups.js';
-import { ALL_ROWS, ANY_LOG, type Owners, prepareOwners } from './trace-owners.js';
+import { ALL_ROWS, type Owners, prepareOwners } from './trace-owners.js';
 
 const EVERYTHING: SequenceRange = { first: 0, last: Number.MAX_SAFE_INTEGER };
 
@@ -34,11 +34,25 @@ interface KeyRow {
   known_spans: string;
 }
 
+/** Where a block's rows end, or ended once. */
+export interface BlockEnd {
+  batch: number;
+  /** The last log that is a generation. */
+  log: number;
+}
+
+/** What has come to a block since. */
+export interface BlockArrivals {
+  traces: { workspace: string; traceId: Uint8Array }[];
+  /** Of calls that count. */
+  responses: { workspace: string; responseId: string }[];
+}
+
 export class RecentBlock {
   private filter: TraceFilter | undefined;
   private lastRow = 0;
-  /** It has generations of native logs, which no filter tells of. */
-  private hasLogs = false;
+  /** Not 0: it has generations of native logs, which no filter tells of. */
+  private lastLog = 0;
   private statements;
 
   constructor(
@@ -57,7 +71,20 @@ export class RecentBlock {
       this.filter.add(hashTraceId(traceId));
       this.lastRow = id;
     }
-    this.hasLogs ||= this.statements.owned?.anyLog.get() !== undefined;
+    this.lastLog = (this.statements.owned?.lastLog.get() as number | undefined) ?? 0;
+  }
+
+  /** As far as `refresh` has taken it in. */
+  get end(): BlockEnd {
+    return { batch: this.lastRow, log: this.lastLog };
+  }
+
+  arrivalsSince(end: BlockEnd): BlockArrivals {
+    const { owned } = this.statements;
+    return {
+      traces: (owned?.arrivedTraces.all(end) ?? []) as BlockArrivals['traces'],
+      responses: (owned?.arrivedResponses.all(end) ?? []) as BlockArrivals['responses'],
+    };
   }
 
   /** Goes on over another connection, with what it learnt. */
@@ -95,7 +122,7 @@ export class RecentBlock {
   /** Whose the trace is; undefined when it has nothing of it. Call `refresh` before. */
   owners({ hash, traceId, workspace }: TraceName): Owners | undefined {
     const { owned } = this.statements;
-    if (!owned || !(this.hasLogs || this.filter?.mayHold(hash))) return undefined;
+    if (!owned || !(this.lastLog > 0 || this.filter?.mayHold(hash))) return undefined;
     const workspaceId = owned.workspace.get(workspace) as number | undefined;
     if (workspaceId === undefined) return undefined;
     const rows = { traceId, workspaceId, first: ALL_ROWS };
@@ -140,6 +167,18 @@ const SEEN_RESPONSES = `SELECT x.response_id AS responseId, coalesce(nullif(d.re
   FROM generations x INDEXED BY generations_by_response CROSS JOIN descriptions d ON d.id = x.description_id
   WHERE x.response_hash = ? AND x.workspace_id = ${WORKSPACE} AND x.counted = 1`;
 
+const ARRIVED_TRACES = `SELECT w.name AS workspace, b.trace_id AS traceId
+    FROM trace_batches b JOIN workspaces w ON w.id = b.workspace_id WHERE b.id > @batch
+  UNION ALL SELECT w.name, l.trace_id FROM generations x CROSS JOIN log_records l ON l.id = -x.id
+    JOIN workspaces w ON w.id = x.workspace_id WHERE x.id < -@log AND x.id < 0 AND l.trace_id IS NOT NULL`;
+
+const ARRIVED_RESPONSES = `SELECT w.name AS workspace, x.response_id AS responseId
+    FROM generations x JOIN workspaces w ON w.id = x.workspace_id
+    WHERE x.id >= (SELECT min(first_span) FROM trace_batches WHERE id > @batch AND span_count > 0)
+      AND x.response_id <> '' AND x.counted = 1
+  UNION ALL SELECT w.name, x.response_id FROM generations x JOIN workspaces w ON w.id = x.workspace_id
+    WHERE x.id < -@log AND x.id < 0 AND x.response_id <> '' AND x.counted = 1`;
+
 function prepareStatements(db: Database.Database) {
   const version = db.prepare('SELECT schema_version FROM block').pluck().get() as number;
   return {
@@ -161,7 +200,9 @@ function prepareOwned(db: Database.Database) {
   return {
     owners: prepareOwners(db),
     workspace: db.prepare('SELECT id FROM workspaces WHERE name = ?').pluck(),
-    anyLog: db.prepare(ANY_LOG),
+    lastLog: db.prepare('SELECT -id FROM generations WHERE id < 0 ORDER BY id LIMIT 1').pluck(),
+    arrivedTraces: db.prepare(ARRIVED_TRACES),
+    arrivedResponses: db.prepare(ARRIVED_RESPONSES),
     holds: db.prepare(
       `SELECT 1 FROM trace_batches b INDEXED BY trace_batches_by_trace WHERE ${OF_TRACE}
        UNION ALL SELECT 1 FROM log_records l INDEXED BY log_records_by_trace

@@ -10,7 +10,14 @@ import { BlockListing, type BlockName } from './block-files.js';
 import { openReadOnly } from './connection.js';
 import { isDamaged } from './failures.js';
 import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
-import { type KeyedAnswer, type KeyQuery, RecentBlock, type TraceName } from './recent-block.js';
+import {
+  type BlockArrivals,
+  type BlockEnd,
+  type KeyedAnswer,
+  type KeyQuery,
+  RecentBlock,
+  type TraceName,
+} from './recent-block.js';
 import type { Owners } from './trace-owners.js';
 
 /** A client's resend is recognised while its first copy is in the newest two blocks of any writer. */
@@ -37,6 +44,11 @@ export interface OpenBlock {
   readonly connection: Database.Database;
 }
 
+/** By file. */
+export type BlockEnds = ReadonlyMap<string, BlockEnd>;
+
+const NO_END: BlockEnd = { batch: 0, log: 0 };
+
 export class RecentBlocks {
   private readonly blocks = new Map<string, RecentBlock>();
   /** Damaged: what they hold can't be compared with any more. The readers report them. */
@@ -61,6 +73,32 @@ export class RecentBlocks {
     const { recent } = this.ages;
     for (const file of this.blocks.keys()) if (!recent.has(file)) this.drop(file);
     for (const file of recent) this.guard(file, () => this.track(file, own).refresh());
+  }
+
+  /** Where the recent blocks of the other writers end, as far as `refresh` has taken them in. */
+  endsOfOthers(writer: number): BlockEnds {
+    const others = this.ofOthers(writer).map(([file, block]) => [file, block.end] as const);
+    return new Map(others);
+  }
+
+  /** What came to the recent blocks of the other writers since they ended there. */
+  arrivalsSince(ends: BlockEnds, writer: number): BlockArrivals[] {
+    const arrivals = ([file, block]: [string, RecentBlock]) =>
+      this.guard(file, () => block.arrivalsSince(ends.get(file) ?? NO_END)) ?? [];
+    return this.ofOthers(writer).flatMap(arrivals);
+  }
+
+  /** File names. */
+  get files(): string[] {
+    return [...this.blocks.keys()];
+  }
+
+  private ofOthers(writer: number): [string, RecentBlock][] {
+    const others = this.listed.filter((name) => name.writer !== writer).map(({ file }) => file);
+    return others.flatMap((file) => {
+      const block = this.blocks.get(file);
+      return block ? [[file, block]] : [];
+    });
   }
 
   /** What of `range` any block holds, whoever wrote it: after a crash the buffer may hand a range to another writer. */

@@ -16,7 +16,7 @@ export function toldElsewhere(recent: RecentBlocks, trace: TraceName, own: strin
   return { session: surest('session'), user: surest('user') };
 }
 
-export interface GivingElsewhere {
+export interface SplitTraceOptions {
   directory: string;
   recent: RecentBlocks;
   /** The block that the groups will be written to. */
@@ -28,20 +28,39 @@ export interface GivingElsewhere {
 /** Gives the rows that other blocks have of these traces what the groups tell. Call it before they are written. */
 export function giveElsewhere(
   groups: readonly TraceGroup[],
-  { directory, recent, own, inBlock }: GivingElsewhere,
+  { directory, recent, own, inBlock }: SplitTraceOptions,
 ): void {
-  const gifts = new Map<string, Gift[]>();
+  const gifts = new Gifts();
   for (const group of groups) {
     if (group.revision > 0 || !tellsOwner(group)) continue;
     const others = recent.owners(group, own.name.file);
     if (others.length === 0) continue;
     const told = own.foretell(group);
-    for (const { file, owners } of others) {
-      const gift = giftOf(group, told, owners);
-      if (gift) gifts.set(file, [...(gifts.get(file) ?? []), gift]);
-    }
+    for (const { file, owners } of others) gifts.add(file, giftOf(group, told, owners));
   }
-  for (const [file, traces] of gifts) inBlock(file, () => giveInBlock(directory, file, traces));
+  gifts.give({ directory, inBlock });
+}
+
+/** Gives the rows that any recent block has of these traces, which are written, what the surest of all blocks say. */
+export function evenOut(groups: readonly TraceGroup[], { directory, recent, own, inBlock }: SplitTraceOptions): void {
+  const gifts = new Gifts();
+  for (const group of groups) {
+    const told = own.foretell(group);
+    for (const { file, owners } of recent.owners(group, undefined)) gifts.add(file, giftOf(group, told, owners));
+  }
+  gifts.give({ directory, inBlock });
+}
+
+class Gifts {
+  private readonly byFile = new Map<string, Gift[]>();
+
+  add(file: string, gift: Gift | undefined): void {
+    if (gift) this.byFile.set(file, [...(this.byFile.get(file) ?? []), gift]);
+  }
+
+  give({ directory, inBlock }: Pick<SplitTraceOptions, 'directory' | 'inBlock'>): void {
+    for (const [file, gifts] of this.byFile) inBlock(file, () => giveInBlock(directory, file, gifts));
+  }
 }
 
 /** undefined when those rows say the same. */

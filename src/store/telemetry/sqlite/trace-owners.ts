@@ -48,9 +48,6 @@ export interface RowsOfTrace {
 
 export const ALL_ROWS = Number.MAX_SAFE_INTEGER;
 
-/** Whether the block has a generation of a native log. */
-export const ANY_LOG = 'SELECT 1 FROM generations WHERE id < 0 LIMIT 1';
-
 /** Asks whose the trace is by its rows. */
 export function prepareOwners(db: Database.Database): (rows: RowsOfTrace) => Owners {
   const owner = (column: string, bit: number) => {
@@ -81,7 +78,7 @@ export class TraceOwners {
   ) {
     this.ofSession = prepareRows(db, 'session_id', INHERITED_SESSION);
     this.ofUser = prepareRows(db, 'user_id', INHERITED_USER);
-    this.hasLogs = db.prepare(ANY_LOG).get() !== undefined;
+    this.hasLogs = db.prepare('SELECT 1 FROM generations WHERE id < 0 LIMIT 1').get() !== undefined;
   }
 
   /** Call it when generations of native logs are added. */

@@ -14,10 +14,11 @@ import { type Admission, admit } from './admission.js';
 import { blockName, listBlocks, removeTextsWithoutBlock } from './block-files.js';
 import { BlockWriter, createBlockFile, type WriterContext } from './block-writer.js';
 import { isDamaged, toWriteError, whileOpening } from './failures.js';
-import { RecentBlocks } from './recent-blocks.js';
+import { settleRaces } from './races.js';
+import { type BlockEnds, RecentBlocks } from './recent-blocks.js';
 import { removeReplaced } from './replaced-generations.js';
 import { type PriceOf, Repricing } from './reprice.js';
-import { giveElsewhere, toldElsewhere } from './split-traces.js';
+import { giveElsewhere, type SplitTraceOptions, toldElsewhere } from './split-traces.js';
 import { Successors } from './successors.js';
 import { TextThread } from './text-writer.js';
 import { TraceDeletions } from './trace-deletion.js';
@@ -129,11 +130,18 @@ class SqliteWriter {
     if (covers(applied, range)) return { ...NOTHING, outcomes: told };
     const admission = admit(fresh, this.recent);
     this.removeReplaced(admission, block);
-    const { directory } = this.options;
-    giveElsewhere(admission.groups, { directory, recent: this.recent, own: block, inBlock: this.inBlock });
+    const split = { directory: this.options.directory, recent: this.recent, own: block, inBlock: this.inBlock };
+    giveElsewhere(admission.groups, split);
+    const ends = this.recent.endsOfOthers(this.options.writer);
     await block.write({ ...admission, bufferId, range });
+    this.settleRaces(admission, ends, split);
     const outcomes = [...told, ...admission.outcomes].sort((a, b) => a.sequence - b.sequence);
     return { ...countRows(admission), outcomes };
+  }
+
+  private settleRaces(admission: Admission, ends: BlockEnds, split: SplitTraceOptions): void {
+    this.recent.refresh(split.own);
+    settleRaces(admission, this.recent.arrivalsSince(ends, this.options.writer), split);
   }
 
   /** A span that this block has in every version has none in another. */
