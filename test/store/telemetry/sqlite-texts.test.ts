@@ -223,6 +223,7 @@ test('a full disk of the texts is taken for a bad batch, or a batch is stored th
 });
 
 test('a word that thousands of calls have finds the newest of them alone', async () => {
+  await open({ pageBudgetMs: 60_000 });
   const oldest = generationSpan(source, { searchText: 'usual', responseModel: 'rare' });
   await write(1, [oldest, ...Array.from({ length: 5_001 }, () => call('usual'))]);
   expect((await list({ text: 'usual', model: 'rare' })).items).toHaveLength(1);
