@@ -57,6 +57,7 @@ describe('the calls of a trace', () => {
     ['no tokens', { spanId: 'c', usage: {} }, { spanId: 'd', scope: 'b', usage: {} }, false],
     ['another model', { spanId: 'c' }, { spanId: 'd', scope: 'b', model: 'n' }, false],
     ['a call that begins as it ends', { spanId: 'c' }, { spanId: 'd', scope: 'b', startTimeUnixNano: 110n }, true],
+    ['a call that ends as it begins', { spanId: 'c' }, { spanId: 'd', scope: 'b', startTimeUnixNano: 90n }, true],
     ['a later call', { spanId: 'c' }, { spanId: 'd', scope: 'b', startTimeUnixNano: 111n }, false],
   ])('are mistaken for %s, or it is not found among them', (_, known, asked, isSame) => {
     const index = new SightingIndex();

@@ -91,6 +91,9 @@ export function sumContract(open: OpenSession<GenerationSession>): void {
       expect(await session.requests({ filters: { user: 'u9' } })).toBe(0);
       const hour = { fromUnixMs: BASE_MS, toUnixMs: BASE_MS + 3_600_000, grain: 'minute' } as const;
       expect(await session.requests(hour)).toBe(6);
+      for (let fromUnixMs: number = BASE_MS; fromUnixMs < BASE_MS + 7_200_000; fromUnixMs += 600_000) {
+        expect(await session.requests({ ...hour, fromUnixMs, toUnixMs: fromUnixMs + 600_000 })).toBe(1);
+      }
       expect(await session.usage({ ...hour, series: true })).toHaveLength(6);
       const series = await session.usage({ grain: 'hour', series: true });
       expect(series.map(({ timeUnixMs }) => timeUnixMs)).toEqual([BASE_MS, BASE_MS + 3_600_000]);

@@ -123,8 +123,11 @@ export function revisionContract(open: OpenSession): void {
       await expectEnded(session, span);
     });
 
-    test('a filter goes by a version that was revised', async () => {
-      const session = await open();
+    test.each([
+      ['in its block', {}],
+      ['in another block', { blockMaxSpans: 1 }],
+    ])('a filter goes by a version that was revised %s', async (_, options) => {
+      const session = await open(options);
       const source = recordSource(27);
       const failed = source.span({
         name: 'old',
