@@ -260,6 +260,10 @@ describe('counts are inclusive (5.4 #3, 5.5 #3 and #4)', () => {
   it('an embedding of which only the total is told has it as its input', () => {
     expect(mapped({ 'gen_ai.operation.name': 'embeddings', 'llm.usage.total_tokens': 9 }).usage).toEqual({ input: 9 });
   });
+
+  it('a chat of which only the total is told has no input: what of it was written, nobody knows', () => {
+    expect(mapped({ ...CHAT, 'llm.usage.total_tokens': 9 }).usage).toEqual({});
+  });
 });
 
 describe('numbers (5.4 #5, 5.5 #6)', () => {
