@@ -2,6 +2,7 @@
  * Words for full text, made here and not by the server's parser: what is searched is then cut as what was written, whatever
  * the server's version and locale, and a text can't pass the limits of a tsvector.
  */
+import { withSpaces } from '../unspaced-scripts.js';
 import type { CopyRows } from './copy-rows.js';
 
 /** A tsvector holds 1 MB of lexemes (MAXSTRPOS), each with its end and some alignment. */
@@ -32,7 +33,7 @@ export function wordsOf(text: string): Set<string> {
 function wordsIn(text: string): readonly string[] {
   const words = ASCII.test(text)
     ? text.toLowerCase().match(ASCII_WORDS)
-    : text.normalize('NFKD').replace(MARKS, '').toLowerCase().match(WORDS);
+    : withSpaces(text.normalize('NFKD').replace(MARKS, '').toLowerCase()).match(WORDS);
   return words ?? [];
 }
 

@@ -5,6 +5,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
+import { withSpaces } from '../unspaced-scripts.js';
 import { createDatabaseFile, openForWriting, PAGE_BYTES } from './database-file.js';
 import { isDamaged } from './failures.js';
 
@@ -81,7 +82,7 @@ export class TextFile {
   /** In the order of their ids: one below the one before makes FTS5 write what it has gathered. */
   add({ ids, texts }: Texts): void {
     this.begin();
-    for (const [at, id] of ids.entries()) this.insert.run(BigInt(id), texts[at]!);
+    for (const [at, id] of ids.entries()) this.insert.run(BigInt(id), withSpaces(texts[at]!));
   }
 
   remove(ids: readonly number[]): void {

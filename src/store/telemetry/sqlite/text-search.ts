@@ -1,4 +1,5 @@
 /** Which generations a search of words finds: by their own messages, or by those of a log event of their span. */
+import { withSpaces } from '../unspaced-scripts.js';
 import type { BlockReader } from './block-reader.js';
 import type { Catalog } from './catalog.js';
 import type { Conditions } from './conditions.js';
@@ -15,7 +16,7 @@ const MARKS = /\p{M}+/u;
 
 /** As the tokenizer of the block takes a text apart; a query of FTS5 for all of them, undefined for none. */
 export function wordQuery(text: string): string | undefined {
-  const words = text.split(SEPARATORS).map(anySpelling);
+  const words = withSpaces(text).split(SEPARATORS).map(anySpelling);
   const distinct = [...new Set(words.filter((word) => word !== ''))];
   return distinct.length === 0 ? undefined : distinct.join(' AND ');
 }

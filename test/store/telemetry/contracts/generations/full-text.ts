@@ -36,6 +36,22 @@ export function fullTextContract(open: OpenSession<GenerationSession>): void {
       expect(ids(await session.list({ text: 'tieng SAO' }))).toEqual([idOf(spans[2]!)]);
     });
 
+    test('words are not found in texts that put no space between them', async () => {
+      const session = await open();
+      const source = recordSource(12);
+      const texts = ['日本語のテキスト', 'GPTは東京タワーを知っている', '今天天气很好。', 'สวัสดีครับ', '한국어 문장'];
+      const spans = texts.map((searchText) => generationSpan(source, { searchText }));
+      await session.writeOne({ spans });
+      const found = async (text: string) => ids(await session.list({ text, order: 'asc' }));
+      for (const [at, part] of ['テキスト', '東京タワー', '天气', 'ครับ', '문장'].entries()) {
+        expect(await found(part), part).toEqual([idOf(spans[at]!)]);
+        expect(await found(texts[at]!), texts[at]).toEqual([idOf(spans[at]!)]);
+      }
+      expect(await found('gpt 東京')).toEqual([idOf(spans[1]!)]);
+      expect(await found('東北')).toEqual([]);
+      expect(await found('한국')).toEqual([]);
+    });
+
     test('the words of a log event do not find its span, whichever comes first', async () => {
       const session = await open();
       const source = recordSource(8);
