@@ -5,8 +5,8 @@ import { timeParameter } from '../time.js';
 import { sumsShape } from '../usage-schema.js';
 
 const times = {
-  from: timeParameter('Active not before').optional(),
-  to: timeParameter('Active before').optional(),
+  from: timeParameter('Last active not before').optional(),
+  to: timeParameter('Last active before').optional(),
 };
 
 export const listUsersQuery = z.object({ ...pagingParameters, ...times });
