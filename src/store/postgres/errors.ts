@@ -9,6 +9,7 @@ import { GatewayError } from '../../errors.js';
 const DATA_ERROR_CLASSES = new Set(['22', '23', '54']);
 const QUERY_CANCELED = '57014';
 const UNIQUE_VIOLATION = '23505';
+const DEADLOCK_DETECTED = '40P01';
 
 export function isDataError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && DATA_ERROR_CLASSES.has((error.code ?? '').slice(0, 2));
@@ -20,6 +21,10 @@ export function hasSqlState(error: unknown, state: string): boolean {
 
 export function isUniqueViolation(error: unknown): boolean {
   return hasSqlState(error, UNIQUE_VIOLATION);
+}
+
+export function isDeadlock(error: unknown): boolean {
+  return hasSqlState(error, DEADLOCK_DETECTED);
 }
 
 /** An error of pg as the gateway's: never with the connection string, which holds a password. */

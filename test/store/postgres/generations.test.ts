@@ -203,6 +203,19 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     await expectSumsOfRows();
   });
 
+  it('a call of which two sightings are revised in one batch is counted by neither', async () => {
+    const [counted, further] = [llmSpan(source, { responseId: 'resp_1' }), llmSpan(source, { responseId: 'resp_1' })];
+    // Traces are settled in the order of their ids.
+    counted.traceId = Buffer.alloc(16, 2);
+    further.traceId = Buffer.alloc(16, 1);
+    await write({ spans: [counted] });
+    await write({ spans: [further] });
+    await write({ ...REVISES, spans: [further, counted] });
+    const rows = await storedGenerations(store);
+    expect(rows.filter((row) => row.counted).map(({ spanId }) => hex(spanId!))).toEqual([hex(counted.spanId)]);
+    await expectSumsOfRows();
+  });
+
   it('two gateways that are sent the sightings of one call at once both count it', async () => {
     const other = await setting.writer();
     for (let round = 0; round < 10; round++) {

@@ -74,7 +74,6 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     '53100': 'disk full',
     '53200': 'out of memory',
     '53300': 'too many connections',
-    '40P01': 'deadlock',
   };
 
   it.each(Object.entries(states))('a batch is lost, halved or written in part (%s, %s)', async (state) => {

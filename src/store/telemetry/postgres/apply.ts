@@ -6,7 +6,7 @@ import type pg from 'pg';
 import type { FrameOutcome } from '../../../component.js';
 import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame } from '../../../model/telemetry.js';
-import { isUniqueViolation } from '../../postgres/errors.js';
+import { isDeadlock, isUniqueViolation } from '../../postgres/errors.js';
 import { includes } from '../ranges.js';
 import type { TelemetryBatch, WriteResult } from '../telemetry.js';
 import {
@@ -53,7 +53,7 @@ import type { RollupTable } from './rollup-table.js';
 import { COLUMNS, type CopiedTable } from './rows.js';
 import { type Revision, type Settled, settle, unsettled } from './settle.js';
 import { type Shared, storeShared, trimShared } from './shared-rows.js';
-import { type InsertedSpans, insertStaged, STAGED_SPANS } from './staging.js';
+import { type InsertedSpans, insertStaged, OvertakenError, STAGED_SPANS } from './staging.js';
 import { runTogether } from './statements.js';
 import { addBytes } from './stored-bytes.js';
 
@@ -132,14 +132,24 @@ async function completeOutcomes(
   return native.map(({ sequence }) => told.get(sequence) ?? before(sequence));
 }
 
-/** undefined, with nothing written, when some of the ranges are applied already, or a deletion came in between. */
+/** undefined, with nothing written, when some of the ranges are applied already, or others came in between. */
 async function store(session: Session, work: Work): Promise<WriteResult | undefined> {
   const found = encoding(() => survey(work.frames, session.shared));
   const contents = contentsOf(work.frames);
   await prepare(session, found, contents);
-  const result = await storePrepared(session, work, { found, contents });
+  const result = await storePrepared(session, work, { found, contents }).catch((error) => giveWay(session, error));
   if (!result) await dropUnplaced(session.client, contents, new ContentPlaces());
   return result;
+}
+
+/**
+ * Of transactions that wait for each other in a ring, as when clients send the same spans to several gateways in other
+ * orders, Postgres refuses one. It begins again when the others have ended: nothing is wrong with the server.
+ */
+async function giveWay({ client }: Session, error: unknown): Promise<undefined> {
+  if (!isDeadlock(error) && !(error instanceof OvertakenError)) throw error;
+  await client.query('rollback');
+  return undefined;
 }
 
 async function storePrepared(
@@ -323,7 +333,7 @@ async function writeGenerations(
   const brought = tells ? broughtBy(frames) : NO_GENERATIONS;
   for (const { revision } of replaced) quiet.forgetSpan(revision.workspace, revision.span);
   const rows = await withoutOutdated(client, await quiet.rowsToWrite(client, brought.rows), brought.rows);
-  return await applyGenerations(session, { ...brought, rows }, gone);
+  return (await applyGenerations(session, { ...brought, rows }, gone)).statements;
 }
 
 /** One for each trace: a batch may revise thousands of spans of one. */

@@ -25,6 +25,8 @@ interface ClaimedResponse {
   responseId: string;
   received: number;
   calls: SeenCall[];
+  /** Sightings that were counted, and go in this transaction: one that is revised comes back, and counts as it did. */
+  released: SeenCall[];
   /** As they stand in the table. */
   stored: string;
 }
@@ -68,7 +70,15 @@ export class CallClaims {
   ) {
     const key = keyOf(workspace, responseId);
     if (responseId === '' || this.responses.has(key)) return;
-    this.responses.set(key, { key, workspace, responseId, received, calls: [], stored: JSON.stringify(calls) });
+    this.responses.set(key, {
+      key,
+      workspace,
+      responseId,
+      received,
+      calls: [],
+      released: [],
+      stored: JSON.stringify(calls),
+    });
   }
 
   /** In one order for everybody, so that none waits in a ring. */
@@ -109,10 +119,10 @@ export class CallClaims {
     if (!response) return true;
     const own = seen(row);
     const same = response.calls.filter((call) => isSame(call, own, generation.responseId));
-    if (same.some((call) => call.trace !== own.trace || call.span !== own.span)) return false;
+    if (same.some((call) => !isOfOneSpan(call, own))) return false;
     if (same.length > 0) return true;
     const first = this.firsts.get(response.key)?.find((call) => isSame(call, own, generation.responseId));
-    if (first && (first.trace !== own.trace || first.span !== own.span)) return false;
+    if (first && !isOfOneSpan(first, own) && !response.released.some((call) => isOfOneSpan(call, own))) return false;
     response.calls.push(own);
     return true;
   }
@@ -121,7 +131,8 @@ export class CallClaims {
     const response = this.responses.get(keyOf(row.workspace, row.generation.responseId));
     if (!response) return;
     const own = seen(row);
-    response.calls = response.calls.filter((call) => call.trace !== own.trace || call.span !== own.span);
+    response.calls = response.calls.filter((call) => !isOfOneSpan(call, own));
+    response.released.push(own);
   }
 
   /** What is to stand in the table other than does. */
@@ -140,6 +151,10 @@ export class CallClaims {
        where known.workspace = item.workspace and known.response_id = item."responseId"`,
     ];
   }
+}
+
+function isOfOneSpan(a: SeenCall, b: SeenCall): boolean {
+  return a.trace === b.trace && a.span === b.span;
 }
 
 function isSame(a: SeenCall, b: SeenCall, responseId: string): boolean {

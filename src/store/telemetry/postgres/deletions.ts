@@ -8,8 +8,12 @@ import { hexOf, traceIdArray } from './native-ids.js';
 import { sumUpAnew } from './revisions.js';
 import { BY_INDEX, rowsOf, runTogether } from './statements.js';
 
-export async function deleteTraces(tables: GenerationTables, deletions: readonly TraceDeletion[]): Promise<void> {
-  if (deletions.length === 0) return;
+/** Answers what of calls is gone with them. */
+export async function deleteTraces(
+  tables: GenerationTables,
+  deletions: readonly TraceDeletion[],
+): Promise<readonly GenerationRow[]> {
+  if (deletions.length === 0) return [];
   const { client } = tables;
   const rows = deletions.map(({ workspace, traceId, receivedUntilUnixMs }) => ({
     workspace,
@@ -41,8 +45,9 @@ export async function deleteTraces(tables: GenerationTables, deletions: readonly
   ]);
   const spanless = new Set(results.flatMap(({ rows }) => rows).map(({ spanless }) => spanless));
   const gone = deletions.map((deletion) => goneWith(deletion, spanless));
-  const ending = await applyGenerations(tables, { rows: [], texts: [] }, gone);
-  await runTogether(client, [...ending, ...removeUnused(results), deleteEventTexts(deletions), 'commit']);
+  const applied = await applyGenerations(tables, { rows: [], texts: [] }, gone);
+  await runTogether(client, [...applied.statements, ...removeUnused(results), deleteEventTexts(deletions), 'commit']);
+  return applied.gone;
 }
 
 /**

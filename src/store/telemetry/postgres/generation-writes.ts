@@ -107,18 +107,22 @@ function textOfEvent(
   return { time, rowId: rowIdOf(of), traceId: hexOf(of.traceId), ofEvent: true, workspace, text };
 }
 
-/**
- * Writes what is brought and takes what is gone, in the transaction that is open. Returns the statements that are to end
- * it: until they run nothing is held but the traces and the ids of responses.
- */
+export interface AppliedGenerations {
+  /** To end the transaction: until they run nothing is held but the traces and the ids of responses. */
+  statements: string[];
+  /** Rows that were taken away. */
+  gone: readonly GenerationRow[];
+}
+
+/** Writes what is brought and takes what is gone, in the transaction that is open. */
 export async function applyGenerations(
   { client, shared, words }: GenerationTables,
   brought: BroughtGenerations,
   gone: readonly GoneGenerations[],
-): Promise<string[]> {
+): Promise<AppliedGenerations> {
   if (brought.rows.length === 0 && gone.length === 0) {
     await copyTexts(client, words, brought.texts);
-    return [];
+    return { statements: [], gone: [] };
   }
   const work = new GenerationWork(client, brought.rows, gone);
   const changes = await work.settle();
@@ -128,7 +132,7 @@ export async function applyGenerations(
   await copyRows(client, shared, changes.inserted);
   const texts = brought.texts.filter(({ ofEvent, rowId }) => ofEvent || inserted.has(rowId));
   await copyTexts(client, words, texts);
-  return [BY_INDEX, ...statementsOf(changes, work.claims)];
+  return { statements: [BY_INDEX, ...statementsOf(changes, work.claims)], gone: changes.gone };
 }
 
 class GenerationWork {

@@ -1,6 +1,5 @@
 /** Spans of a batch that holds resent ones: into a temporary table first, and from there only what is new. */
 import type pg from 'pg';
-import { GatewayError } from '../../../errors.js';
 import type { DecodedFrame, Span } from '../../../model/telemetry.js';
 import { COLUMNS } from './rows.js';
 import { signed } from './time.js';
@@ -23,10 +22,15 @@ export interface InsertedSpans {
   frames: readonly DecodedFrame[];
 }
 
-/** What was there already counts nowhere. */
+/** A native span whose id was free when it was claimed is there now, by OTLP: the next try finds it, and tells its client. */
+export class OvertakenError extends Error {
+  override readonly name = 'OvertakenError';
+}
+
+/** What was there already counts nowhere. In one order for everybody: nobody then waits for another's spans in a ring. */
 export async function insertStaged(client: pg.ClientBase, frames: readonly DecodedFrame[]): Promise<InsertedSpans> {
   const { rows } = await client.query<InsertedRow>(
-    `insert into spans (${COLUMNS.spans}) select ${COLUMNS.spans} from ${STAGED_SPANS} on conflict do nothing
+    `insert into spans (${COLUMNS.spans}) select ${COLUMNS.spans} from ${STAGED_SPANS} order by trace_id, span_id on conflict do nothing
      returning workspace, trace_id, span_id, start_time_unix_nano::text as start`,
   );
   const inserted = new Set(
@@ -36,16 +40,11 @@ export async function insertStaged(client: pg.ClientBase, frames: readonly Decod
   const left = frames.map((frame) => {
     // Deleted, so that a span that stands in the batch twice counts once.
     const spans = frame.spans.filter((span) => inserted.delete(identityOf(frame.workspace, span)));
-    if (frame.native && spans.length < frame.spans.length) throw overtaken();
+    if (frame.native && spans.length < frame.spans.length) throw new OvertakenError();
     for (const span of spans) traces.add(frame.workspace, span, frame.receivedTimeUnixMs);
     return { ...frame, spans };
   });
   return { spans: rows.length, traces, frames: left };
-}
-
-/** A span whose id was free is there now, by OTLP: the next try finds it, and tells its client. */
-function overtaken(): GatewayError {
-  return new GatewayError('STORE_UNAVAILABLE', 'A native span came by OTLP at the same time');
 }
 
 function identityOf(workspace: string, span: Span): string {

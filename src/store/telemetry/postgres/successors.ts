@@ -37,6 +37,11 @@ export class Successors {
     return this.lost.size > 0;
   }
 
+  /** That went: also what another gateway wrote of the traces since they were looked at. */
+  lose(gone: readonly GenerationRow[]): void {
+    for (const row of gone) if (row.counted) this.lost.set(nameOf(row), row);
+  }
+
   /** Counts what takes the place of what goes. May be called again: what counts by then has no second successor. */
   async count(client: pg.ClientBase): Promise<void> {
     await runTogether(client, ['begin', BY_INDEX]);
@@ -48,7 +53,7 @@ export class Successors {
 
   private async find(client: pg.ClientBase): Promise<GenerationRow[]> {
     const ofTraces = await readTraces(client, [...this.until.keys()]);
-    for (const row of ofTraces) if (row.counted && this.isGoing(row)) this.lost.set(nameOf(row), row);
+    this.lose(ofTraces.filter((row) => this.isGoing(row)));
     if (this.lost.size === 0) return [];
     const sightings = [...ofTraces, ...(await readSightings(client, [...this.lost.values()]))];
     return sightings.filter((row) => this.isHeir(row));

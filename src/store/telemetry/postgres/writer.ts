@@ -63,7 +63,7 @@ class PostgresWriter implements TelemetryWriter {
       forget(session, deletions);
       const successors = new Successors(deletions);
       await successors.count(client);
-      await deleteTraces(session, deletions);
+      successors.lose(await deleteTraces(session, deletions));
       if (successors.areNeeded) await successors.count(client);
     });
   }
