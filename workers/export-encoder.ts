@@ -3,8 +3,8 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { ENCODE_TRACES } from '../exporters/datadog/agent.js';
 import { encodeTracesOrReason, type TracePayload } from '../exporters/datadog/encode.js';
 import type { NOTHING } from '../exporters/encoding.js';
+import type { ENCODE_LINE } from '../exporters/file/line-encoding.js';
 import { encodeLine, type RequestPayload } from '../exporters/file/otlp-json.js';
-import type { ENCODE_LINE } from '../exporters/file/transport.js';
 import { type PROCESS, type ProcessTask, processParts } from '../exporters/processing/process.js';
 import type { ObjectContent } from '../exporters/s3/content.js';
 import { encodeObject } from '../exporters/s3/object.js';
@@ -25,13 +25,20 @@ function process(task: ProcessTask) {
   return move({ [transferableSymbol]: [processed.payloads.buffer], [valueSymbol]: processed });
 }
 
+/** So does the line. */
+function line(request: RequestPayload) {
+  const encoded = encodeLine(request);
+  if (encoded.line === undefined) return encoded;
+  return move({ [transferableSymbol]: [encoded.line.buffer], [valueSymbol]: encoded });
+}
+
 /** Answers EncodedTraces, EncodedLine, EncodedObject, Pieces, Processed, or nothing. */
 export default function run(task: EncodeTask) {
   switch (task.operation) {
     case 'datadog-traces':
       return encodeTracesOrReason(task.argument);
     case 'file-line':
-      return encodeLine(task.argument);
+      return line(task.argument);
     case 's3-object':
       return encodeObject(task.argument);
     case 'cut':

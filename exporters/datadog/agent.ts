@@ -62,8 +62,7 @@ export function createAgentTransport({ config, pool, connections, version }: Age
       if (signal !== 'traces')
         return { kind: 'refused', reason: `${signal} have no place in this API`, ofContent: false };
       try {
-        // A copy: what is handed to a thread takes the whole range along that it is a view of.
-        const requests = await encoded(pool, [{ encoding: 'protobuf', payload: new Uint8Array(payload) }]);
+        const requests = await encoded(pool, payload);
         return 'kind' in requests ? requests : await putAll(requests, abort);
       } catch (error) {
         return { kind: 'retry', reason: failureOf(error, config.timeoutMs) };
@@ -80,8 +79,13 @@ export function createAgentTransport({ config, pool, connections, version }: Age
 const ACCEPTED: Answer = { kind: 'accepted', rejected: 0, message: '' };
 
 /** What can't be encoded now can never be. */
-async function encoded(pool: TaskPool, payloads: TracePayload[]): Promise<TraceRequest[] | Answer> {
-  const { requests, reason } = await encodedOn<EncodedTraces>(pool, ENCODE_TRACES, payloads);
+async function encoded(pool: TaskPool, payload: Buffer): Promise<TraceRequest[] | Answer> {
+  const { requests, reason } = await encodedOn<EncodedTraces>(pool, ENCODE_TRACES, () => {
+    // A copy: what is handed to a thread takes the whole range along that it is a view of.
+    const copy = new Uint8Array(payload);
+    const payloads: TracePayload[] = [{ encoding: 'protobuf', payload: copy }];
+    return { argument: payloads, transfer: [copy.buffer] };
+  });
   return requests ?? { kind: 'refused', reason, ofContent: true };
 }
 

@@ -8,7 +8,7 @@ import { readBool } from '../../src/otlp/decode-value.js';
 import {
   beginText,
   bigInt64,
-  endText,
+  endBytes,
   putAscii,
   putBase64,
   putByte,
@@ -40,13 +40,13 @@ export interface RequestPayload {
   payload: Uint8Array;
 }
 
-/** One line of JSON, without its end. Throws a WireError for what is no protobuf. */
-export function toJsonLine({ signal, payload }: RequestPayload): Buffer {
+/** One line of JSON, without its end, in memory of its own. Throws a WireError for what is no protobuf. */
+export function toJsonLine({ signal, payload }: RequestPayload): Buffer<ArrayBuffer> {
   openWire(payload);
   beginText();
   try {
     putMessage([0, payload.length], REQUESTS[signal], 0);
-    return Buffer.from(endText());
+    return endBytes();
   } finally {
     closeWire();
     resetText();
@@ -54,7 +54,7 @@ export function toJsonLine({ signal, payload }: RequestPayload): Buffer {
 }
 
 /** For a worker thread: what can't be encoded is an answer, so that only a broken pool rejects. */
-export type EncodedLine = { line: Uint8Array; reason?: never } | { line?: never; reason: string };
+export type EncodedLine = { line: Uint8Array<ArrayBuffer>; reason?: never } | { line?: never; reason: string };
 
 export function encodeLine(request: RequestPayload): EncodedLine {
   try {

@@ -3,14 +3,10 @@
  * acknowledged, is written again: readers must expect repetitions, as with any exporter.
  */
 import { SIGNALS, type Signal, type TaskPool } from '../../src/component.js';
-import { encodedOn } from '../encoding.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import type { FileConfig } from './config.js';
-import type { EncodedLine, RequestPayload } from './otlp-json.js';
+import { lineOf } from './line-encoding.js';
 import { RotatingFile, type RotatingFileOptions } from './rotating-file.js';
-
-/** The operation of the pool: a RequestPayload in, an EncodedLine out. */
-export const ENCODE_LINE = 'file-line';
 
 export interface FileTransportOptions extends Pick<RotatingFileOptions, 'disk' | 'now'> {
   config: FileConfig & { path: string };
@@ -36,11 +32,9 @@ export function createFileTransports(options: FileTransportOptions): Record<Sign
 
 function createFileTransport(path: string, { pool, ...options }: FileTransportOptions): Transport {
   const file = new RotatingFile({ ...options, path });
-  const write = async ({ signal, payload }: ExportRequest, abort: AbortSignal): Promise<Answer> => {
+  const write = async (exported: ExportRequest, abort: AbortSignal): Promise<Answer> => {
     try {
-      // A copy: what is handed to a thread takes the whole range along that it is a view of.
-      const request: RequestPayload = { signal, payload: new Uint8Array(payload) };
-      const { line, reason } = await encodedOn<EncodedLine>(pool, ENCODE_LINE, request);
+      const { line, reason } = await lineOf(exported, pool);
       if (line === undefined) return { kind: 'refused', reason, ofContent: true };
       if (abort.aborted) return ABORTED;
       await file.append(line);
@@ -53,6 +47,7 @@ function createFileTransport(path: string, { pool, ...options }: FileTransportOp
   return {
     endpoint: `file://${path}`,
     byWorkspace: false,
+    letsGo: true,
     send(exported, abort) {
       return unlessAborted(write(exported, abort), abort);
     },

@@ -58,6 +58,8 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   return {
     endpoint: `${url.origin}${url.pathname}`,
     byWorkspace: isByWorkspace(destination),
+    // What is sent is the compressed copy. Otherwise undici may still be writing when a backend answers early.
+    letsGo: compression === 'gzip',
     async send(exported, abort) {
       // Loading the client, with the first request, is no time that the backend takes.
       await import('undici');

@@ -69,7 +69,7 @@ class S3Transport implements Transport {
   async #archive(request: ExportRequest, abort: AbortSignal): Promise<Answer> {
     try {
       const content = this.#contentOf(request);
-      const encoded = await encodedOn<EncodedObject>(this.#options.pool, ENCODE_OBJECT, content);
+      const encoded = await encodedOn<EncodedObject>(this.#options.pool, ENCODE_OBJECT, () => ({ argument: content }));
       if (encoded.reason !== undefined) return { kind: 'refused', reason: encoded.reason, ofContent: true };
       await this.#put(archivedOf(request, content, encoded), abort);
       return ACCEPTED;

@@ -2,6 +2,7 @@
  * Writes JSON text as bytes into one scratch buffer, which becomes a string once per text: a native call per attribute
  * would cost more than everything else that the decoder does. Synchronous code alone may use it.
  */
+import { isUtf8 } from 'node:buffer';
 
 /** Undocumented but long-standing methods of Buffer, without the dispatch on the encoding's name. */
 interface SlicingBuffer extends Buffer {
@@ -37,6 +38,15 @@ export function beginText(): void {
 
 export function endText(): string {
   return union < 0x80 ? scratch.latin1Slice(0, at) : scratch.utf8Slice(0, at);
+}
+
+/** The text as bytes of UTF-8, in memory of their own. */
+export function endBytes(): Buffer<ArrayBuffer> {
+  const text = scratch.subarray(0, at);
+  const valid = isUtf8(text) ? text : Buffer.from(endText());
+  const own = Buffer.allocUnsafeSlow(valid.length);
+  valid.copy(own);
+  return own;
 }
 
 /** A place to rewind to. */

@@ -1,15 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createBackends } from '../../exporters/backends.js';
-import type { TaskPool } from '../../src/component.js';
 import { decodeRequest } from '../../src/otlp/decode.js';
-import encode, { type EncodeTask } from '../../workers/export-encoder.js';
 import { configOf } from '../config-file/fixture.js';
 import { startHttpBackend } from '../helpers/otlp-backend.js';
+import { inPlace } from './encoder.js';
 import { appendSpans, delivered, frameWith, spanOf, startExporter } from './fixture.js';
-
-const pool: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) => encode({ operation, argument } as EncodeTask) as Result,
-};
 
 const file = (address: string) => `
 receivers: {otlp: }
@@ -30,7 +25,7 @@ it.each([
   const body = JSON.stringify({ partialSuccess: { rejectedSpans: '1', errorMessage: 'one too many' } });
   backend.answer(() => ({ headers: { 'content-type': 'application/json' }, body }));
   const config = made(backend.address);
-  const [one] = createBackends({ config, queue: config.exporting, pool, version: '1', gatewayId: () => 'g' });
+  const [one] = createBackends({ config, queue: config.exporting, pool: inPlace, version: '1', gatewayId: () => 'g' });
   const test = await startExporter({ transports: { traces: one!.transports.traces! }, queue: { lingerMs: '50' } });
   await appendSpans(test.buffer, [1, 2]);
   await delivered(test);

@@ -7,8 +7,8 @@ import type { RequestPayload } from '../../exporters/file/otlp-json.js';
 import { createFileTransports } from '../../exporters/file/transport.js';
 import type { TaskPool } from '../../src/component.js';
 import { GatewayError } from '../../src/errors.js';
-import encode, { type EncodeTask } from '../../workers/export-encoder.js';
 import { range, temporaryDirectory } from '../buffer/fixture.js';
+import { inPlace } from '../exporters/encoder.js';
 import { appendSpans, delivered, startExporter } from '../exporters/fixture.js';
 
 const DEATH = 'Worker terminated due to reaching memory limit';
@@ -20,7 +20,7 @@ it('is alone among the dead letters, or takes its neighbours along', async () =>
       if (operation !== NOTHING && Buffer.from((argument as RequestPayload).payload).includes(deadly)) {
         throw new Error(DEATH);
       }
-      return encode({ operation, argument } as EncodeTask) as Result;
+      return inPlace.run<Result>(operation, argument);
     },
   };
   const directory = await temporaryDirectory();
@@ -43,7 +43,7 @@ it('is told as deadly when there is no thread to be had, or no room for it', asy
   const errors = [new Error(DEATH), new GatewayError('OVERLOADED', 'busy')];
   for (const error of errors) {
     const pool = { run: async () => Promise.reject(error) };
-    await expect(encodedOn(pool, 'file-line', {})).rejects.toBe(error);
+    await expect(encodedOn(pool, 'file-line', () => ({ argument: {} }))).rejects.toBe(error);
   }
 });
 
@@ -55,5 +55,7 @@ it('is given up for the death of a thread that another one survives', async () =
       return { line: 'line' } as Result;
     },
   };
-  expect(await encodedOn<{ line?: string; reason?: string }>(pool, 'file-line', {})).toEqual({ line: 'line' });
+  expect(await encodedOn<{ line?: string; reason?: string }>(pool, 'file-line', () => ({ argument: {} }))).toEqual({
+    line: 'line',
+  });
 });

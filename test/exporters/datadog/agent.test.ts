@@ -13,8 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAgentTransport } from '../../../exporters/datadog/agent.js';
 import { datadogSettings } from '../../../exporters/datadog/config.js';
 import type { Transport } from '../../../exporters/transport.js';
-import type { TaskPool } from '../../../src/component.js';
-import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
+import { inPlace } from '../encoder.js';
 import { readBody, requestBytes } from './requests.js';
 
 interface Received {
@@ -60,10 +59,6 @@ async function listen(): Promise<string> {
   await new Promise<void>((resolve) => agent.listen(0, '127.0.0.1', resolve));
   return String((agent.address() as AddressInfo).port);
 }
-
-const inPlace: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) => encode({ operation, argument } as EncodeTask) as Result,
-};
 
 function create(settings: Record<string, string>, pool = inPlace): Transport {
   const config = datadogSettings.parse({ mode: 'agent-traces', agentHost: '127.0.0.1', ...settings });

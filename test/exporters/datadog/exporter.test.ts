@@ -4,14 +4,9 @@ import { decode } from '@msgpack/msgpack';
 import { expect, it, onTestFinished } from 'vitest';
 import { datadogSettings } from '../../../exporters/datadog/config.js';
 import { createDatadogExporter } from '../../../exporters/datadog/transports.js';
-import type { TaskPool } from '../../../src/component.js';
-import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
 import { range } from '../../buffer/fixture.js';
+import { inPlace } from '../encoder.js';
 import { appendSpans, delivered, frameWith, spanId, spanOf, startExporter } from '../fixture.js';
-
-const inPlace: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) => encode({ operation, argument } as EncodeTask) as Result,
-};
 
 interface Span {
   span_id: bigint;

@@ -4,14 +4,9 @@ import { expect, it } from 'vitest';
 import { fileSettings } from '../../../exporters/file/config.js';
 import { createFileTransports } from '../../../exporters/file/transport.js';
 import { type Disk, nodeDisk } from '../../../src/buffer/disk.js';
-import type { TaskPool } from '../../../src/component.js';
-import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
 import { range, shutDown, temporaryDirectory } from '../../buffer/fixture.js';
+import { inPlace } from '../encoder.js';
 import { appendSpans, delivered, spanId, startExporter, until } from '../fixture.js';
-
-const inPlace: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) => encode({ operation, argument } as EncodeTask) as Result,
-};
 
 function transportsTo(directory: string, settings: Record<string, string> = {}, disk: Disk = nodeDisk) {
   const config = { ...fileSettings.parse(settings), path: path.join(directory, 'out', 'audit.ndjson') };

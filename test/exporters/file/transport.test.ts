@@ -5,12 +5,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { fileSettings } from '../../../exporters/file/config.js';
 import { createFileTransports } from '../../../exporters/file/transport.js';
 import type { Transport } from '../../../exporters/transport.js';
-import { SIGNALS, type TaskPool } from '../../../src/component.js';
+import { SIGNALS } from '../../../src/component.js';
 import { decodeRequest } from '../../../src/otlp/decode.js';
-import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
 import { createPool } from '../../../workers/pool.js';
 import { Random, randomRequest, toProtobufjs } from '../../otlp/random-request.js';
 import { encodeReference } from '../../otlp/reference.js';
+import { inPlace } from '../encoder.js';
 
 let directory: string;
 let transports: Transport[];
@@ -23,9 +23,6 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const inPlace: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) => encode({ operation, argument } as EncodeTask) as Result,
-};
 const { signal: never } = new AbortController();
 
 function create(name: string, pool = inPlace) {

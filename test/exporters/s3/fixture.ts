@@ -4,14 +4,9 @@ import { onTestFinished } from 'vitest';
 import { type S3Target, s3ExporterSettings } from '../../../exporters/s3/config.js';
 import { createS3Transport, type S3TransportOptions } from '../../../exporters/s3/transport.js';
 import type { Transport } from '../../../exporters/transport.js';
-import { SIGNALS, type Signal, type TaskPool } from '../../../src/component.js';
-import encode, { type EncodeTask } from '../../../workers/export-encoder.js';
+import { SIGNALS, type Signal } from '../../../src/component.js';
 import { type S3Server, startS3 } from '../../helpers/s3.js';
-
-export const inPlace: TaskPool = {
-  run: async <Result>(operation: string, argument: unknown) =>
-    (await encode({ operation, argument } as EncodeTask)) as Result,
-};
+import { inPlace } from '../encoder.js';
 
 export async function startBucket(): Promise<S3Server> {
   const server = await startS3();

@@ -5,8 +5,9 @@ import type { ExportRequest, RequestPart } from '../../../exporters/transport.js
 import type { Signal } from '../../../src/component.js';
 import { createPool } from '../../../workers/pool.js';
 import type { S3Fault, S3Request } from '../../helpers/s3.js';
+import { inPlace } from '../encoder.js';
 import { frameWith, spanOf } from '../fixture.js';
-import { dataKeysIn, inPlace, manifestsIn, requestIn, startBucket, targetIn, transportTo } from './fixture.js';
+import { dataKeysIn, manifestsIn, requestIn, startBucket, targetIn, transportTo } from './fixture.js';
 import { rowsIn } from './table.js';
 
 const { signal: never } = new AbortController();
