@@ -143,6 +143,23 @@ describe('who waits for a frame', () => {
     waiters.close();
   });
 
+  it('is turned away beyond a bound, to which one whose time was over counts until its rows are stored', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const waiters = new OutcomeWaiters(1000);
+    const late = expect(waiters.wait(0)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await vi.advanceTimersByTimeAsync(1001);
+    await late;
+    const waiting = Array.from({ length: 65_535 }, (_, at) => waiters.wait(at + 1));
+    const full = { code: 'STORE_UNAVAILABLE', message: expect.stringContaining('too many others') };
+    await expect(waiters.wait(65_536)).rejects.toMatchObject(full);
+    waiters.answer(outcomeOf(0));
+    waiting.push(waiters.wait(65_536));
+    for (let sequence = 1; sequence <= 65_536; sequence++) waiters.answer(outcomeOf(sequence));
+    expect((await Promise.all(waiting)).at(-1)!.sequence).toBe(65_536);
+    waiters.close();
+  });
+
   it('is told when the frame was set aside', async () => {
     const writer = createWriter([{ ...STORED, deadLetters: [{ sequence: 1, reason: 'cannot be decoded: x' }] }]);
     const { drain } = startDrain({ ranges: [rangeOf(1)], writers: [writer.pool] });

@@ -21,17 +21,17 @@ export function identityContract(open: OpenSession<GenerationSession>): void {
     };
 
     test.each([
-      [[0], [1], [2]],
-      [[0, 1, 2]],
-      [[2, 1, 0]],
-      [[1], [2], [0]],
-      [[1, 2], [0]],
-      [[2], [0], [1]],
-      [[1], [0, 2]],
-    ])('a generation misses the session of its root when they come as %j %j %j', async (...batches) => {
+      [[[0], [1], [2]]],
+      [[[0, 1, 2]]],
+      [[[2, 1, 0]]],
+      [[[1], [2], [0]]],
+      [[[1, 2], [0]]],
+      [[[2], [0], [1]]],
+      [[[1], [0, 2]]],
+    ])('a generation misses the session of its root when they come as %j', async (batches) => {
       const session = await open();
       const spans = parts(recordSource(15));
-      for (const batch of batches as number[][]) await session.writeOne({ spans: batch.map((at) => spans[at]!) });
+      for (const batch of batches) await session.writeOne({ spans: batch.map((at) => spans[at]!) });
       const [, call, own] = spans as [Span, Span, Span];
       const found = new Map((await session.list()).map((row) => [hex(row.spanId!), row]));
       expect(found.get(idOf(call))).toMatchObject({ userId: 'u' });
