@@ -156,6 +156,8 @@ describe('usage', () => {
       [{ provider: 'openai' }, 2],
       [{ provider: 'anthropic' }, 1],
     ]);
+    const first = await get(`/v1/metrics/usage?from=${date(30)}&group_by=provider&series=false&limit=1`);
+    expect(first.body.rows).toEqual(body.rows.slice(0, 1));
     const narrowed = await get(`/v1/metrics/usage?from=${date(30)}&user=ann&series=false`);
     expect(narrowed.body.rows).toMatchObject([{ requests: 1, errors: 1, group: {} }]);
   });

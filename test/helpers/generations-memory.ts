@@ -167,9 +167,10 @@ function readUsage(all: readonly Row[], query: UsageQuery): UsageRow[] {
   const time = (row: Row) => (series ? Math.floor(timeOf(row) / stepMs) * stepMs : undefined);
   const groups = groupRows(taken, (row) => JSON.stringify([time(row), ...groupBy.map((name) => VALUES[name](row))]));
   const rows = [...groups.values()].map((group) => usageRow(group, time(group[0]!), groupBy));
-  return rows.sort(
+  const inOrder = rows.sort(
     (a, b) => (a.timeUnixMs ?? 0) - (b.timeUnixMs ?? 0) || Number(b.picodollars > a.picodollars ? 1 : -1),
   );
+  return inOrder.slice(0, query.limit);
 }
 
 function activityOf(rows: readonly Row[]) {

@@ -1,6 +1,5 @@
 /** The WHERE of a list, as it grows: conditions with their values as parameters. */
 import type { ListQuery } from '../telemetry.js';
-import { signed } from './time.js';
 
 export class Conditions {
   private readonly all: string[] = [];
@@ -25,10 +24,13 @@ export class Conditions {
   }
 }
 
-/** A time range on the item's time. */
+const MAX_TIME = 2n ** 63n - 1n;
+
+/** A time range on the item's time. Times past 2^63 − 1 are negative in the table and so before every lower bound. */
 export function addRange(conditions: Conditions, column: string, query: ListQuery): void {
-  if (query.fromUnixNano !== undefined) conditions.add(`${column} >= ?`, signed(query.fromUnixNano));
-  if (query.toUnixNano !== undefined) conditions.add(`${column} < ?`, signed(query.toUnixNano));
+  const { fromUnixNano: from, toUnixNano: to } = query;
+  if (from !== undefined) conditions.add(`${column} >= ?`, from < MAX_TIME ? from : MAX_TIME);
+  if (to !== undefined && to <= MAX_TIME) conditions.add(`${column} < ?`, to);
 }
 
 /** Attributes on the record itself or on its resource. `->>` gives a string's value, and the JSON text of what is none. */
