@@ -79,7 +79,9 @@ const QUERIES = {
   'by prompt and version': '/v1/metrics/prompts?window=90d',
   'by model, a day each': `/v1/metrics/usage?group_by=model&from=${Date.now() - DAYS * 86_400_000}`,
   'by user': `/v1/metrics/usage?group_by=user&series=false&from=${Date.now() - DAYS * 86_400_000}`,
+  'by session, the 50 that cost most': `/v1/metrics/usage?group_by=session&series=false&limit=50&from=${Date.now() - DAYS * 86_400_000}`,
   sessions: '/v1/sessions?limit=50',
+  'sessions of a user': '/v1/sessions?limit=50&user_id=user-5',
   'calls that failed': '/v1/generations?error=true&limit=50',
 };
 const READS = 20;
