@@ -130,10 +130,15 @@ function eventInput(events: readonly ContentEvent[], room: Room): Message[] {
 
 /** A tool's answer names its call `id`. */
 function messageOfEvent(said: JsonObject, role: string, room: Room): Message[] {
-  if (role !== 'tool') return messagesOf({ role, ...said }, role, room);
+  if (role !== 'tool' || isOfBlocks(said.content)) return messagesOf({ role, ...said }, role, room);
   const id = said.id ?? said.tool_call_id;
   const response = answered(said.content, room);
   return [{ role, parts: [{ type: 'tool_call_response', id: typeof id === 'string' ? id : '', response }] }];
+}
+
+/** Strands Agents': the answers to several calls in one message, each with the id of its own. */
+function isOfBlocks(content: unknown): boolean {
+  return typeof content === 'string' && content.startsWith('[{"toolResult"');
 }
 
 function eventOutput(events: readonly ContentEvent[], room: Room): Message[] {

@@ -40,8 +40,17 @@ export function generationOf(span: Span): Generation | undefined {
   draft.isAggregate ||= isAnnouncement(draft, span.scope.name) || isAroundCall(draft, span);
   draft.durationNano = lengthOf(span);
   const text = contentText(draft, hasEvents ? contentEvents(span.events) : []);
-  return generationOfDraft(draft, draft.kind, span.resource, text);
+  const generation = generationOfDraft(draft, draft.kind, span.resource, text);
+  if (AGENTS_ALONE.has(span.scope.name)) generation.countable = draft.kind === 'agent' && hasUsage(draft);
+  return generation;
 }
+
+/** The program behind Claude's Agent SDK tells what a whole run spent, and nobody what each of its calls did. */
+const AGENTS_ALONE: ReadonlySet<string> = new Set([
+  'logfire.claude_agent_sdk',
+  'openinference.instrumentation.claude_agent_sdk',
+  '@arizeai/openinference-instrumentation-claude-agent-sdk',
+]);
 
 /** Where nobody names it. */
 function kindOf(draft: Draft): GenerationKind | undefined {

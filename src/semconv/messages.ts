@@ -2,7 +2,7 @@
 import type { Message, MessagePart } from '../model/conversation.js';
 import { closedJson } from './cut-json.js';
 import { isObject, type JsonObject, parseContainer, untagged } from './json.js';
-import { answered, partsOf, stringOf, toolCall } from './parts.js';
+import { answered, isBlock, partsOf, stringOf, toolCall } from './parts.js';
 import type { Room } from './room.js';
 import { scalarTextOf } from './value.js';
 
@@ -81,7 +81,7 @@ const ROLES = new Map([
 function isMessageLike(object: JsonObject): boolean {
   const type = stringOf(object.type);
   if (MESSAGE_NAMES.some((name) => object[name] !== undefined) || ITEM_TYPES.has(type)) return true;
-  return isLangChain(object, type) || isCandidate(object);
+  return isLangChain(object, type) || isCandidate(object) || isUpdate(object);
 }
 
 /** Gemini's. */
@@ -89,8 +89,14 @@ function isCandidate({ content }: JsonObject): boolean {
   return isObject(content) && Array.isArray(content.parts);
 }
 
+/** LangGraph's, of what a node changed. */
+function isUpdate({ update }: JsonObject): boolean {
+  return isObject(update) && Array.isArray(update.messages);
+}
+
 function isLangChain(object: JsonObject, type: string): boolean {
-  return object.content !== undefined && (ROLES.has(type) || type === 'system' || type === 'tool');
+  const isRole = ROLES.has(type) || type === 'system' || type === 'tool';
+  return isRole && (object.content !== undefined || isObject(object.data));
 }
 
 function objectMessages(object: JsonObject, role: string, room: Room, depth: number): Message[] {
@@ -127,6 +133,10 @@ const WRAPPERS: readonly (readonly [string, Unwrap])[] = [
   ['candidates', (object, _role, room, depth) => messagesOf(object.candidates, 'assistant', room, depth)],
   ['generations', (object, _role, room, depth) => messagesOf(object.generations, 'assistant', room, depth)],
   ['output', (object, _role, room, depth) => messagesOf(object.output, 'assistant', room, depth)],
+  // OpenLLMetry's, of what LangChain ran.
+  ['inputs', (object, role, room, depth) => messagesOf(object.inputs, role, room, depth)],
+  ['outputs', (object, role, room, depth) => messagesOf(object.outputs, role, room, depth)],
+  ['update', (object, role, room, depth) => messagesOf(object.update, role, room, depth)],
   ['kwargs', langChainMessages],
   ['instructions', responsesRequest],
   ['system', vercelPrompt],
@@ -179,7 +189,9 @@ function roleOf(object: JsonObject, role: string): string {
   return ROLES.get(told) ?? (told || role);
 }
 
-function messageOfObject(object: JsonObject, role: string, room: Room): Message[] {
+function messageOfObject(told: JsonObject, role: string, room: Room): Message[] {
+  const object =
+    isLangChain(told, stringOf(told.type)) && isObject(told.data) ? { ...told.data, type: told.type } : told;
   const parts =
     ITEM_TYPES.has(stringOf(object.type)) && object.type !== 'message'
       ? partsOf(object, room)
@@ -223,7 +235,7 @@ function reasoningParts(object: JsonObject, room: Room): MessagePart[] {
 function contentOf(object: JsonObject, room: Room): MessagePart[] {
   const content = object.parts ?? object.contents ?? object.content ?? object.text;
   const blocks = typeof content === 'string' && content.startsWith('[{') ? parseContainer(content) : undefined;
-  const list = Array.isArray(blocks) && blocks.every((block) => isObject(block) && typeof block.type === 'string');
+  const list = Array.isArray(blocks) && blocks.every(isBlock);
   return partsOf(unwrapped(list ? blocks : content), room);
 }
 

@@ -62,7 +62,7 @@ function firstString(block: JsonObject, names: readonly string[]): string | unde
 /** OpenAI nests it in `function`, all others have it beside the id. */
 export function toolCall(call: JsonObject, room: Room): MessagePart {
   const named = isObject(call.function) ? call.function : call;
-  const id = firstString(call, ['call_id', 'toolCallId', 'tool_call_id', 'id']) ?? '';
+  const id = firstString(call, ['call_id', 'toolCallId', 'toolUseId', 'tool_call_id', 'id']) ?? '';
   const name = firstString(named, ['name', 'toolName']) ?? '';
   const given = named.arguments ?? named.args ?? named.input;
   return { type: 'tool_call', id, name, arguments: structured(given, room) };
@@ -72,7 +72,7 @@ const RESULT_NAMES = ['response', 'result', 'output', 'content'];
 
 function toolResponse(block: JsonObject, room: Room): MessagePart {
   const name = RESULT_NAMES.find((candidate) => block[candidate] !== undefined);
-  const id = firstString(block, ['tool_use_id', 'toolCallId', 'tool_call_id', 'call_id', 'id']) ?? '';
+  const id = firstString(block, ['tool_use_id', 'toolUseId', 'toolCallId', 'tool_call_id', 'call_id', 'id']) ?? '';
   return { type: 'tool_call_response', id, response: answered(name && block[name], room) };
 }
 
@@ -169,16 +169,23 @@ function uriBlock(block: JsonObject, room: Room): MessagePart | undefined {
   return typeof block.uri === 'string' ? media(stringOf(block.modality), block.uri, room) : undefined;
 }
 
-/** Gemini's parts name no type. */
+/** Gemini's parts, and Bedrock's blocks, name no type. */
 function untypedBlock(block: JsonObject, room: Room): MessagePart | MessagePart[] | undefined {
   const { functionCall, function_call, functionResponse, function_response, inlineData, inline_data } = block;
-  const call = functionCall ?? function_call;
+  const call = functionCall ?? function_call ?? block.toolUse;
   if (isObject(call)) return toolCall(call, room);
-  const response = functionResponse ?? function_response;
+  const response = functionResponse ?? function_response ?? block.toolResult;
   if (isObject(response)) return toolResponse(response, room);
   const data = inlineData ?? inline_data;
   if (isObject(data)) return geminiBlob(data, room);
-  return textOfUntyped(block, room);
+  return reasoningOfUntyped(block, room) ?? textOfUntyped(block, room);
+}
+
+function reasoningOfUntyped({ reasoningContent }: JsonObject, room: Room): MessagePart | undefined {
+  const text = isObject(reasoningContent) ? reasoningContent.reasoningText : undefined;
+  return isObject(text) && typeof text.text === 'string'
+    ? { type: 'reasoning', content: room.text(text.text) }
+    : undefined;
 }
 
 function textOfUntyped(block: JsonObject, room: Room): MessagePart | undefined {
@@ -189,6 +196,14 @@ function textOfUntyped(block: JsonObject, room: Room): MessagePart | undefined {
 function geminiBlob(data: JsonObject, room: Room): MessagePart {
   const mimeType = firstString(data, ['mimeType', 'mime_type']) ?? '';
   return blob(modalityOf(mimeType), mimeType, stringOf(data.data), room);
+}
+
+const UNTYPED = ['text', 'toolUse', 'toolResult', 'reasoningContent', 'functionCall', 'functionResponse'];
+
+/** Of a text that is JSON: whether it is a block, and no answer in JSON. */
+export function isBlock(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  return typeof value.type === 'string' || UNTYPED.some((name) => value[name] !== undefined);
 }
 
 const BLOCKS: ReadonlyMap<string, ReadBlock> = new Map<string, ReadBlock>([

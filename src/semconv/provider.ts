@@ -68,6 +68,10 @@ const FRAMEWORKS = new Set([
   'haystack',
   'litellm',
   'mcp',
+  'strands-agents',
+  'microsoft.agent_framework',
+  'semantic_kernel',
+  'autogen',
 ]);
 
 /** Names that one provider alone gives to its models; weights that anybody may serve are not here. */

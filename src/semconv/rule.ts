@@ -139,6 +139,13 @@ export function when(expected: string, then: (draft: Draft) => void): Apply {
   };
 }
 
+/** Names that anybody may use are believed where it is known what the span is. */
+export function ofKind(expected: GenerationKind, rule: Apply): Apply {
+  return (draft, value, attribute) => {
+    if (draft.kind === expected) rule(draft, value, attribute);
+  };
+}
+
 /** An object, structured or as text, with rules for its members; `a.b` is member b of member a. */
 export function members(vocabulary: MemberVocabulary): Apply {
   return (draft, value, attribute) => {

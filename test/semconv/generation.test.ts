@@ -41,6 +41,11 @@ describe('which spans are generations', () => {
     expect(mapped(dream)).toMatchObject({ kind: 'task', operation: 'dream', countable: false });
   });
 
+  it('an application that counts tokens of its own beside a session makes no call', () => {
+    const own = { 'session.id': 's-1', input_tokens: 10, output_tokens: 5, name: 'forecaster', group_id: 'staff' };
+    expect(mapped(own)).toMatchObject({ kind: 'span', countable: false, usage: {}, sessionId: 's-1' });
+  });
+
   it.each([
     ['prompt', 'chat', 'prompt'],
     ['retriever', 'embeddings', 'retriever'],
@@ -728,3 +733,49 @@ describe('the text of events', () => {
     expect(searchTextOfEvent(logOf(record))).toBeUndefined();
   });
 });
+
+describe("Claude's Agent SDK", () => {
+  const request = {
+    'span.type': 'llm_request',
+    'gen_ai.system': 'anthropic',
+    'gen_ai.request.model': 'claude-sonnet-4-5',
+  };
+
+  it('counts the cache beside the input, as the provider does', () => {
+    const told = { input_tokens: 512, output_tokens: 28, cache_read_tokens: 1024, cache_creation_tokens: 100 };
+    const { usage, countable } = mapped({ ...request, ...told });
+    expect(usage).toEqual({ input: 1636, output: 28, cacheRead: 1024, cacheWrite: 100 });
+    expect(countable).toBe(true);
+  });
+
+  it.each([
+    'logfire.claude_agent_sdk',
+    'openinference.instrumentation.claude_agent_sdk',
+    '@arizeai/openinference-instrumentation-claude-agent-sdk',
+  ])('under %s the run of an agent counts, and the calls in it, which tell nothing, do not', (name) => {
+    const scope = { scope: scopeOf(name) };
+    const run = {
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.usage.input_tokens': 9,
+      'gen_ai.usage.output_tokens': 2,
+    };
+    expect(mapped(run, scope).countable).toBe(true);
+    expect(mapped(CHAT, scope).countable).toBe(false);
+    expect(mapped({ 'gen_ai.operation.name': 'invoke_agent' }, scope).countable).toBe(false);
+  });
+});
+
+it.each([
+  [353, 353_000_000n],
+  [0.353, 353_000_000n],
+])('the time to the first token that a server took, told as %s, is in seconds unless it is whole', (told, nanos) => {
+  expect(mapped({ ...CHAT, 'gen_ai.server.time_to_first_token': told }).timeToFirstTokenNano).toBe(nanos);
+});
+
+it.each(['strands-agents', 'microsoft.agent_framework', 'autogen'])(
+  '%s calls models and is no provider: the model tells who answered',
+  (framework) => {
+    const told = { 'gen_ai.operation.name': 'chat', 'gen_ai.system': framework, 'gen_ai.request.model': 'gpt-4o-mini' };
+    expect(mapped(told).provider).toBe('openai');
+  },
+);

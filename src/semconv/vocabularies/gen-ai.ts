@@ -3,6 +3,7 @@
  * pydantic-ai, litellm and the Anthropic SDK put beside them.
  */
 import {
+  type Apply,
   billed,
   content,
   count,
@@ -45,6 +46,12 @@ export const OPERATIONS: Readonly<Record<string, Meaning>> = {
   create_memory_store: { kind: 'task', operation: 'create_memory_store' },
   delete_memory_store: { kind: 'task', operation: 'delete_memory_store' },
 };
+
+/** Strands Agents sends whole milliseconds under the name of a metric that is in seconds, which a clock never says in whole. */
+function firstTokenOnServer(): Apply {
+  const [seconds, milliseconds] = [duration('timeToFirstTokenNano', 's'), duration('timeToFirstTokenNano', 'ms')];
+  return (draft, value, attribute) => (Number.isInteger(value) ? milliseconds : seconds)(draft, value, attribute);
+}
 
 export const GEN_AI: Vocabulary = [
   ...LANGSMITH_KIND,
@@ -105,7 +112,7 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.response.time_to_first_chunk', duration('timeToFirstTokenNano', 's')],
   // Names of metrics, which the Vercel AI SDK 7 and OpenLIT put on spans.
   ['gen_ai.client.operation.time_to_first_chunk', duration('timeToFirstTokenNano', 's')],
-  ['gen_ai.server.time_to_first_token', duration('timeToFirstTokenNano', 's')],
+  ['gen_ai.server.time_to_first_token', firstTokenOnServer()],
   ['gen_ai.request.stream', streaming()],
   ['gen_ai.is_streaming', streaming()],
 

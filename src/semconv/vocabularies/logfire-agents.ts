@@ -1,5 +1,5 @@
 /** Logfire's spans of OpenAI's Agents SDK: no convention names what they are, but the template of the message does. */
-import { content, count, kind, type MemberVocabulary, members, text, type Vocabulary } from '../rule.js';
+import { content, count, kind, type MemberVocabulary, members, ofKind, text, type Vocabulary } from '../rule.js';
 
 const USAGE: MemberVocabulary = [
   ['input_tokens_details.cached_tokens', count('cacheRead')],
@@ -29,11 +29,11 @@ export const LOGFIRE_AGENTS: Vocabulary = [
     }),
   ],
   ['name', text('entityName')],
-  ['to_agent', text('agentName')],
-  ['group_id', text('sessionId')],
-  ['response_id', text('responseId')],
+  ['to_agent', ofKind('agent', text('agentName'))],
+  ['group_id', ofKind('workflow', text('sessionId'))],
+  ['response_id', ofKind('llm', text('responseId'))],
   // The sums are in attributes of OpenTelemetry's.
-  ['usage', members(USAGE)],
+  ['usage', ofKind('llm', members(USAGE))],
   ['input', content('input')],
   ['output', content('output')],
 ];

@@ -83,6 +83,7 @@ export const OPENINFERENCE: Vocabulary = [
   ['graph.node.id', text('agentName')],
   ['tool.name', text('toolName')],
   ['tool_call.id', text('toolCallId')],
+  ['tool.id', text('toolCallId')],
   ['input.value', content('input')],
   ['reranker.query', content('input')],
   // Of most it is the schema of what a tool takes, of some what it was given.

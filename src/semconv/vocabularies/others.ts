@@ -1,4 +1,7 @@
-/** Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, LangSmith, litellm, Google's ADK, LiveKit. */
+/**
+ * Instrumentations with names of their own beside the vocabularies: Logfire, pydantic-ai, MLflow, Claude Code, LangSmith, litellm,
+ * Google's ADK, LiveKit.
+ */
 import {
   content,
   count,
@@ -14,6 +17,7 @@ import {
   type Vocabulary,
   when,
 } from '../rule.js';
+import { CLAUDE_CODE } from './claude-code.js';
 import { LANGSMITH } from './langsmith.js';
 import { LOGFIRE_AGENTS } from './logfire-agents.js';
 
@@ -96,6 +100,7 @@ export const OTHERS: Vocabulary = [
   ['mlflow.spanInputs', content('input'), members(MODEL)],
   ['mlflow.spanOutputs', content('output'), members(CHAT_RESPONSE)],
 
+  ...CLAUDE_CODE,
   ...LANGSMITH,
 
   ['metadata.usage_object', members(LITELLM_USAGE)],
