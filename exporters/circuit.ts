@@ -48,6 +48,11 @@ export class Circuit {
     return undefined;
   }
 
+  /** What happened since the pass was given may have closed the way: then it is handed back, and asked for again. */
+  isGoodFor(pass: Pass): boolean {
+    return pass.probe || (!this.isOpen && performance.now() >= this.#notBeforeMs);
+  }
+
   succeeded(pass: Pass): void {
     const wasOpen = this.isOpen;
     this.#failures = 0;

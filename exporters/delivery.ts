@@ -138,13 +138,15 @@ export class Delivery {
 
   /** One request; undefined when there was none, or when its answer doesn't count any more. */
   async #attempt(lane: Lane, batch: Batch, signal: AbortSignal): Promise<Answer | undefined> {
-    const pass = await lane.circuit.enter(signal);
-    if (pass === undefined) return undefined;
-    await this.#requests.acquire();
-    try {
-      return await this.#send(lane, batch, pass);
-    } finally {
-      this.#requests.release();
+    for (;;) {
+      const pass = await lane.circuit.enter(signal);
+      if (pass === undefined) return undefined;
+      await this.#requests.acquire();
+      try {
+        if (lane.circuit.isGoodFor(pass)) return await this.#send(lane, batch, pass);
+      } finally {
+        this.#requests.release();
+      }
     }
   }
 

@@ -140,7 +140,7 @@ function headersOf(version: string): Record<string, string> {
 }
 
 async function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
-  const text = await readAnswer(body);
+  const text = await readAnswer({ body, headers });
   // Rates, or `OK` from an old Agent.
   if (statusCode >= 200 && statusCode < 300) return ACCEPTED;
   const answer = answerOfHttp({

@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Agent } from 'undici';
-import { headerText, readAnswer } from '../answer-body.js';
+import { ACCEPTED_ENCODING, headerText, readAnswer } from '../answer-body.js';
 import type { Answer, ExportRequest, Transport } from '../transport.js';
 import { answerOfHttp, reasonOf } from './answer.js';
 import { type Destination, GATEWAY_HEADER, headersFor, isByWorkspace, userAgent } from './destination.js';
@@ -34,6 +34,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   });
 
   const headersOf = (workspace: string) => ({
+    ...ACCEPTED_ENCODING,
     ...headersFor(destination, workspace),
     'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
     'user-agent': userAgent(version),
@@ -46,7 +47,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     const body = compression === 'gzip' ? await compress(payload) : payload;
     const dispatcher = await agent.get();
     const response = await request(url, { method: 'POST', dispatcher, headers: headersOf(workspace), body, signal });
-    const read = await readAnswer(response.body);
+    const read = await readAnswer(response);
     return answerOfHttp({
       status: response.statusCode,
       contentType: headerText(response.headers['content-type']),

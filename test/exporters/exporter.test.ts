@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Chooser } from '../../exporters/chooser.js';
 import { nopExporterEvents } from '../../exporters/events.js';
@@ -245,6 +246,19 @@ describe('a backend that does not take it now', () => {
       // The backoff alone would have been 10 ms at most.
       expect(second! - first!).toBeGreaterThan(500);
     }
+  });
+
+  it('is left alone by requests, too, that waited for another one to end when it said so', async () => {
+    const backend = await grpcBackend();
+    backend.answer(() => ({ code: 8, message: 'slow down', retryAfterMs: 3_600_000 }));
+    const test = await startExporter({
+      transports: grpcTransports(backend.address),
+      queue: { maxInFlight: '1', lingerMs: '100' },
+    });
+    await Promise.all(SIGNALS.map((signal) => test.buffer.append(frameWith([spanOf(1)], { signal }))));
+    await until(() => test.happenings.some(({ name }) => name === 'postponed'));
+    await sleep(50);
+    expect(backend.requests).toHaveLength(1);
   });
 
   it.each(['reset', 'hang'] as const)('and whose connection ends in "%s" gets the same again', async (how) => {
@@ -559,6 +573,17 @@ describe('a success', () => {
     await delivered(test);
     expect(backend.requests).toHaveLength(1);
     expect(test.happenings.map(({ name }) => name)).toEqual(['delivered', 'answerUnreadable']);
+  });
+
+  it('in part is read from an answer that is compressed, though nobody asked for that', async () => {
+    const backend = await httpBackend();
+    const body = gzipSync(JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage: 'one' } }));
+    backend.answer(() => ({ headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' }, body }));
+    const test = await startExporter({ transports: httpTransports(backend.address) });
+    await test.buffer.append(frameWith([spanOf(1), spanOf(2)]));
+    await delivered(test);
+    expect(test.happenings).toMatchObject([{ name: 'delivered', items: 2, rejected: 1, message: 'one' }]);
+    expect(backend.requests[0]!.headers['accept-encoding']).toBe('identity');
   });
 
   it('in part is read from JSON too, and over gRPC', async () => {
