@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { logTimeOf } from '../../src/model/native-log-ids.js';
 import { testApp } from '../helpers/api.js';
 import { storedGeneration } from '../helpers/generations-memory.js';
@@ -143,6 +143,20 @@ describe('one generation', () => {
     context.telemetry.addLogRecords(WORKSPACE, noise);
     const { body } = await get(`/v1/generations/${idOf(generation)}`);
     expect(body).toMatchObject({ output: [{ parts: [{ content: 'Hi there' }] }], messages_truncated: false });
+  });
+
+  it('takes as many events as a client has sent, however large they are', async () => {
+    const generation = withMessages();
+    const { traceId, spanId } = generation as { traceId: Uint8Array; spanId: Uint8Array };
+    const body = JSON.stringify({ content: 'x'.repeat(2 ** 20) });
+    const event = { ...source.logRecord(), traceId, spanId, body, eventName: 'gen_ai.user.message', attributes: '{}' };
+    context.telemetry.addLogRecords(
+      WORKSPACE,
+      Array.from({ length: 250 }, () => event),
+    );
+    const asked = vi.spyOn(context.telemetry, 'listLogs');
+    const { body: read } = await get(`/v1/generations/${idOf(generation)}`);
+    expect([read.messages_truncated, asked.mock.calls.length]).toEqual([true, 1]);
   });
 
   it('has messages in a list only when they are asked for', async () => {

@@ -5,9 +5,12 @@ import type { LogQuery, StoredLogRecord, TelemetryReader } from '../../store/tel
 
 /** Of one span: the deprecated events are one for each message. */
 const MAX_EVENTS = 1000;
+/** Of their texts, of which half is shown at most: each may be a megabyte. */
+const MAX_CHARS = 16 * 1024 * 1024;
 /** Looked through for them: whatever else an application logs within a span has its ids as well. */
-const MAX_PAGES = 10;
-const PAGE_RECORDS = 1000;
+const MAX_PAGES = 100;
+/** As many are in memory at once. */
+const PAGE_RECORDS = 100;
 
 const NONE: Conversation = { input: [], output: [], tools: [], parameters: {}, truncated: false };
 
@@ -36,16 +39,19 @@ export async function messagesOf(
 
 interface Events {
   logRecords: ConversationEvent[];
-  /** There were more records than are looked through. */
+  /** There were more records than are looked through, or taken. */
   truncated: boolean;
 }
 
 async function readEvents(telemetry: MessageSource['telemetry'], first: LogQuery): Promise<Events> {
   const logRecords: ConversationEvent[] = [];
+  let chars = 0;
   let query = first;
-  for (let page = 0; page < MAX_PAGES && logRecords.length < MAX_EVENTS; page++) {
+  for (let page = 0; page < MAX_PAGES && logRecords.length < MAX_EVENTS && chars < MAX_CHARS; page++) {
     const { items, next } = await telemetry.listLogs(query);
-    logRecords.push(...items.filter(isNamed).map(eventOf));
+    const events = items.filter(isNamed).map(eventOf);
+    logRecords.push(...events);
+    for (const { body, attributes } of events) chars += body.length + attributes.length;
     if (!next) return { logRecords, truncated: false };
     query = { ...query, after: next };
   }
