@@ -109,6 +109,15 @@ export class CopyRows {
     this.view.setInt32(start, this.at - start - 4);
   }
 
+  /** The same of what is encoded already. */
+  encodedLexemes(count: number, lexemes: Uint8Array): void {
+    this.reserve(8 + lexemes.length);
+    this.view.setInt32(this.at, 4 + lexemes.length);
+    this.view.setInt32(this.at + 4, count);
+    this.chunk.set(lexemes, this.at + 8);
+    this.at += 8 + lexemes.length;
+  }
+
   /** Ended by NUL, and followed by the number of its positions. */
   private lexeme(value: string): void {
     for (let index = 0; index < value.length; index++) {

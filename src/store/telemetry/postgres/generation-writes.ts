@@ -25,7 +25,7 @@ import { logItemTime } from './rows.js';
 import type { Shared } from './shared-rows.js';
 import { BY_INDEX, runTogether } from './statements.js';
 import { signed } from './time.js';
-import { wordsOf, writeWords } from './words.js';
+import { writeWords } from './words.js';
 
 interface Text {
   time: bigint;
@@ -314,9 +314,7 @@ function* encodeTexts(copied: CopyRows, pending: PendingWords, texts: readonly T
     copied.bytes(Buffer.from(traceId, 'hex'));
     copied.boolean(ofEvent);
     copied.utf8(workspace);
-    const words = wordsOf(text);
-    writeWords(copied, words);
-    pending.add(words.size);
+    pending.add(writeWords(copied, text));
     if (at % ROWS_PER_STEP === 0) yield;
   }
 }

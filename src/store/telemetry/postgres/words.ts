@@ -3,6 +3,7 @@
  * the server's version and locale, and a text can't pass the limits of a tsvector.
  */
 import { withSpaces } from '../unspaced-scripts.js';
+import { AsciiWords } from './ascii-words.js';
 import type { CopyRows } from './copy-rows.js';
 
 /** A tsvector holds 1 MB of lexemes (MAXSTRPOS), each with its end and some alignment. */
@@ -48,7 +49,16 @@ export function queryOf(words: readonly string[]): string {
   return words.map((word) => `'${word}'`).join(' & ');
 }
 
-/** A field of COPY: lexemes without positions, which nothing here asks for. */
-export function writeWords(rows: CopyRows, words: ReadonlySet<string>): void {
+const asciiWords = new AsciiWords(MAX_WORD_CHARS);
+
+/** A field of COPY: lexemes without positions, which nothing here asks for. Answers how many. */
+export function writeWords(rows: CopyRows, text: string): number {
+  const count = asciiWords.collect(text);
+  if (count !== undefined) {
+    rows.encodedLexemes(count, asciiWords.lexemes());
+    return count;
+  }
+  const words = wordsOf(text);
   rows.lexemes([...words]);
+  return words.size;
 }
