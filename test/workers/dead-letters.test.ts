@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FrameInput } from '../../src/component.js';
 import {
   createDeadLetterBox,
@@ -93,6 +93,36 @@ describe('the dead letters', () => {
     };
     await expect(box.replay('0a1b2c3d-7', next)).rejects.toThrow('full');
     expect(await box.list()).toHaveLength(1);
+  });
+
+  it('that are replayed twice at once go into the buffer once, and may be replayed again when it refused', async () => {
+    writeDeadLetter(directory, letter(7));
+    const box = createDeadLetterBox(directory);
+    let appends = 0;
+    const next = {
+      append: async () => {
+        if (++appends === 1) throw new Error('full');
+        return { sequence: 99 };
+      },
+    };
+    const replay = () => box.replay('0a1b2c3d-7', next);
+    const refused = replay();
+    await expect(replay()).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(refused).rejects.toThrow('full');
+    const answers = await Promise.allSettled([replay(), replay()]);
+    expect(answers).toMatchObject([{ value: 99 }, { reason: { code: 'CONFLICT' } }]);
+    expect(appends).toBe(2);
+  });
+
+  it('of a flood are looked after with the first of them, and then when a part of their bound has come', () => {
+    const trim = vi.fn(async () => 0);
+    const config = { deadLetterMaxBytes: 16_000_000 };
+    const told = trimNowAndThen({ trim }, config, { deadLettersDropped() {} });
+    const looks = (letters: number) => {
+      for (let count = 0; count < letters; count++) told(50_000);
+      return trim.mock.calls.length;
+    };
+    expect([looks(1), looks(10), looks(10)]).toEqual([1, 1, 2]);
   });
 
   it('of frames damaged on disk cannot be replayed', async () => {
