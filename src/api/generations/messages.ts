@@ -47,11 +47,14 @@ async function readEvents(telemetry: MessageSource['telemetry'], first: LogQuery
   const logRecords: ConversationEvent[] = [];
   let chars = 0;
   let query = first;
-  for (let page = 0; page < MAX_PAGES && logRecords.length < MAX_EVENTS && chars < MAX_CHARS; page++) {
+  for (let page = 0; page < MAX_PAGES && logRecords.length < MAX_EVENTS; page++) {
     const { items, next } = await telemetry.listLogs(query);
-    const events = items.filter(isNamed).map(eventOf);
-    logRecords.push(...events);
-    for (const { body, attributes } of events) chars += body.length + attributes.length;
+    for (const item of items) {
+      if (!isNamed(item)) continue;
+      if (chars >= MAX_CHARS) return { logRecords, truncated: true };
+      logRecords.push(eventOf(item));
+      chars += item.body.length + item.attributes.length;
+    }
     if (!next) return { logRecords, truncated: false };
     query = { ...query, after: next };
   }
