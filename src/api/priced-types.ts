@@ -7,6 +7,7 @@ export const RATE_NAMES = {
   cacheRead: 'cache_read',
   cacheWrite: 'cache_write',
   cacheWrite1h: 'cache_write_1h',
+  cacheReadAudio: 'cache_read_audio',
   reasoning: 'reasoning',
   inputAudio: 'input_audio',
   outputAudio: 'output_audio',

@@ -41,9 +41,9 @@ export type Usage = { [type in TokenType]?: number };
 
 /**
  * What price lists count beside these kinds: for the cost alone, no sum has it. `cacheWrite1h` are those of cacheWrite that are
- * kept for an hour, images are within input and output, and `webSearches` are those of the provider's own tool.
+ * kept for an hour, `cacheReadAudio` those of cacheRead that are audio (and of inputAudio), images are within input and output, and `webSearches` are those of the provider's own tool.
  */
-export const BILLED_TYPES = ['cacheWrite1h', 'inputImage', 'outputImage', 'webSearches'] as const;
+export const BILLED_TYPES = ['cacheWrite1h', 'cacheReadAudio', 'inputImage', 'outputImage', 'webSearches'] as const;
 export type BilledType = (typeof BILLED_TYPES)[number];
 export type Billed = { [type in BilledType]?: number };
 

@@ -39,6 +39,7 @@ const PRICE_KEYS: Record<PricedType, string> = {
   inputAudio: 'input_audio_mtok',
   outputAudio: 'output_audio_mtok',
   cacheWrite1h: 'cache_write_1h_mtok',
+  cacheReadAudio: 'cache_audio_read_mtok',
   inputImage: 'input_image_mtok',
   outputImage: 'output_image_mtok',
   webSearches: 'web_searches_kcount',

@@ -38,6 +38,7 @@ const WHOLES: Record<PricedType, PricedType> = {
   cacheRead: 'input',
   cacheWrite: 'input',
   cacheWrite1h: 'cacheWrite',
+  cacheReadAudio: 'cacheRead',
   inputAudio: 'input',
   inputImage: 'input',
   output: 'output',
@@ -66,10 +67,21 @@ function apportion({ usage, billed }: Paid): Record<TokenType, number> & Partial
   const inputAudio = count(usage.inputAudio);
   const reasoning = count(usage.reasoning);
   const outputAudio = count(usage.outputAudio);
-  const input = Math.max(0, count(usage.input) - cacheRead - cacheWrite - inputAudio);
+  // Audio that was read from the cache is told of as both.
+  const heard = Math.min(count(billed?.cacheReadAudio), cacheRead, inputAudio);
+  const input = Math.max(0, count(usage.input) - cacheRead - cacheWrite - inputAudio + heard);
   const output = Math.max(0, count(usage.output) - reasoning - outputAudio);
-  const tokens = { input, output, cacheRead, cacheWrite, reasoning, inputAudio, outputAudio };
-  return billed ? { ...tokens, ...takenApart(tokens, billed) } : tokens;
+  const heardAnew = inputAudio - heard;
+  const tokens = {
+    input,
+    output,
+    cacheRead: cacheRead - heard,
+    cacheWrite,
+    reasoning,
+    inputAudio: heardAnew,
+    outputAudio,
+  };
+  return billed ? { ...tokens, cacheReadAudio: heard, ...takenApart(tokens, billed) } : tokens;
 }
 
 /** What is billed at a rate of its own, and what it leaves of the tokens that it is among. */

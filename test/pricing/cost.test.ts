@@ -51,16 +51,18 @@ function listedRate(value: Listed, input: number): number | undefined {
 /** [what is charged, keys of its rate and of those that stand in] */
 function charges(usage: Required<Usage>, billed: Required<Billed>): [number, ...string[]][] {
   const { input, output, cacheRead, cacheWrite, reasoning, inputAudio, outputAudio } = usage;
-  const { cacheWrite1h, inputImage, outputImage } = billed;
+  const { cacheWrite1h, cacheReadAudio, inputImage, outputImage } = billed;
   const hour = Math.min(cacheWrite1h, cacheWrite);
-  const fresh = Math.max(input - cacheRead - cacheWrite - inputAudio, 0);
+  const heard = Math.min(cacheReadAudio, cacheRead, inputAudio);
+  const fresh = Math.max(input - (cacheRead + cacheWrite + inputAudio - heard), 0);
   const plain = Math.max(output - reasoning - outputAudio, 0);
   return [
     [Math.max(fresh - inputImage, 0), 'input_mtok'],
-    [cacheRead, 'cache_read_mtok', 'input_mtok'],
+    [cacheRead - heard, 'cache_read_mtok', 'input_mtok'],
+    [heard, 'cache_audio_read_mtok', 'cache_read_mtok', 'input_mtok'],
     [cacheWrite - hour, 'cache_write_mtok', 'input_mtok'],
     [hour, 'cache_write_1h_mtok', 'cache_write_mtok', 'input_mtok'],
-    [inputAudio, 'input_audio_mtok', 'input_mtok'],
+    [inputAudio - heard, 'input_audio_mtok', 'input_mtok'],
     [inputImage, 'input_image_mtok', 'input_mtok'],
     [Math.max(plain - outputImage, 0), 'output_mtok'],
     [reasoning, 'output_reasoning_mtok', 'output_mtok'],
@@ -101,10 +103,11 @@ function randomUsage(): Required<Usage> {
 }
 
 /** Of half of the calls something. */
-function randomBilled({ input, output, cacheWrite }: Required<Usage>): Required<Billed> {
+function randomBilled({ input, output, cacheRead, cacheWrite }: Required<Usage>): Required<Billed> {
   const some = (bound: number) => (below(2) === 0 ? below(bound + 1) : 0);
   return {
     cacheWrite1h: some(cacheWrite + 3),
+    cacheReadAudio: some(cacheRead + 3),
     inputImage: some(input >> 2),
     outputImage: some(output >> 2),
     webSearches: some(9),
@@ -171,6 +174,7 @@ describe('the cost of a thousand random usages', () => {
       inputAudio: 'input_audio_mtok',
       outputAudio: 'output_audio_mtok',
       cacheWrite1h: 'cache_write_1h_mtok',
+      cacheReadAudio: 'cache_audio_read_mtok',
       inputImage: 'input_image_mtok',
       outputImage: 'output_image_mtok',
       webSearches: 'web_searches_kcount',
@@ -191,13 +195,9 @@ describe('the cost of a thousand random usages', () => {
 });
 
 describe('parts of a usage', () => {
-  const of = (rates: Record<string, string>, usage: Usage) => {
-    const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage }))!;
-    return linesOf(cost, { usage, billed: undefined }).map(({ type, count, picodollars }) => [
-      type,
-      count,
-      picodollars,
-    ]);
+  const of = (rates: Record<string, string>, usage: Usage, billed?: Billed) => {
+    const cost = createPriceBook([ownPrice({ rates })]).costOf('default', callOf({ usage, billed }))!;
+    return linesOf(cost, { usage, billed }).map(({ type, count, picodollars }) => [type, count, picodollars]);
   };
 
   it('are priced as the published list says: searches, fees by the request, an hour in the cache, nothing', () => {
@@ -237,6 +237,19 @@ describe('parts of a usage', () => {
       ['cacheWrite', 10, 20_000_000n],
       ['reasoning', 40, 320_000_000n],
     ]);
+  });
+
+  it('audio that was read from the cache is charged once, at its own rate or that of the cache', () => {
+    const usage = { input: 1000, cacheRead: 600, inputAudio: 800, output: 10 };
+    const rates = { input: '1', cacheRead: '0.25', inputAudio: '4', output: '8' };
+    expect(of({ ...rates, cacheReadAudio: '0.5' }, usage, { cacheReadAudio: 500 })).toEqual([
+      ['input', 100, 100_000_000n],
+      ['output', 10, 80_000_000n],
+      ['cacheRead', 100, 25_000_000n],
+      ['inputAudio', 300, 1_200_000_000n],
+      ['cacheReadAudio', 500, 250_000_000n],
+    ]);
+    expect(of(rates, usage, { cacheReadAudio: 500 }).at(-1)).toEqual(['cacheReadAudio', 500, 125_000_000n]);
   });
 
   it('that are more than their whole are believed, and leave nothing of it', () => {

@@ -64,7 +64,7 @@ const ratesField = z
   })
   .meta({
     description:
-      'A part (cache, audio, images, reasoning) without a rate costs what its whole does, and cache_write_1h what cache_write does; tokens without any rate stay unpriced, searches and requests without one cost nothing. For a tier of a provider (batch, flex, priority), set a price with that service_tier',
+      'A part (cache, audio, images, reasoning) without a rate costs what its whole does, cache_write_1h what cache_write does, and cache_read_audio what cache_read does; tokens without any rate stay unpriced, searches and requests without one cost nothing. For a tier of a provider (batch, flex, priority), set a price with that service_tier',
   });
 
 /** What can't be seen in a list can't be found in it. */

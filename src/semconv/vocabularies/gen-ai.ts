@@ -94,6 +94,7 @@ export const GEN_AI: Vocabulary = [
   ['gen_ai.usage.audio.output_tokens', count('outputAudio')],
   ['gen_ai.usage.output_audio_tokens', count('outputAudio')],
   ['gen_ai.usage.details.output_audio_tokens', count('outputAudio')],
+  ['gen_ai.usage.details.cache_audio_read_tokens', billed('cacheReadAudio')],
   ['gen_ai.usage.image.input_tokens', billed('inputImage')],
   ['gen_ai.usage.image.output_tokens', billed('outputImage')],
   ['anthropic.usage.cache_creation.ephemeral_1h_input_tokens', billed('cacheWrite1h')],

@@ -61,6 +61,8 @@ const TYPES = Object.keys(BUCKETS) as TokenType[];
 const BILLED_BUCKETS: readonly (readonly [name: string, type: BilledType])[] = [
   ['cache_creation.ephemeral_1h_input_tokens', 'cacheWrite1h'],
   ['input_cache_creation_1h', 'cacheWrite1h'],
+  ['prompt_tokens_details.cached_tokens_details.audio_tokens', 'cacheReadAudio'],
+  ['input_token_details.cached_tokens_details.audio_tokens', 'cacheReadAudio'],
   ['server_tool_use.web_search_requests', 'webSearches'],
   ['web_search_requests', 'webSearches'],
 ];
