@@ -21,7 +21,7 @@ elif kind == "openllmetry":
     LangchainInstrumentor().instrument(tracer_provider=spans)
 
 from langchain.agents import create_agent  # noqa: E402
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings  # noqa: E402
+from langchain_openai import ChatOpenAI  # noqa: E402
 
 
 def get_weather(city: str) -> dict:
@@ -37,17 +37,10 @@ def run(question, tools=(), model="gpt-4o-mini"):
     agent.invoke({"messages": [{"role": "user", "content": question}]}, config=about)
 
 
-def stream():
-    for _ in ChatOpenAI(model="gpt-4o-mini", max_retries=0, stream_usage=True).stream("Say hello."):
-        pass
-
-
 CASES = {
     "agent": lambda: run("What is the weather in Paris?", [get_weather]),
     "cached-tokens": lambda: run("Summarise the manual."),
-    "stream": stream,
     "failed": lambda: run("Say hello.", model="missing-model"),
-    "embeddings": lambda: OpenAIEmbeddings(model="text-embedding-3-small", max_retries=0, check_embedding_ctx_length=False).embed_query("A pump."),
 }
 
 try:

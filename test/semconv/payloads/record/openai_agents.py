@@ -20,9 +20,8 @@ else:
     spans, logs = providers()
     if kind == "openinference":
         from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor as Instrumentor
-    elif kind == "openllmetry":
-        from opentelemetry.instrumentation.openai_agents import OpenAIAgentsInstrumentor as Instrumentor
     else:
+        # OpenLLMetry's, and OpenTelemetry's own, have one name: what is installed says which.
         from opentelemetry.instrumentation.openai_agents import OpenAIAgentsInstrumentor as Instrumentor
     Instrumentor().instrument(tracer_provider=spans)
 
