@@ -16,7 +16,7 @@ afterAll(() => server?.remove());
 const GATEWAYS = 3;
 const TRACES = 5;
 const RESPONSES = 12;
-const BATCHES = 14;
+const BATCHES = 10;
 const REVISES = { native: { traces: [], revises: true, idempotency: undefined } };
 
 function hex(id: Uint8Array): string {
@@ -145,7 +145,7 @@ describe.skipIf(!server)('Postgres: gateways that write of the same traces at on
   const toldOf = (rows: readonly StoredGeneration[]) =>
     rows.map(({ spanId, sessionId, userId }) => `${hex(spanId!)} ${sessionId} ${userId}`).sort();
 
-  it.each([1, 2, 3])(
+  it.each([1, 2])(
     'calls are counted twice or never, or get another session than one after the other (seed %i)',
     async (seed) => {
       const [together, apart] = await Promise.all([open(), open()]);
@@ -165,7 +165,7 @@ describe.skipIf(!server)('Postgres: gateways that write of the same traces at on
     },
   );
 
-  it.each([4, 5])(
+  it.each([4])(
     'revisions and deletions leave a sum, a session or a span that the rows do not say (seed %i)',
     async (seed) => {
       const { setting, writers, store } = await open();

@@ -61,7 +61,7 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     await expectSumsOfRows(store);
   }
 
-  /** Every statement that adds a row there fails so, as it does on a server in that state. */
+  /** Every statement that writes there fails so, as it does on a server in that state. */
   async function failing(table: string, state: string): Promise<void> {
     await setting.sql(`create or replace function refuse() returns trigger language plpgsql as
       $$ begin raise exception using errcode = '${state}', message = 'refused with ${state}'; end $$`);
@@ -70,17 +70,11 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     );
   }
 
-  const states = {
-    '53100': 'disk full',
-    '53200': 'out of memory',
-    '53300': 'too many connections',
-  };
-
-  it.each(Object.entries(states))('a batch is lost, halved or written in part (%s, %s)', async (state) => {
+  it('a batch is lost, halved or written in part when a disk is full, or there is no memory', async () => {
     const writer = await setting.writer();
     await writer.write(batchOf(1, calls(1, 3)));
     const batch = batchOf(2, calls(2, 5));
-    for (const table of ['spans', 'generations', 'identities', 'rollup_changes']) {
+    for (const [table, state] of Object.entries({ spans: '53100', generations: '53200', rollup_changes: '53300' })) {
       await failing(table, state);
       const { message } = await refusal(writer.write(batch));
       expect(message).toContain(`refused with ${state}`);
@@ -117,8 +111,8 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     await writer.write(batchOf(1, calls(1, 2)));
     const batch = batchOf(2, calls(2, 2));
     const name = new URL(setting.connectionString).pathname.slice(1);
-    const restart =
-      "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name like '%writer%'";
+    const restart = `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = current_database() and application_name like '%writer%'`;
     await setting.sql(`alter database ${name} set default_transaction_read_only = on`);
     await setting.sql(restart);
     await writer.write(batch).catch(() => {});
