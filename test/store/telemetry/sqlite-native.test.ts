@@ -192,6 +192,22 @@ test('a revision counts as older than one before it, when the clock goes back or
   expect(await nameOf()).toBe('in one batch, at 1000');
 });
 
+test('of two revisions in one batch the first is shown, when the clock went back between them', async () => {
+  const target = await openSqliteStore();
+  const span = recordSource(43).span({ name: 'made' });
+  await write(target, { spans: [span] });
+  const frames = [2000, 1000].map((receivedTimeUnixMs) =>
+    decodedFrame(++sequence, {
+      spans: [{ ...span, name: `at ${receivedTimeUnixMs}` }],
+      receivedTimeUnixMs,
+      native: native({ revises: true }),
+    }),
+  );
+  const range = { first: sequence - 1, last: sequence };
+  await (await target.writer()).write({ bufferId: BUFFER, range, frames });
+  expect(await target.store.getSpan('default', span.traceId, span.spanId)).toMatchObject({ name: 'at 1000' });
+});
+
 test('a trace is found by the name of a root that was revised into a child', async () => {
   const target = await openSqliteStore();
   const span = recordSource(41).span({ name: 'only' });
