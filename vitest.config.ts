@@ -9,12 +9,11 @@ const shared = {
   expect: { poll: { timeout: 20_000 } },
 };
 
-/** What changes its whole process, or counts what is open in it; and what opens many databases: none stays open for the next. */
+/** What counts what is open in its process, or replaces modules in it; what starts many programs, or holds much in memory. */
 const ALONE = [
-  'test/{access,registry,store}/**/*.test.ts',
+  'test/{registry,store/telemetry}/**/*.test.ts',
   'test/architecture/components.test.ts',
   'test/workers/native-frames.test.ts',
-  'test/workers/waiting.test.ts',
 ];
 
 export default defineConfig({
@@ -23,7 +22,7 @@ export default defineConfig({
     // Once for a run, and not once for each project.
     globalSetup: ['test/helpers/joined-sources.ts', 'test/helpers/postgres-of-run.ts'],
     projects: [
-      // Files that share a process load each module once in it: a second of CPU less for each file of the API's. So a helper
+      // Files that share a process load each module once in it: half a second of CPU less for each file. So a helper
       // registers a hook where a test, or a suite, calls it; one that it registers as it is loaded runs in the first file alone.
       {
         plugins: [compiledThreads],
