@@ -224,7 +224,7 @@ export class BlockWriter {
 
   private insert(batch: BlockBatch): number {
     const traces = extent();
-    this.generations.begin(batch.groups);
+    this.generations.begin(batch.groups, (name) => this.workspaceId(name));
     for (const group of batch.groups) this.insertTrace(group, traces);
     const logs = extent();
     const points = extent();

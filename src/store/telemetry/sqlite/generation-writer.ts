@@ -115,7 +115,12 @@ export class GenerationWriter {
   }
 
   /** Call it before the groups of a batch are added. */
-  begin(groups: readonly TraceGroup[]): void {
+  begin(groups: readonly TraceGroup[], workspaceIdOf: (name: string) => number): void {
+    // Of all groups before any is added: what one of them replaces stands for no call of another.
+    for (const { revision, spans, traceId, workspace } of groups) {
+      if (revision === 0) continue;
+      this.removeReplaced(spans, { traceId, workspaceId: workspaceIdOf(workspace), first: ALL_ROWS, isNew: false });
+    }
     for (const { workspace, spans, frames } of groups) {
       for (const [at, span] of spans.entries()) {
         const { generation } = span;

@@ -43,6 +43,23 @@ export function changeContract(open: OpenSession<GenerationSession>): void {
       await expectSumsOfRows(session);
     });
 
+    test('a call of which two sightings are revised in one batch is counted by neither, or by both', async () => {
+      // Either may be written before the other: traces are written in the order of their ids.
+      for (const order of [1, -1]) {
+        const session = await open();
+        const source = recordSource(43);
+        const spans = [1, 2].map((byte) =>
+          generationSpan(source, { responseId: 'r' }, { traceId: new Uint8Array(16).fill(byte) }),
+        );
+        for (const span of spans.sort((a, b) => order * Buffer.compare(a.traceId, b.traceId)))
+          await session.writeOne({ spans: [span] });
+        await session.writeOne({ spans: spans.toReversed(), native: REVISES });
+        expect(await session.list({ counted: true })).toHaveLength(1);
+        expect(await session.list()).toHaveLength(2);
+        await expectSumsOfRows(session);
+      }
+    });
+
     test('a deletion takes the generations of another workspace, whose spans have the same ids', async () => {
       const session = await open();
       const span = generationSpan(recordSource(19), { sessionId: 's', searchText: 'shared words' });
