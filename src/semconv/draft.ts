@@ -29,6 +29,8 @@ export interface Draft {
   serviceTier: string | undefined;
   usage: Usage;
   billed: Billed | undefined;
+  /** A count that could not be understood. */
+  hasOddCount: boolean;
   totalTokens: number | undefined;
   /** The sender counts parts beside their whole (true) or within it (false); undefined: the figures have to tell. */
   isInputApart: boolean | undefined;
@@ -108,6 +110,7 @@ export function newDraft(startTimeUnixNano: bigint): Draft {
     serviceTier: undefined,
     usage: {},
     billed: undefined,
+    hasOddCount: false,
     totalTokens: undefined,
     isInputApart: undefined,
     isOutputApart: undefined,

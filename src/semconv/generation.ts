@@ -55,6 +55,8 @@ const AGENTS_ALONE: ReadonlySet<string> = new Set([
 /** Where nobody names it. */
 function kindOf(draft: Draft): GenerationKind | undefined {
   if (draft.requestModel !== undefined || draft.responseModel !== undefined || hasUsage(draft)) return 'llm';
+  // Who counts tokens calls a model, however the count is written.
+  if (draft.hasOddCount) return 'llm';
   if (draft.toolName !== undefined) return 'tool';
   if (draft.agentName !== undefined) return 'agent';
   // A call is asked of a model, or spends something: an operation that nobody knows, and does neither, is none.

@@ -50,8 +50,10 @@ export function template(): Apply {
 
 export function count(type: TokenType): Apply {
   return (draft, value, attribute) => {
+    const warnings = draft.warnings.list.length;
     const tokens = draft.usage[type] ?? countOf(value, attribute, draft.warnings);
     if (tokens !== undefined) draft.usage[type] = tokens;
+    else draft.hasOddCount ||= draft.warnings.list.length > warnings;
   };
 }
 

@@ -602,6 +602,15 @@ describe('the text that a span is found by', () => {
 });
 
 describe('bad input', () => {
+  it('a span that tells of nothing but a count which is none is a call, with a warning that shows it', () => {
+    expect(mapped({ 'gen_ai.usage.input_tokens': 'lots' })).toMatchObject({
+      kind: 'llm',
+      usage: {},
+      mappingWarnings: ['gen_ai.usage.input_tokens is no count of tokens: "lots"'],
+    });
+    expect(generationOf(spanOf({ 'gen_ai.usage.input_tokens': '' }))).toBeUndefined();
+  });
+
   it('an index of 99,999,999 makes no slots, but a warning', () => {
     const generation = mapped({ ...CHAT, 'llm.input_messages.99999999.message.content': 'far' });
     expect(generation.searchText).toBe('');
