@@ -66,7 +66,8 @@ function gatewaysSuite({ makePlace }: DialectCase): void {
 
   it('a running gateway has its number, tells again and again that it is there, and drops keys of yesterday', async () => {
     let now = NOW;
-    const gateway = createGatewayNumber({ control: store, bufferId: () => 'mine', now: () => now, refreshMs: 5 });
+    const gateway = createGatewayNumber({ control: store, bufferId: () => 'mine', now: () => now, refreshMs: 50 });
+    const claim = vi.spyOn(store.gateways, 'claim');
     expect(() => gateway.number()).toThrow('has no number');
     await store.idempotencyKeys.hold({ workspace: 'default', key: 'old', fingerprint: 'f' }, NOW);
     await gateway.start();
@@ -79,6 +80,10 @@ function gatewaysSuite({ makePlace }: DialectCase): void {
       expect(
         await store.idempotencyKeys.find({ workspace: 'default', key: 'old', fingerprint: 'f' }, NOW),
       ).toBeUndefined();
+    }, PATIENCE);
+    await vi.waitFor(() => {
+      const { calls, settledResults } = claim.mock;
+      expect(settledResults.some(({ type }, at) => type === 'fulfilled' && calls[at]![1] === now)).toBe(true);
     }, PATIENCE);
     // Of the 64, it is the one that was seen.
     expect(await store.gateways.claim('one more', NOW + HOUR_MS + 100)).not.toBe(0);
