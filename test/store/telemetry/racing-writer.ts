@@ -1,10 +1,11 @@
 /** One of several writers of a directory, in a process of its own: writes a batch for each message, and tells when it is committed. */
+import type { DecodedFrame } from '../../../src/model/telemetry.js';
 import { openSqliteWriter } from '../../../src/store/telemetry/sqlite/writer.js';
-import { generationSpan } from '../../helpers/generations.js';
+import { generationLog, generationSpan } from '../../helpers/generations.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 
-export interface RacingSpan {
-  /** Hex. */
+export interface RacingSighting {
+  /** Hex; '' for a native log that names no trace. */
   traceId: string;
   responseId: string;
   sessionId: string;
@@ -12,7 +13,7 @@ export interface RacingSpan {
 
 export interface RacingBatch {
   sequence: number;
-  spans: RacingSpan[];
+  sightings: RacingSighting[];
 }
 
 const [directory = '', number = '0'] = process.argv.slice(2);
@@ -25,12 +26,17 @@ const writer = await openSqliteWriter({
   blockMaxBytes: 2 ** 31,
 });
 
-function spanOf({ traceId, responseId, sessionId }: RacingSpan) {
-  return generationSpan(source, { responseId, sessionId }, { traceId: Buffer.from(traceId, 'hex') });
+function recordsOf(sightings: RacingSighting[]): Partial<DecodedFrame> {
+  const spans = sightings.filter(({ traceId }) => traceId !== '');
+  const logs = sightings.filter(({ traceId }) => traceId === '');
+  return {
+    spans: spans.map(({ traceId, ...of }) => generationSpan(source, of, { traceId: Buffer.from(traceId, 'hex') })),
+    logRecords: logs.map(({ traceId: _, ...of }) => generationLog(source, of, { traceId: undefined })),
+  };
 }
 
-async function write({ sequence, spans }: RacingBatch): Promise<void> {
-  const frame = decodedFrame(sequence, { spans: spans.map(spanOf) });
+async function write({ sequence, sightings }: RacingBatch): Promise<void> {
+  const frame = decodedFrame(sequence, recordsOf(sightings));
   await writer.write({ bufferId: 'racing', range: { first: sequence, last: sequence }, frames: [frame] });
   process.send!('committed');
 }

@@ -149,6 +149,7 @@ export class GenerationWriter {
     // A trace has several groups where one of them revises: what is asked of its rows is told by the table alone.
     if (this.latestTrace && Buffer.compare(this.latestTrace, group.traceId) === 0) this.rows.flush();
     this.latestTrace = group.traceId;
+    // Those that this batch has added: `begin` took out what was there.
     if (group.revision > 0) this.removeReplaced(group.spans, place);
     else if (group.spans.every(({ generation }) => generation === undefined)) return;
     place.isNew = group.isNew || this.statements.earlier.get(group.traceId, workspaceId, firstSpan) === undefined;

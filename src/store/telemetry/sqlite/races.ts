@@ -34,7 +34,7 @@ export function settleRaces(
 ): void {
   const traces = new Set(arrivals.flatMap((block) => block.traces).map((one) => traceName(one.workspace, one.traceId)));
   const responses = new Set(arrivals.flatMap((block) => block.responses).map(responseName));
-  if (traces.size === 0) return;
+  if (traces.size + responses.size === 0) return;
   const shared = tracesOf(batch).filter(({ workspace, traceId }) => traces.has(traceName(workspace, traceId)));
   evenOut(shared, options);
   const answered = responsesOf(batch).filter((response) => responses.has(responseName(response)));

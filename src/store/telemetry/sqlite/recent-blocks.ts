@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import type { SequenceRange } from '../../../component.js';
 import { mergeRanges } from '../ranges.js';
 import type { SeenResponse } from '../sightings.js';
-import { BlockListing, type BlockName } from './block-files.js';
+import { BlockListing, type BlockName, parseBlockName } from './block-files.js';
 import { openReadOnly } from './connection.js';
 import { isDamaged } from './failures.js';
 import { learn, MAX_FILTER_BYTES, mayHoldKey, type OlderBlock } from './older-block.js';
@@ -94,11 +94,7 @@ export class RecentBlocks {
   }
 
   private ofOthers(writer: number): [string, RecentBlock][] {
-    const others = this.listed.filter((name) => name.writer !== writer).map(({ file }) => file);
-    return others.flatMap((file) => {
-      const block = this.blocks.get(file);
-      return block ? [[file, block]] : [];
-    });
+    return [...this.blocks].filter(([file]) => parseBlockName(file)!.writer !== writer);
   }
 
   /** What of `range` any block holds, whoever wrote it: after a crash the buffer may hand a range to another writer. */
