@@ -17,9 +17,9 @@ export interface Chooser {
   /**
    * The parts of one range in their order; answers those to send, with payloads that may have been written anew and fewer
    * items, or none. The payloads' memory may be handed to another thread. What each processor lets pass is told to `tell`, and
-   * counts when the range is released, for it may have to be chosen from again before. What is left out is no loss. The range is held, and not released,
-   * until it resolves. Rejects for what may be otherwise the next time: the range is read again, and chosen from again. When
-   * `signal` is aborted it resolves or rejects soon, with whatever.
+   * counts when the range is released, for it may have to be chosen from again before. What is left out is no loss. The range
+   * is held, and not released, until it resolves. Rejects for what may be otherwise the next time: the range is read again,
+   * and chosen from again. When `signal` is aborted it resolves or rejects soon, with whatever.
    */
   choose(parts: Part[], signal: AbortSignal, tell: Tell): Promise<Part[]>;
   /**
