@@ -1,8 +1,7 @@
-/** Spans and native logs with generations made by hand, and an independent count of what is stored of them. */
+/** Spans and native logs with generations made by hand, and what is stored of them. */
 import type { Cost, Generation } from '../../../src/model/generation.js';
-import { modelOf, TOKEN_TYPES } from '../../../src/model/generation.js';
 import type { LogRecord, Span } from '../../../src/model/telemetry.js';
-import type { GenerationReader, StoredGeneration, Sums } from '../../../src/store/telemetry/generations.js';
+import type { GenerationReader, StoredGeneration } from '../../../src/store/telemetry/generations.js';
 import { generation as generationOf } from '../../helpers/generations.js';
 import type { RecordSource } from '../../helpers/records.js';
 
@@ -42,27 +41,8 @@ export async function storedGenerations(store: GenerationReader, workspace = 'de
   return items;
 }
 
-/** What rows say that sums must be. */
-export function recount(rows: readonly StoredGeneration[]): Sums & { durationNanoSum: bigint } {
-  const counted = rows.filter((row) => row.counted);
-  const usage = Object.fromEntries(
-    TOKEN_TYPES.map((type) => [type, counted.reduce((sum, row) => sum + (row.usage[type] ?? 0), 0)]),
-  ) as Sums['usage'];
-  const hasTokens = (row: StoredGeneration) => TOKEN_TYPES.some((type) => (row.usage[type] ?? 0) > 0);
-  return {
-    requests: counted.length,
-    errors: counted.filter((row) => row.isError).length,
-    unpriced: counted.filter((row) => row.cost === undefined && hasTokens(row)).length,
-    usage,
-    picodollars: counted.reduce((sum, row) => sum + (row.cost?.picodollars ?? 0n), 0n),
-    durationNanoSum: counted.reduce((sum, row) => sum + row.durationNano, 0n),
-  };
-}
-
 export function groupedBy(rows: readonly StoredGeneration[], nameOf: (row: StoredGeneration) => string) {
   const groups = new Map<string, StoredGeneration[]>();
   for (const row of rows) groups.set(nameOf(row), [...(groups.get(nameOf(row)) ?? []), row]);
   return groups;
 }
-
-export { modelOf };

@@ -13,9 +13,10 @@ import {
   scope,
 } from '../../helpers/records.js';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
+import { StoredGenerations } from '../telemetry/contracts/generations/session.js';
+import { expectSumsOfRows as expectSumsOf } from '../telemetry/contracts/generations/sums-of-rows.js';
 import { generation, groupedBy, llmLog, llmSpan, price, storedGenerations } from './generation-records.js';
 import { BUFFER, batchOf, openSetting, type Setting } from './setting.js';
-import { expectSumsOfRows as expectSumsOf, usageOf } from './sums-of-rows.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -65,8 +66,8 @@ describe.skipIf(!server)('Postgres: generations and their sums', () => {
     return (await setting.sql<{ id: string }>(sql)).map(({ id }) => id);
   }
 
-  const usage = (query: Partial<UsageQuery> = {}) => usageOf(store, query);
-  const expectSumsOfRows = (workspace?: string) => expectSumsOf(store, workspace);
+  const usage = (query: Partial<UsageQuery> = {}) => new StoredGenerations(store).usage(query);
+  const expectSumsOfRows = (workspace?: string) => expectSumsOf(new StoredGenerations(store), workspace);
 
   it('a generation comes back with a field changed or lost', async () => {
     const whole = llmSpan(source, {

@@ -1,4 +1,5 @@
 /** Gateways that write of the same traces and calls at once leave what they would have left one after the other. */
+
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Generation } from '../../../src/model/generation.js';
 import type { DecodedFrame, Span } from '../../../src/model/telemetry.js';
@@ -6,9 +7,10 @@ import type { GenerationReader, StoredGeneration } from '../../../src/store/tele
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { decodedFrame, type RecordSource, randomSource, recordSource } from '../../helpers/records.js';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
+import { StoredGenerations } from '../telemetry/contracts/generations/session.js';
+import { expectSumsOfRows } from '../telemetry/contracts/generations/sums-of-rows.js';
 import { groupedBy, llmSpan, storedGenerations } from './generation-records.js';
 import { BUFFER, openSetting, type Setting } from './setting.js';
-import { expectSumsOfRows } from './sums-of-rows.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -161,7 +163,7 @@ describe.skipIf(!server)('Postgres: gateways that write of the same traces at on
       expect(toldOf(rows)).toEqual(toldOf(await storedGenerations(apart.store)));
       expectSessionsOfTraces(rows, batches.flat());
       expectEachCallOnce(rows);
-      await expectSumsOfRows(together.store);
+      await expectSumsOfRows(new StoredGenerations(together.store));
     },
   );
 
@@ -190,7 +192,7 @@ describe.skipIf(!server)('Postgres: gateways that write of the same traces at on
       const spans = await setting.sql<{ id: string }>("select encode(span_id, 'hex') as id from spans order by id");
       expect(rows.map(({ spanId }) => hex(spanId!)).sort()).toEqual(spans.map(({ id }) => id));
       expectEachCallOnce(rows);
-      await expectSumsOfRows(store);
+      await expectSumsOfRows(new StoredGenerations(store));
     },
   );
 });

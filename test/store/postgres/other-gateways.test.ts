@@ -1,4 +1,5 @@
 /** Gateways on one database, none of which is told what another one does. */
+
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { DecodedFrame, Span } from '../../../src/model/telemetry.js';
@@ -6,9 +7,10 @@ import type { GenerationReader, StoredGeneration } from '../../../src/store/tele
 import type { TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { decodedFrame, type RecordSource, recordSource } from '../../helpers/records.js';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
+import { StoredGenerations } from '../telemetry/contracts/generations/session.js';
+import { expectSumsOfRows } from '../telemetry/contracts/generations/sums-of-rows.js';
 import { llmSpan, storedGenerations } from './generation-records.js';
 import { BUFFER, openSetting, type Setting } from './setting.js';
-import { expectSumsOfRows } from './sums-of-rows.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -77,7 +79,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     await other.deleteTraces(deletionOf(root));
     await write(gateway, { spans: [callUnder(root)] });
     expect(await sessions()).toEqual(['llm ']);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('gives a call the session that its root said before it was revised', async () => {
@@ -106,7 +108,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     await letGo();
     await deletion;
     expect(await sessions()).toEqual(['llm ']);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('leaves a root without its span when it is deleted while its session is handed on', async () => {
@@ -121,7 +123,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     await letGo();
     await Promise.all([writing, deletion]);
     await expectSpanOfEach();
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('is refused a batch of spans that another one is sent in another order', async () => {
@@ -143,7 +145,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     const written = await writing;
     expect(written.map((result) => result.spans).sort()).toEqual([0, 3]);
     expect(await expectSpanOfEach()).toBe(3);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('leaves a call uncounted that was seen again just before its counted sighting was deleted', async () => {
@@ -159,7 +161,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     await letGo();
     await deletion;
     expect((await storedGenerations(store)).map((row) => row.counted)).toEqual([true]);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('leaves a span without its call, or a call without its span, when its trace is deleted meanwhile', async () => {
@@ -172,7 +174,7 @@ describe.skipIf(!server)('Postgres: a gateway that another one tells nothing', (
     await letGo();
     await deletion;
     expect(await expectSpanOfEach()).toBe(1);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   /** Every span here has told of a call. Answers how many there are. */

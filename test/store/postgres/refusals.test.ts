@@ -1,4 +1,5 @@
 /** What a server refuses for reasons of its own: nothing of the batch is there, it may be tried again, and then it is. */
+
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GatewayError } from '../../../src/errors.js';
@@ -7,9 +8,10 @@ import { createPostgresTelemetry } from '../../../src/store/telemetry/postgres/s
 import type { TelemetryBatch, TelemetryWriter } from '../../../src/store/telemetry/telemetry.js';
 import { decodedFrame, recordSource } from '../../helpers/records.js';
 import { sharedPostgres } from '../../helpers/shared-postgres.js';
+import { StoredGenerations } from '../telemetry/contracts/generations/session.js';
+import { expectSumsOfRows } from '../telemetry/contracts/generations/sums-of-rows.js';
 import { llmSpan, price, storedGenerations } from './generation-records.js';
 import { BUFFER, batchOf, daysFromToday, openSetting, type Setting, spansOfToday } from './setting.js';
-import { expectSumsOfRows } from './sums-of-rows.js';
 
 const server = sharedPostgres();
 afterAll(() => server?.remove());
@@ -58,7 +60,7 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     expect(await counted()).toEqual({ spans: before, summed: before, calls: before });
     const { spans } = await writer.write(batch);
     expect(await counted()).toEqual({ spans: before + spans, summed: before + spans, calls: before + spans });
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   }
 
   /** Every statement that writes there fails so, as it does on a server in that state. */
@@ -103,7 +105,7 @@ describe.skipIf(!server)('Postgres: a server that takes nothing now', () => {
     await writer.reprice(step, () => cost);
     expect(await counted()).toEqual({ spans: 5, summed: 5, calls: 5 });
     expect((await storedGenerations(store)).every((row) => row.cost?.picodollars === 5n)).toBe(true);
-    await expectSumsOfRows(store);
+    await expectSumsOfRows(new StoredGenerations(store));
   });
 
   it('a server that became a standby, or read-only, is not told from one that fails', async () => {

@@ -20,11 +20,9 @@ export const LATE = Number.MAX_SAFE_INTEGER;
 
 type Store = TelemetryStore & GenerationReader;
 
-/** A session whose store reads generations. */
-export class GenerationSession extends Session {
-  get reader(): GenerationReader {
-    return this.target.store as Store;
-  }
+/** What a store has of generations, whose spans are of the days that tests write. */
+export class StoredGenerations {
+  constructor(readonly reader: GenerationReader) {}
 
   async list(query: Partial<GenerationQuery> = {}): Promise<StoredGeneration[]> {
     return (await this.reader.listGenerations({ workspace: 'default', limit: 1000, ...query })).items;
@@ -41,6 +39,21 @@ export class GenerationSession extends Session {
       filters: {},
       ...query,
     });
+  }
+}
+
+/** A session whose store reads generations. */
+export class GenerationSession extends Session {
+  get reader(): GenerationReader {
+    return this.target.store as Store;
+  }
+
+  async list(query: Partial<GenerationQuery> = {}): Promise<StoredGeneration[]> {
+    return new StoredGenerations(this.reader).list(query);
+  }
+
+  async usage(query: Partial<UsageQuery> = {}): Promise<UsageRow[]> {
+    return new StoredGenerations(this.reader).usage(query);
   }
 
   async requests(query: Partial<UsageQuery> = {}): Promise<number> {

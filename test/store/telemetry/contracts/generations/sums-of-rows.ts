@@ -9,7 +9,7 @@ import {
   type UsageRow,
 } from '../../../../../src/store/telemetry/generations.js';
 import { hex } from '../../record-comparison.js';
-import { type GenerationSession, SECOND } from './session.js';
+import { SECOND, type StoredGenerations } from './session.js';
 
 interface Expected {
   requests: number;
@@ -88,26 +88,32 @@ const GROUPINGS: readonly (readonly Dimension[])[] = [
   ['session'],
 ];
 
+/** More than a test writes. */
+const MAX_ROWS = 10_000;
+
 /** Every grain and grouping, and the sums of each session and user, against the rows. */
-export async function expectSumsOfRows(session: GenerationSession, workspace = 'default'): Promise<void> {
-  const rows = await session.list({ workspace });
+export async function expectSumsOfRows(
+  stored: Pick<StoredGenerations, 'reader' | 'list' | 'usage'>,
+  workspace = 'default',
+): Promise<void> {
+  const rows = await stored.list({ workspace, limit: MAX_ROWS });
   for (const groupBy of GROUPINGS) {
-    expectUsage(await session.usage({ workspace, groupBy }), groupBy, recount(rows, groupBy, undefined));
+    expectUsage(await stored.usage({ workspace, groupBy }), groupBy, recount(rows, groupBy, undefined));
     for (const [grain, seconds] of Object.entries(GRAINS)) {
-      const found = await session.usage({ workspace, groupBy, grain: grain as UsageQuery['grain'], series: true });
+      const found = await stored.usage({ workspace, groupBy, grain: grain as UsageQuery['grain'], series: true });
       expectUsage(found, groupBy, recount(rows, groupBy, seconds));
     }
   }
-  await expectSessionsOfRows(session, workspace, rows);
+  await expectSessionsOfRows(stored, workspace, rows);
 }
 
 async function expectSessionsOfRows(
-  session: GenerationSession,
+  stored: Pick<StoredGenerations, 'reader' | 'list' | 'usage'>,
   workspace: string,
   listed: readonly StoredGeneration[],
 ) {
-  const all = [...listed, ...(await session.list({ workspace, kinds: ['span'] }))];
-  const sessions = await session.reader.listSessions({ workspace, limit: 1000 });
+  const all = [...listed, ...(await stored.list({ workspace, limit: MAX_ROWS, kinds: ['span'] }))];
+  const sessions = await stored.reader.listSessions({ workspace, limit: 1000 });
   const bySession = groupRows(all, ({ sessionId }) => sessionId);
   bySession.delete('');
   expect(sessions.items.map(({ id }) => id).toSorted()).toEqual([...bySession.keys()].sort());
@@ -116,10 +122,10 @@ async function expectSessionsOfRows(
     expect(summary).toMatchObject(summaryOf(rows));
     const users = [...new Set(rows.map(({ userId }) => userId).filter((id) => id !== ''))];
     expect(summary.userIds).toEqual(users.sort().slice(0, 20));
-    const traces = await session.reader.listSessionTraces(workspace, summary.id, 1000);
+    const traces = await stored.reader.listSessionTraces(workspace, summary.id, 1000);
     expect(traces.toSorted()).toEqual(tracesOf(rows).sort());
   }
-  const users = await session.reader.listUsers({ workspace, limit: 1000 });
+  const users = await stored.reader.listUsers({ workspace, limit: 1000 });
   const byUser = groupRows(all, ({ userId }) => userId);
   byUser.delete('');
   expect(users.items.map(({ id }) => id).toSorted()).toEqual([...byUser.keys()].sort());
